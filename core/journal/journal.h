@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* journal - the append-only, hash-chained record of what happened (format: top of segment.c and doc/journal-format.md).
+ *
+ * Writing: journal_append() composes and chains a record at once and hands it to the one journal thread, which writes
+ * and fdatasyncs in groups and then signals the event descriptor; nothing that depends on a record may be shown before
+ * journal_durable() has reached its number. After a failed write or fdatasync nothing is acknowledged any more
+ * (journal_error()): the caller stops. Reading and verifying need no daemon and no lock. */
+#ifndef JOURNAL_JOURNAL_H
+#define JOURNAL_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/error.h"
+
+#define JOURNAL_RECORD_MAX (256u << 10) /* bytes of a line; longer texts are cut by the caller */
+
+struct journal;
+
+/* One record as it stands in the file. The pointers live for the call. */
+struct journal_record {
+    uint64_t seq;
+    int64_t wall_ms;
+    const char *type, *who; /* NUL-terminated copies */
+    const char *line;       /* the raw line without newline */
+    size_t length;
+    const char *segment; /* file name */
+    uint64_t line_number;
+};
+/* Returns 0 to go on; anything else stops and is returned by the function that called it. */
+typedef int (*journal_visit)(void *context, const struct journal_record *record);
+
+struct journal_options {
+    const char *folder;     /* made when missing, mode 0700 */
+    uint64_t segment_bytes; /* a new segment begins when one is larger; 0: 16 MiB */
+};
+
+struct journal_recovery {
+    bool cut; /* a torn last record was cut; it is kept in `saved` */
+    char segment[64];
+    uint64_t offset, bytes;
+    char saved[128];  /* file name beside the segment */
+    char damage[256]; /* damage elsewhere, or "": the segment was left alone and a new one begun */
+};
+
+/* Opens for writing: repairs a torn tail, calls visit for every record with seq > after (visit may be NULL), starts the
+ * thread. The caller holds the state folder's lock. *recovery says what was found; recording it as an event is the
+ * caller's. */
+int journal_open(const struct journal_options *options, uint64_t after, journal_visit visit, void *context,
+                 struct journal **out, struct journal_recovery *recovery, struct why *why);
+/* Waits until everything queued is on disk (or failed), ends the thread, frees. 0 or the journal's error. */
+int journal_close(struct journal **journal);
+
+/* Appends {"seq":..,"at":..,"type":type,"who":who,"prev":..,MEMBERS,"hash":..}; members as event_encode() writes them
+ * ("" for none). Returns the record's number. Never blocks on the disk. */
+uint64_t journal_append(struct journal *journal, int64_t wall_ms, const char *type, const char *who,
+                        const char *members);
+/* The number of the last record appended, and of the last one that is on disk. */
+uint64_t journal_last(const struct journal *journal);
+uint64_t journal_durable(const struct journal *journal);
+/* An eventfd that becomes readable when journal_durable() or journal_error() changed; the reader clears it. */
+int journal_event_fd(const struct journal *journal);
+/* 0, or the negative code after which nothing is acknowledged. */
+int journal_error(const struct journal *journal);
+/* Bytes queued and not yet on disk (a stalled disk shows here). */
+uint64_t journal_queued_bytes(const struct journal *journal);
+
+/* Hands a snapshot to the thread: written atomically to path once record `seq` is on disk. A newer one replaces a
+ * waiting one. The file is one line {"seq":..,"hash":..,"snapshot":JSON} with the SHA-256 of the JSON. */
+void journal_snapshot(struct journal *journal, const char *path, uint64_t seq, const char *json, size_t length);
+/* Reads it back: 0 with *json in the arena, -ENOENT, or ERROR_DAMAGED (then it is as if there were none). */
+int journal_snapshot_read(struct arena *arena, const char *path, uint64_t *seq, char **json, size_t *length);
+
+/* ---- reading, without the daemon ------------------------------------------------------------------------------- */
+
+struct journal_filter {
+    int64_t since_ms, until_ms; /* wall, 0: open */
+    const char *type;           /* "check.state", or a prefix ending in '.' ("breaker."), or NULL */
+    const char *subject;        /* "service" or "service/check" (also @instances), a breaker or a plugin; or NULL */
+    const char *text;           /* substring of the raw line, case-insensitive; or NULL */
+    uint64_t last;              /* only the last n that match; 0: all */
+    bool follow;                /* go on with new records until visit stops it */
+};
+int journal_query(const char *folder, const struct journal_filter *filter, journal_visit visit, void *context,
+                  struct why *why);
+
+struct journal_report {
+    uint64_t records, segments, first_seq, last_seq;
+    char journal_id[40];
+    char head_hash[65];
+    bool torn_tail;       /* an unfinished last line: normal after a crash, not tampering */
+    uint32_t fault_count; /* of which the first 16 are kept */
+    struct {
+        char segment[64];
+        uint64_t line;
+        char kind[32]; /* "hash", "chain", "sequence", "syntax", "segment", "journal-id" */
+        char text[160];
+    } faults[16];
+};
+/* Checks everything from the raw bytes. 0 when it could be read (whatever it found), or a negative code. */
+int journal_verify(const char *folder, struct journal_report *report, struct why *why);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* event - what happened, as plain data: made by schedule (and later by followers), written by the journal, folded back
+ * into state after a restart. One table says which fields a type has and how they are called in the journal. */
+#ifndef MODEL_EVENT_H
+#define MODEL_EVENT_H
+
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/model/state.h"
+
+/* enum, name in the journal, the fields it carries */
+#define EVENT_LIST(X)                                                                                                  \
+    X(EVENT_CHECK_STATE, "check.state", E_CHECK | E_STATES | E_ATTEMPT | E_TEXT)                                       \
+    X(EVENT_CHECK_FLAPPING, "check.flapping", E_CHECK | E_ON | E_PERCENT)                                              \
+    X(EVENT_PART_STATE, "part.state", E_CHECK | E_PART | E_STATES | E_ATTEMPT | E_TEXT)                                \
+    X(EVENT_PART_GONE, "part.gone", E_CHECK | E_PART)                                                                  \
+    X(EVENT_CHECK_EVENT, "check.event", E_CHECK | E_PART | E_NAME | E_TEXT)                                            \
+    X(EVENT_CHECK_ADDED, "check.added", E_CHECK)                                                                       \
+    X(EVENT_CHECK_REMOVED, "check.removed", E_CHECK)                                                                   \
+    X(EVENT_BREAKER_OPEN, "breaker.open", E_BREAKER | E_FAILURES | E_PAUSE | E_TEXT)                                   \
+    X(EVENT_BREAKER_HALF_OPEN, "breaker.half_open", E_BREAKER)                                                         \
+    X(EVENT_BREAKER_CLOSED, "breaker.closed", E_BREAKER | E_TEXT)                                                      \
+    X(EVENT_BREAKER_HELD, "breaker.held", E_BREAKER | E_NAME | E_WHO)                                                  \
+    X(EVENT_SERVICE_STATE, "service.state", E_SERVICE | E_STATES)                                                      \
+    X(EVENT_PLUGIN_LOADED, "plugin.loaded", E_PLUGIN | E_VERSION | E_PATH)                                             \
+    X(EVENT_PLUGIN_REMOVED, "plugin.removed", E_PLUGIN | E_PATH)                                                       \
+    X(EVENT_PLUGIN_REJECTED, "plugin.rejected", E_PATH | E_TEXT)                                                       \
+    X(EVENT_PLUGIN_CRASHED, "plugin.crashed", E_PLUGIN | E_CHECK | E_TEXT)                                             \
+    X(EVENT_CONFIG_LOADED, "config.loaded", E_TEXT)                                                                    \
+    X(EVENT_CONFIG_REJECTED, "config.rejected", E_TEXT)                                                                \
+    X(EVENT_DAEMON_STARTED, "daemon.started", E_VERSION | E_TEXT)                                                      \
+    X(EVENT_DAEMON_STOPPED, "daemon.stopped", E_TEXT)                                                                  \
+    X(EVENT_CLOCK_STEPPED, "clock.stepped", E_PAUSE)                                                                   \
+    X(EVENT_MONITOR_BLIND, "monitor.blind", E_PAUSE | E_TEXT)                                                          \
+    X(EVENT_COMMAND_DONE, "command.done", E_NAME | E_WHO | E_TEXT)                                                     \
+    X(EVENT_JOURNAL_RECOVERED, "journal.recovered", E_PATH | E_TEXT)
+
+enum event_field {
+    E_CHECK = 1 << 0,    /* "check" */
+    E_PART = 1 << 1,     /* "part" */
+    E_STATES = 1 << 2,   /* "from", "to" (state names), "kind": "soft" or "hard" */
+    E_ATTEMPT = 1 << 3,  /* "attempt", "attempts" */
+    E_TEXT = 1 << 4,     /* "text" */
+    E_ON = 1 << 5,       /* "on": true or false */
+    E_PERCENT = 1 << 6,  /* "percent" */
+    E_BREAKER = 1 << 7,  /* "breaker" */
+    E_FAILURES = 1 << 8, /* "failures" */
+    E_PAUSE = 1 << 9,    /* "ms" */
+    E_SERVICE = 1 << 10, /* "service" */
+    E_PLUGIN = 1 << 11,  /* "plugin" */
+    E_VERSION = 1 << 12, /* "version" */
+    E_PATH = 1 << 13,    /* "path" */
+    E_NAME = 1 << 14,    /* "name" */
+    E_WHO = 1 << 15      /* "by" */
+};
+
+enum event_type {
+#define EVENT_ENUM_(id, name, fields) id,
+    EVENT_LIST(EVENT_ENUM_)
+#undef EVENT_ENUM_
+    EVENT_TYPE_COUNT
+};
+
+/* Only the fields of its type mean anything. Texts are borrowed. */
+struct event {
+    enum event_type type;
+    int64_t wall_ms;
+    const char *check, *part, *breaker, *service, *plugin, *version, *path, *name, *by, *text;
+    enum belfry_state from, to;
+    bool hard;
+    uint32_t attempt, attempts;
+    bool on;
+    double percent;
+    uint32_t failures;
+    int64_t pause_ms;
+};
+
+const char *event_name(enum event_type type);
+/* EVENT_TYPE_COUNT when there is none of that name. */
+enum event_type event_from_name(const char *name);
+/* Writes the type's fields as JSON members without braces ("\"check\":\"a/b\",..."), for journal_append(). */
+void event_encode(struct buf *out, const struct event *event);
+/* Reads one journal line (a whole JSON object); texts go into the arena. 0, ERROR_UNKNOWN_NAME for a type that is not
+ * ours, or ERROR_SYNTAX. */
+int event_decode(struct arena *arena, const char *line, size_t length, struct event *out);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* plugin - what a plugin file says of itself, as plain data: made from a struct belfry_plugin by the process that
+ * loaded it, sent over the wire, never a pointer into the plugin. Also the check of an option's value against its type.
+ */
+#ifndef MODEL_PLUGIN_H
+#define MODEL_PLUGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "belfry/plugin.h"
+#include "core/base/arena.h"
+#include "core/base/error.h"
+#include "core/base/wire.h"
+
+#define PLUGIN_OPTIONS_MAX 128
+#define PLUGIN_METRICS_MAX 256
+
+struct plugin_option {
+    const char *name, *doc, *fallback, *example;
+    int type; /* enum belfry_option_type */
+    bool required, list, map, secret;
+    const char *const *choices; /* NULL-terminated; never NULL */
+};
+
+struct plugin_metric {
+    const char *name, *unit, *doc, *warn, *crit, *min, *max;
+    int kind;
+};
+
+struct plugin_info {
+    const char *name, *version, *summary, *description;
+    const char *path;   /* of the file */
+    uint64_t file_mark; /* changes when the file is replaced (device, inode, size, mtime, ctime) */
+    uint32_t abi;
+    bool blocking;
+    struct plugin_option *options;
+    uint32_t option_count;
+    struct plugin_metric *metrics;
+    uint32_t metric_count;
+};
+
+/* Checks a loaded descriptor (names, types, ranges, fallbacks, duplicates, words of the framework) and copies it into
+ * the arena. 0 or a negative code with what is wrong in *why. */
+int plugin_info_make(struct arena *arena, const struct belfry_plugin *plugin, struct plugin_info *out, struct why *why);
+/* The file's mark for stat() results. */
+uint64_t plugin_file_mark(int fd);
+
+void plugin_info_encode(struct buf *out, const struct plugin_info *info);
+/* Checks everything again: the bytes come from a process that ran foreign code. */
+int plugin_info_decode(struct wire_reader *r, struct arena *arena, struct plugin_info *out);
+
+const struct plugin_option *plugin_option_find(const struct plugin_info *info, const char *name);
+const struct plugin_metric *plugin_metric_find(const struct plugin_info *info, const char *name);
+/* "text", "duration", ... as the documentation names the type, and one sentence how to write it. */
+const char *plugin_type_name(int type);
+const char *plugin_type_doc(int type);
+
+/* Checks one value as it was written against the option's type and choices; 0 or a negative code with what is wrong and
+ * what to write instead. */
+int plugin_option_check(const struct plugin_option *option, const char *value, struct why *why);
+
+/* The keys a check block understands itself (plugin, every, timeout, ...): no plugin may have an option of that name.
+ * NULL-terminated. */
+extern const char *const plugin_reserved_words[];
+
+#endif

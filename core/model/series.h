@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* series - what the recorder needs to know of one RRD file. */
+#ifndef MODEL_SERIES_H
+#define MODEL_SERIES_H
+
+#include "core/base/arena.h"
+#include "core/base/wire.h"
+
+#define SERIES_SOURCES_MAX 512
+#define SERIES_ARCHIVES_MAX 16
+
+struct series_source {
+    const char *metric; /* the metric's name; the recorder maps it to a data-source name */
+    int kind;           /* enum belfry_metric_kind */
+    double min, max;    /* NaN: unbounded */
+};
+
+/* An archive: how long each point and the whole last, in seconds. AVERAGE, MIN and MAX are kept of each. */
+struct series_archive {
+    uint32_t point_s, length_s;
+};
+
+struct series {
+    const char *check; /* id; the file is service/check.rrd below the rrd folder */
+    const char *part;  /* NULL, or the part: service/check/PART.rrd */
+    uint32_t step_s;
+    uint32_t heartbeat_s;
+    struct series_source *sources;
+    uint32_t source_count;
+    struct series_archive *archives;
+    uint32_t archive_count;
+};
+
+void series_encode(struct buf *out, const struct series *series);
+int series_decode(struct wire_reader *r, struct arena *arena, struct series *out);
+
+#endif
