@@ -4,6 +4,7 @@ noinst_LIBRARIES += core/model/libmodel.a
 core_model_libmodel_a_SOURCES = \
 	core/model/config.c core/model/config.h \
 	core/model/event.c core/model/event.h \
+	core/model/ledger.h \
 	core/model/plugin.c core/model/plugin.h \
 	core/model/range.c core/model/range.h \
 	core/model/result.c core/model/result.h \
