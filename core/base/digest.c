@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* digest - SHA-256 by OpenSSL's EVP interface, its hex form, and the kernel's random bytes. What cannot fail on a sound
+ * system (the digest, getrandom) ends the process when it does: going on without it would be a lie. */
+#include "core/base/digest.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE])
+{
+    if (EVP_Digest(bytes, n, out, NULL, EVP_sha256(), NULL) != 1)
+        log_fatal("digest", "SHA-256 is not available from this OpenSSL");
+}
+
+char *digest_hex(const unsigned char digest[DIGEST_SIZE], char out[DIGEST_HEX_SIZE])
+{
+    for (size_t i = 0; i < DIGEST_SIZE; i++) {
+        out[2 * i] = hex_digits[digest[i] >> 4];
+        out[2 * i + 1] = hex_digits[digest[i] & 15];
+    }
+    out[2 * DIGEST_SIZE] = '\0';
+    return out;
+}
+
+int digest_from_hex(const char *hex, unsigned char out[DIGEST_SIZE])
+{
+    unsigned char digest[DIGEST_SIZE] = { 0 };
+    if (strnlen(hex, 2 * DIGEST_SIZE + 1) != 2 * DIGEST_SIZE)
+        return ERROR_SYNTAX;
+    for (size_t i = 0; i < 2 * DIGEST_SIZE; i++) {
+        const char *digit = strchr(hex_digits, hex[i]);
+        if (!digit)
+            return ERROR_SYNTAX;
+        digest[i / 2] = (unsigned char)(digest[i / 2] << 4 | (unsigned char)(digit - hex_digits));
+    }
+    memcpy(out, digest, sizeof digest);
+    return 0;
+}
+
+void digest_random(void *out, size_t n)
+{
+    unsigned char *at = out;
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno != EINTR)
+            log_fatal("digest", "the kernel gives no random bytes: %s", error_text(-errno));
+        if (got > 0) {
+            at += got;
+            n -= (size_t)got;
+        }
+    }
+}
