@@ -13,3 +13,15 @@ core_schedule_libschedule_a_SOURCES = \
 	core/schedule/timers.c core/schedule/timers.h
 core_schedule_libschedule_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 schedule_libs = core/schedule/libschedule.a $(model_libs)
+
+unit_tests += tests/unit/test_breaker
+tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c tests/tap.h
+tests_unit_test_breaker_CFLAGS = $(pie_cflags)
+tests_unit_test_breaker_LDFLAGS = $(pie_ldflags)
+tests_unit_test_breaker_LDADD = $(schedule_libs)
+
+unit_tests += tests/unit/test_judge
+tests_unit_test_judge_SOURCES = tests/unit/test_judge.c tests/tap.h
+tests_unit_test_judge_CFLAGS = $(pie_cflags)
+tests_unit_test_judge_LDFLAGS = $(pie_ldflags)
+tests_unit_test_judge_LDADD = $(schedule_libs)

@@ -201,9 +201,15 @@ static struct check *find_run(struct schedule *s, uint64_t run)
     return run && c && c->view.run == run ? c : NULL;
 }
 
+/* A run that was cut short reached nothing, whatever it says. */
+static bool has_reached(const struct result *result)
+{
+    return result->reached && (result->end == RESULT_RETURNED || result->end == RESULT_MISUSE);
+}
+
 static bool may_try_again(const struct check *c, const struct result *result)
 {
-    return !result->reached && c->enabled && c->view.tries + 1 < c->view.config->retry.attempts &&
+    return !has_reached(result) && c->enabled && c->view.tries + 1 < c->view.config->retry.attempts &&
            schedule_circuit_may_retry(c);
 }
 
@@ -231,7 +237,7 @@ bool schedule_result(struct schedule *s, uint64_t run, const struct result *resu
     }
     c->view.tries = 0;
     schedule_judge(s, c, result, verdict, now);
-    schedule_circuit_judge(s, c, result->reached, now);
+    schedule_circuit_judge(s, c, has_reached(result), now);
     plan_next(s, c, now);
     return true;
 }
