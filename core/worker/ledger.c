@@ -7,29 +7,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static struct ledger *open_private(uint32_t slots)
+static struct ledger *open_private(void)
 {
     struct ledger *ledger =
-        mmap(NULL, ledger_bytes(slots), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, ledger_bytes(LEDGER_SLOTS_MAX), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (ledger == MAP_FAILED)
         return NULL;
     ledger->magic = LEDGER_MAGIC;
-    ledger->slot_count = slots;
+    ledger->slot_count = LEDGER_SLOTS_MAX;
     return ledger;
 }
 
-struct ledger *ledger_open(uint32_t slots)
+struct ledger *ledger_open(void)
 {
     struct stat st;
     if (fstat(LEDGER_FD, &st) != 0)
-        return open_private(slots);
-    if (!S_ISREG(st.st_mode) || st.st_size < (off_t)ledger_bytes(1) || st.st_size > (off_t)ledger_bytes(LEDGER_SLOTS_MAX))
+        return open_private();
+    if (!S_ISREG(st.st_mode) || st.st_size < (off_t)ledger_bytes(1) ||
+        st.st_size > (off_t)ledger_bytes(LEDGER_SLOTS_MAX))
         return NULL;
     struct ledger *ledger = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, LEDGER_FD, 0);
     if (ledger == MAP_FAILED)
         return NULL;
     close(LEDGER_FD);
-    if (ledger->magic == LEDGER_MAGIC && ledger->slot_count >= slots &&
+    if (ledger->magic == LEDGER_MAGIC && ledger->slot_count >= 1 && ledger->slot_count <= LEDGER_SLOTS_MAX &&
         ledger_bytes(ledger->slot_count) <= (size_t)st.st_size)
         return ledger;
     munmap(ledger, (size_t)st.st_size);

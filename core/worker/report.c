@@ -186,8 +186,7 @@ static void put_metric(struct run *run, const struct result_metric *metric)
         result->truncated = true;
         return;
     }
-    result->metrics =
-        run_grow(run, result->metrics, result->metric_count, &run->metric_size, sizeof(*result->metrics));
+    result->metrics = run_grow(run, result->metrics, result->metric_count, &run->metric_size, sizeof(*result->metrics));
     result->metrics[result->metric_count++] = *metric;
     *cell = (uint16_t)result->metric_count;
 }
@@ -216,7 +215,8 @@ void report_measure(struct belfry_probe *p, const char *part, const char *name, 
     struct run *run = run_of(p);
     const struct plugin_metric *declared = name ? plugin_metric_find(&run->plugin->info, name) : NULL;
     if (declared == NULL) {
-        run_misuse(run, "run() measured '%.64s', which is not in the plugin's table of metrics", name ? name : "(null)");
+        run_misuse(run, "run() measured '%.64s', which is not in the plugin's table of metrics",
+                   name ? name : "(null)");
         return;
     }
     struct result_metric metric = { .name = declared->name,

@@ -2,9 +2,9 @@
 /* resolver - names to addresses without blocking the other runs.
  *
  * Addresses and socket paths are answered at once. A name becomes a query in the queue of a few threads; the run waits
- * for the query's eventfd with its ordinary wait, so that coroutines, threads and the command line need nothing of their
- * own, and the deadline ends the wait. Query and resolver belong to whoever holds them last: a run that gave up leaves
- * the query to its thread, and a host that is gone leaves the resolver to its threads. */
+ * for the query's eventfd with its ordinary wait, so that coroutines, threads and the command line need nothing of
+ * their own, and the deadline ends the wait. Query and resolver belong to whoever holds them last: a run that gave up
+ * leaves the query to its thread, and a host that is gone leaves the resolver to its threads. */
 #include "core/worker/resolver.h"
 
 #include <errno.h>
@@ -265,7 +265,9 @@ int resolve_address(struct belfry_probe *p, const char *host, const char *port, 
     int rc = check_question(host, port);
     if (rc != 0)
         return say_gai(run, why, host ? host : "", rc);
-    struct addrinfo hints = { .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST, .ai_family = family, .ai_socktype = socktype };
+    struct addrinfo hints = { .ai_flags = AI_NUMERICSERV | AI_NUMERICHOST,
+                              .ai_family = family,
+                              .ai_socktype = socktype };
     struct addrinfo *found = NULL;
     port = port ? port : "0";
     rc = getaddrinfo(host, port, &hints, &found);

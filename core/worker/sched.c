@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* sched - a coroutine per job, on epoll and a heap of wake-up times.
  *
- * A strand is a fiber and what it waits for. It is in exactly one place: running, in the heap (waiting until wake_ns, its
- * descriptors in the epoll set), in the queue of those that may go on, or idle. A wait adds its descriptors to the set
- * and removes them when it is over, so nothing in the set ever points to a strand that does not wait; EPOLLONESHOT keeps
- * a descriptor that a plugin closed while another run waited for it from waking the loop for ever. A wait that needs no
- * waiting goes through the queue too, so that a run that always has something to read does not starve the others.
+ * A strand is a fiber and what it waits for. It is in exactly one place: running, in the heap (waiting until wake_ns,
+ * its descriptors in the epoll set), in the queue of those that may go on, or idle. A wait adds its descriptors to the
+ * set and removes them when it is over, so nothing in the set ever points to a strand that does not wait; EPOLLONESHOT
+ * keeps a descriptor that a plugin closed while another run waited for it from waking the loop for ever. A wait that
+ * needs no waiting goes through the queue too, so that a run that always has something to read does not starve the
+ * others.
  *
  * Idle strands are reused, last one first. A few keep their stacks as they are; after a burst the memory of the others
  * is given back. */
@@ -27,9 +28,9 @@ struct strand {
     struct job *job; /* NULL: idle */
     bool ended;
     int64_t wake_ns;
-    size_t heap_at;        /* place in the heap + 1; 0: not in it */
-    uint32_t events;       /* what epoll reported */
-    struct strand *next;   /* in the queue or the list of idle ones */
+    size_t heap_at;      /* place in the heap + 1; 0: not in it */
+    uint32_t events;     /* what epoll reported */
+    struct strand *next; /* in the queue or the list of idle ones */
     struct strand *next_of_all;
 };
 
@@ -120,8 +121,7 @@ static int watch(struct sched *s, struct strand *strand, const struct pollfd *fd
 {
     int never_blocks = 0;
     for (size_t i = 0; i < n; i++) {
-        struct epoll_event event = { .events = (uint16_t)fds[i].events | (uint32_t)EPOLLONESHOT,
-                                     .data.ptr = strand };
+        struct epoll_event event = { .events = (uint16_t)fds[i].events | (uint32_t)EPOLLONESHOT, .data.ptr = strand };
         if (fds[i].fd < 0 || epoll_ctl(s->setup.epoll_fd, EPOLL_CTL_ADD, fds[i].fd, &event) == 0)
             continue;
         int rc = -errno;

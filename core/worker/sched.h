@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* sched - runs jobs as coroutines, all in the calling thread: who waits for which descriptors until when, and who may go
- * on. The epoll set belongs to the caller's loop; sched adds and removes what its coroutines wait for. */
+/* sched - runs jobs as coroutines, all in the calling thread: who waits for which descriptors until when, and who may
+ * go on. The epoll set belongs to the caller's loop; sched adds and removes what its coroutines wait for. */
 #ifndef WORKER_SCHED_H
 #define WORKER_SCHED_H
 

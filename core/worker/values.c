@@ -36,8 +36,12 @@ static int convert_size(const char *text, struct option_value *out)
 }
 
 static int (*const converters[])(const char *text, struct option_value *out) = {
-    [BELFRY_INTEGER] = convert_integer,   [BELFRY_NUMBER] = convert_number, [BELFRY_FLAG] = convert_flag,
-    [BELFRY_DURATION] = convert_duration, [BELFRY_SIZE] = convert_size,     [BELFRY_PORT] = convert_integer,
+    [BELFRY_INTEGER] = convert_integer,
+    [BELFRY_NUMBER] = convert_number,
+    [BELFRY_FLAG] = convert_flag,
+    [BELFRY_DURATION] = convert_duration,
+    [BELFRY_SIZE] = convert_size,
+    [BELFRY_PORT] = convert_integer,
     [BELFRY_RANGE] = NULL,
 };
 
