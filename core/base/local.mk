@@ -15,14 +15,12 @@ core_base_libbase_a_SOURCES = \
 	core/base/text.c core/base/text.h core/base/text_format.c \
 	core/base/utf8.c core/base/utf8.h \
 	core/base/wire.c core/base/wire.h
-core_base_libbase_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 core_base_libbase_a_CFLAGS = $(pie_cflags) $(CRYPTO_CFLAGS)
 # what a program that uses the room links
 base_libs = core/base/libbase.a $(CRYPTO_LIBS)
 
 unit_tests += tests/unit/test_base
 tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/tap.h
-tests_unit_test_base_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_base_CFLAGS = $(pie_cflags)
 tests_unit_test_base_LDFLAGS = $(pie_ldflags)
 tests_unit_test_base_LDADD = $(base_libs)

@@ -3,6 +3,7 @@
  *
  * Doubles are printed by way of "%.*e", of which only the digits and the exponent are taken: whatever the locale's
  * decimal point is, it is never copied. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,7 +120,7 @@ char *text_format_number(char out[TEXT_NUMBER_SIZE], double value)
     } else {
         char text[64];
         double again = 0;
-        for (int precision = 15; precision <= DIGITS_MAX; precision++) {
+        for (int precision = absolute < DBL_MIN ? 1 : 15; precision <= DIGITS_MAX; precision++) {
             struct decimal decimal = split(absolute, precision);
             lay_out(text, sizeof text, sign, &decimal);
             text_copy(out, TEXT_NUMBER_SIZE, text);

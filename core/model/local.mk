@@ -4,20 +4,19 @@ noinst_LIBRARIES += core/model/libmodel.a
 core_model_libmodel_a_SOURCES = \
 	core/model/config.c core/model/config.h \
 	core/model/event.c core/model/event.h \
-	core/model/plugin.c core/model/plugin.h \
+	core/model/ledger.h \
+	core/model/plugin.c core/model/plugin.h core/model/plugin_type.c \
 	core/model/range.c core/model/range.h \
 	core/model/result.c core/model/result.h \
 	core/model/series.c core/model/series.h \
 	core/model/state.c core/model/state.h \
 	core/model/task.c core/model/task.h \
-	core/model/verdict.c core/model/verdict.h
-core_model_libmodel_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+	core/model/verdict.c core/model/verdict.h core/model/verdict_nagios.c
 core_model_libmodel_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 model_libs = core/model/libmodel.a $(base_libs) $(JANSSON_LIBS) -lm
 
 unit_tests += tests/unit/test_model
 tests_unit_test_model_SOURCES = tests/unit/test_model.c tests/tap.h
-tests_unit_test_model_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_model_CFLAGS = $(pie_cflags)
 tests_unit_test_model_LDFLAGS = $(pie_ldflags)
 tests_unit_test_model_LDADD = $(model_libs)

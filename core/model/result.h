@@ -20,6 +20,7 @@
 #define RESULT_NAME_MAX 64      /* metric and kept names */
 #define RESULT_PART_MAX 128     /* a part's name */
 #define RESULT_KEPT_BYTES_MAX 4096
+#define RESULT_RANGE_MAX 128 /* bytes of a range, least or greatest value as text; units have RESULT_NAME_MAX */
 
 struct result_metric {
     const char *part; /* NULL: of the whole check; else the name of a part of this result */

@@ -20,10 +20,10 @@ enum breaker_state {
     BREAKER_STATE_COUNT
 };
 enum breaker_event {
-    BREAKER_SUCCESS,
-    BREAKER_FAILURE,
-    BREAKER_TICK,
-    BREAKER_PROBE_LOST,
+    BREAKER_SUCCESS,    /* a run reached its target, the probe or any other */
+    BREAKER_FAILURE,    /* a run did not; half-open: the probe (a straggler's failure is not told then) */
+    BREAKER_TICK,       /* time passed */
+    BREAKER_PROBE_LOST, /* the probe did not take place: another may */
     BREAKER_EVENT_COUNT
 };
 enum breaker_hold {
@@ -32,12 +32,14 @@ enum breaker_hold {
     BREAKER_HELD_CLOSED
 };
 
+#define BREAKER_FAILURES_MAX 1000 /* where the count saturates */
+
 struct breaker {
     enum breaker_state state;
     enum breaker_hold hold;
     uint32_t failures; /* consecutive; saturates */
-    uint32_t pause_ms; /* the current pause, unjittered */
-    int64_t until_ms;  /* monotonic: when an open breaker half-opens */
+    uint32_t pause_ms; /* the current pause, unjittered; 0: none yet */
+    int64_t until_ms;  /* monotonic: when an open breaker half-opens; INT64_MAX: held */
     bool probing;      /* half-open: the one probe is under way */
     uint32_t random;
 };
@@ -48,8 +50,13 @@ struct breaker_rules {
 
 /* The state after the event; what changed is seen by comparing states. */
 void breaker_step(struct breaker *breaker, const struct breaker_rules *rules, enum breaker_event event, int64_t now_ms);
+/* By hand: held open is open without an end, held closed is closed; given back to AUTO, one held open half-opens with
+ * the next tick. */
+void breaker_set_hold(struct breaker *breaker, enum breaker_hold hold, int64_t now_ms);
 /* Whether a run may start now; marks the probe as under way when it is one. */
 bool breaker_admit(struct breaker *breaker);
 const char *breaker_state_name(enum breaker_state state); /* "closed", "open", "half-open" */
+const char *breaker_hold_name(enum breaker_hold hold);    /* "auto", "open", "closed" */
+bool breaker_hold_from_name(const char *name, enum breaker_hold *out);
 
 #endif

@@ -39,10 +39,21 @@ struct standing_change {
  * OK. */
 struct standing_change standing_step(struct standing *standing, enum belfry_state state, uint32_t attempts,
                                      int64_t wall_ms);
+/* A soft problem is confirmed before its attempts are over (its circuit breaker opened). Nothing else changes. */
+struct standing_change standing_harden(struct standing *standing, int64_t wall_ms);
+/* A problem that is not confirmed yet. */
+bool standing_is_soft_problem(const struct standing *standing);
+/* Whether any state was confirmed yet: before that hard_state means nothing. */
+bool standing_is_confirmed(const struct standing *standing);
+/* What is known of a check or part before its first result. */
+struct standing standing_unknown(void);
 /* Percent of state change as Nagios Core computes it over 21 results, with its weights (base/flapping.c): 0.75 for the
  * oldest transition to 1.25 for the newest. */
 double flapping_percent(const struct flapping *flapping);
-/* Adds a result; true when flapping started (percent >= high) or stopped (percent < low). */
+/* Whether this result belongs into the history: Nagios Core leaves soft problems out (same file). */
+bool flapping_counts(const struct standing *standing);
+/* Adds a result; true when flapping started (percent >= high) or stopped (percent < low, or switched
+ * off). It can't start before 21 results were seen. */
 bool flapping_step(struct flapping *flapping, enum belfry_state state, const struct flapping_config *rules);
 
 #endif

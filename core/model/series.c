@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* series - on the wire: check text, part text, step_s u32, heartbeat_s u32, sources (count u32; metric text, kind u8,
+ * min f64, max f64), archives (count u32; point_s u32, length_s u32). */
+#include "core/model/series.h"
+
+#include "belfry/plugin.h"
+#include "core/base/text.h"
+#include "core/model/result.h"
+
+#define CHECK_ID_MAX 256
+#define SOURCE_BYTES_MIN 21
+#define ARCHIVE_BYTES 8
+
+void series_encode(struct buf *out, const struct series *series)
+{
+    wire_put_text(out, series->check);
+    wire_put_text(out, series->part);
+    wire_put_u32(out, series->step_s);
+    wire_put_u32(out, series->heartbeat_s);
+    wire_put_u32(out, series->source_count);
+    for (uint32_t i = 0; i < series->source_count; i++) {
+        const struct series_source *source = &series->sources[i];
+        wire_put_text(out, source->metric);
+        wire_put_u8(out, (uint8_t)source->kind);
+        wire_put_f64(out, source->min);
+        wire_put_f64(out, source->max);
+    }
+    wire_put_u32(out, series->archive_count);
+    for (uint32_t i = 0; i < series->archive_count; i++) {
+        wire_put_u32(out, series->archives[i].point_s);
+        wire_put_u32(out, series->archives[i].length_s);
+    }
+}
+
+static void read_sources(struct wire_reader *r, struct arena *arena, struct series *out)
+{
+    out->source_count = wire_count(r, SERIES_SOURCES_MAX, SOURCE_BYTES_MIN);
+    out->sources = arena_array(arena, out->source_count, sizeof *out->sources);
+    for (uint32_t i = 0; i < out->source_count && !r->failed; i++) {
+        struct series_source *source = &out->sources[i];
+        source->metric = wire_text(r, arena, RESULT_NAME_MAX);
+        source->kind = wire_u8(r);
+        source->min = wire_f64(r);
+        source->max = wire_f64(r);
+        if (!source->metric || !source->metric[0] || source->kind > BELFRY_COUNTER)
+            r->failed = true;
+    }
+}
+
+static void read_archives(struct wire_reader *r, struct arena *arena, struct series *out)
+{
+    out->archive_count = wire_count(r, SERIES_ARCHIVES_MAX, ARCHIVE_BYTES);
+    out->archives = arena_array(arena, out->archive_count, sizeof *out->archives);
+    for (uint32_t i = 0; i < out->archive_count && !r->failed; i++) {
+        out->archives[i].point_s = wire_u32(r);
+        out->archives[i].length_s = wire_u32(r);
+        if (out->archives[i].point_s == 0 || out->archives[i].length_s < out->archives[i].point_s)
+            r->failed = true;
+    }
+}
+
+int series_decode(struct wire_reader *r, struct arena *arena, struct series *out)
+{
+    *out = (struct series){ 0 };
+    out->check = wire_text(r, arena, CHECK_ID_MAX);
+    out->part = wire_text(r, arena, RESULT_PART_MAX);
+    out->step_s = wire_u32(r);
+    out->heartbeat_s = wire_u32(r);
+    if (!out->check || !text_is_check_id(out->check) || (out->part && !out->part[0]) || out->step_s == 0 ||
+        out->heartbeat_s == 0)
+        r->failed = true;
+    read_sources(r, arena, out);
+    read_archives(r, arena, out);
+    return r->failed ? ERROR_PROTOCOL : 0;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* verdict - judging: for each metric the ranges in force (the sysadmin's where given, else the plugin's own), then its
+ * state, then the worst of all. A result without metrics and parts costs no allocation. The Nagios line is in
+ * verdict_nagios.c.
+ *
+ * What is beyond its threshold is said in words: in the check's text for all metrics, the worst first and at most
+ * COMPLAINTS_MAX of them, and in a part's text for its own. */
+#include "core/model/verdict.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "core/model/state.h"
+
+#define COMPLAINTS_MAX 4
+
+/* ---- the ranges in force */
+
+static bool applies(const struct threshold *threshold, const struct result_metric *metric)
+{
+    if (strcmp(threshold->metric, metric->name) != 0)
+        return false;
+    return !threshold->part || (metric->part && strcmp(threshold->part, metric->part) == 0);
+}
+
+/* One of a metric's two ranges: where the sysadmin's is, and where the plugin's. */
+struct choice {
+    bool given, for_part;
+    struct range range;
+};
+
+/* A threshold for one part goes before one for all; of two equal ones the later counts. */
+static void choose(struct choice *choice, const struct threshold *threshold, bool given, const struct range *range)
+{
+    if (!given || (choice->for_part && !threshold->part))
+        return;
+    *choice = (struct choice){ .given = true, .for_part = threshold->part != NULL, .range = *range };
+}
+
+/* The chosen range, or the default; false when the default can't be read. */
+static bool settle(const struct choice *choice, const char *fallback, struct range *out)
+{
+    *out = choice->range;
+    return choice->given || !fallback || !*fallback || range_parse(fallback, out, NULL) == 0;
+}
+
+static enum belfry_state judge_value(const struct judged_metric *judged)
+{
+    double value = judged->metric->value;
+    if (!judged->warn.set && !judged->crit.set)
+        return BELFRY_OK;
+    if (isnan(value))
+        return BELFRY_UNKNOWN;
+    if (range_alerts(&judged->crit, value))
+        return BELFRY_CRITICAL;
+    return range_alerts(&judged->warn, value) ? BELFRY_WARNING : BELFRY_OK;
+}
+
+static void judge_metric(struct judged_metric *judged, const struct result_metric *metric,
+                         const struct threshold *thresholds, uint32_t count)
+{
+    struct choice warn = { 0 }, crit = { 0 };
+    for (uint32_t i = 0; i < count; i++) {
+        if (!applies(&thresholds[i], metric))
+            continue;
+        choose(&warn, &thresholds[i], thresholds[i].warn_given, &thresholds[i].warn);
+        choose(&crit, &thresholds[i], thresholds[i].crit_given, &thresholds[i].crit);
+    }
+    judged->metric = metric;
+    bool readable = settle(&warn, metric->warn, &judged->warn);
+    readable = settle(&crit, metric->crit, &judged->crit) && readable;
+    judged->state = judge_value(judged);
+    if (!readable)
+        judged->state = state_worse(judged->state, BELFRY_UNKNOWN);
+}
+
+/* ---- words */
+
+/* "memory_used 96 % (critical ~:95)" */
+static void complain(struct buf *out, const struct judged_metric *judged, bool with_part)
+{
+    const struct result_metric *metric = judged->metric;
+    char value[TEXT_VALUE_SIZE], range[RANGE_TEXT_SIZE];
+    if (with_part && metric->part)
+        buf_print(out, "%s ", metric->part);
+    if (judged->state == BELFRY_UNKNOWN) {
+        buf_print(out, isnan(metric->value) ? "%s could not be measured" : "%s has a threshold that can't be read",
+                  metric->name);
+        return;
+    }
+    bool critical = judged->state == BELFRY_CRITICAL;
+    buf_print(out, "%s %s (%s %s)", metric->name, text_format_value(value, metric->value, metric->unit),
+              critical ? "critical" : "warning", range_format(range, critical ? &judged->crit : &judged->warn));
+}
+
+static bool is_of(const struct result_metric *metric, const char *part)
+{
+    return !part || (metric->part && strcmp(metric->part, part) == 0);
+}
+
+/* text and what is beyond its threshold; part NULL: all metrics. */
+static const char *with_complaints(struct arena *arena, const struct verdict *verdict, const char *text,
+                                   const char *part)
+{
+    struct buf out = { 0 };
+    uint32_t said = 0, more = 0;
+    buf_text(&out, text);
+    for (int rank = state_rank(BELFRY_CRITICAL); rank > state_rank(BELFRY_OK); rank--) {
+        for (uint32_t i = 0; i < verdict->metric_count; i++) {
+            const struct judged_metric *judged = &verdict->metrics[i];
+            if (state_rank(judged->state) != rank || !is_of(judged->metric, part))
+                continue;
+            if (said == COMPLAINTS_MAX) {
+                more++;
+                continue;
+            }
+            said++;
+            buf_text(&out, out.length ? "; " : "");
+            complain(&out, judged, !part);
+        }
+    }
+    if (more)
+        buf_print(&out, "; and %u more", more);
+    if (said)
+        text = arena_text_n(arena, out.data, out.length);
+    buf_close(&out);
+    return text;
+}
+
+/* ---- parts */
+
+/* The place of the part called name, looked for from *hint on: metrics come in the order of the parts. */
+static struct judged_part *find_part(struct verdict *out, const char *name, uint32_t *hint)
+{
+    for (uint32_t i = 0; i < out->part_count; i++) {
+        uint32_t at = (*hint + i) % out->part_count;
+        if (strcmp(out->parts[at].part->name, name) == 0) {
+            *hint = at;
+            return &out->parts[at];
+        }
+    }
+    return NULL;
+}
+
+static void judge_parts(struct arena *arena, const struct result *result, struct verdict *out)
+{
+    uint32_t hint = 0;
+    out->part_count = result->part_count;
+    out->parts = arena_array(arena, out->part_count, sizeof *out->parts);
+    for (uint32_t i = 0; i < out->part_count; i++) {
+        const struct result_part *part = &result->parts[i];
+        out->parts[i] = (struct judged_part){ .part = part, .state = part->state, .text = part->text };
+        out->state = state_worse(out->state, part->state);
+    }
+    for (uint32_t i = 0; i < out->metric_count; i++) {
+        const struct judged_metric *judged = &out->metrics[i];
+        if (judged->state == BELFRY_OK || !judged->metric->part)
+            continue;
+        struct judged_part *part = find_part(out, judged->metric->part, &hint);
+        if (!part)
+            continue;
+        if (part->text == part->part->text) /* the first of its metrics says it for all */
+            part->text = with_complaints(arena, out, part->part->text, part->part->name);
+        part->state = state_worse(part->state, judged->state);
+    }
+}
+
+/* ---- the whole */
+
+/* State and text before metrics and parts. */
+static void judge_end(struct arena *arena, const struct result *result, struct verdict *out)
+{
+    static const struct ending {
+        enum belfry_state state;
+        const char *text; /* when the result has none */
+    } endings[] = {
+        [RESULT_RETURNED] = { BELFRY_UNKNOWN, "" },
+        [RESULT_TIMEOUT] = { BELFRY_CRITICAL, NULL },
+        [RESULT_CRASHED] = { BELFRY_UNKNOWN, "plugin crashed" },
+        [RESULT_STUCK] = { BELFRY_UNKNOWN, "plugin did not come back and was ended" },
+        [RESULT_MISUSE] = { BELFRY_UNKNOWN, "plugin broke the rules of the framework" },
+    };
+    const struct ending *ending = &endings[(unsigned)result->end <= RESULT_MISUSE ? result->end : RESULT_MISUSE];
+    out->state = result->end == RESULT_RETURNED ? result->state : ending->state;
+    out->text = result->text && result->text[0] ? result->text : ending->text;
+    if (!out->text) {
+        char limit[TEXT_VALUE_SIZE];
+        out->text = arena_print(arena, "no answer within %s", text_format_value(limit, result->duration_us / 1e6, "s"));
+    }
+}
+
+void verdict_judge(struct arena *arena, const struct result *result, const struct threshold *thresholds,
+                   uint32_t threshold_count, struct verdict *out)
+{
+    enum belfry_state worst = BELFRY_OK;
+    *out = (struct verdict){ 0 };
+    judge_end(arena, result, out);
+    if (result->metric_count > 0) {
+        out->metric_count = result->metric_count;
+        out->metrics = arena_array(arena, out->metric_count, sizeof *out->metrics);
+        for (uint32_t i = 0; i < out->metric_count; i++) {
+            judge_metric(&out->metrics[i], &result->metrics[i], thresholds, threshold_count);
+            worst = state_worse(worst, out->metrics[i].state);
+        }
+    }
+    if (result->part_count > 0)
+        judge_parts(arena, result, out);
+    if (worst != BELFRY_OK)
+        out->text = with_complaints(arena, out, out->text, NULL);
+    out->state = state_worse(out->state, worst);
+}
