@@ -1,1 +1,82 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# plugins: one shared object each; they see include/belfry/plugin.h and plugins/common, nothing of core/
+plugin_cflags = $(AM_CFLAGS) -D_GNU_SOURCE -fvisibility=hidden
+plugin_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared
+if !SANITIZERS
+# everything a plugin calls is in itself or in a library it names
+plugin_ldflags += -Wl,-z,defs
+endif
+
+# what several plugins share: connecting, a waiting stream, text
+noinst_LTLIBRARIES += plugins/common/libcommon.la
+plugins_common_libcommon_la_SOURCES = \
+	plugins/common/now.h \
+	plugins/common/net.c plugins/common/net.h \
+	plugins/common/stream.c plugins/common/stream.h \
+	plugins/common/say.c plugins/common/say.h
+plugins_common_libcommon_la_CFLAGS = $(plugin_cflags)
+
+if PLUGIN_HOST
+plugin_LTLIBRARIES += plugins/host.la
+endif
+plugins_host_la_SOURCES = \
+	plugins/host/host.c plugins/host/host.h \
+	plugins/host/cpu.c \
+	plugins/host/disks.c \
+	plugins/host/memory.c \
+	plugins/host/proc.c plugins/host/proc.h
+plugins_host_la_CFLAGS = $(plugin_cflags)
+plugins_host_la_LDFLAGS = $(plugin_ldflags)
+plugins_host_la_LIBADD = plugins/common/libcommon.la -lm
+
+if PLUGIN_HTTP
+plugin_LTLIBRARIES += plugins/http.la
+endif
+plugins_http_la_SOURCES = \
+	plugins/http/http.c plugins/http/http.h \
+	plugins/http/transfer.c \
+	plugins/http/verdict.c
+plugins_http_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS)
+plugins_http_la_LDFLAGS = $(plugin_ldflags)
+plugins_http_la_LIBADD = plugins/common/libcommon.la $(CURL_LIBS) -lm
+
+if PLUGIN_TCP
+plugin_LTLIBRARIES += plugins/tcp.la
+endif
+plugins_tcp_la_SOURCES = plugins/tcp.c
+plugins_tcp_la_CFLAGS = $(plugin_cflags)
+plugins_tcp_la_LDFLAGS = $(plugin_ldflags)
+plugins_tcp_la_LIBADD = plugins/common/libcommon.la
+
+if PLUGIN_REDIS
+plugin_LTLIBRARIES += plugins/redis.la
+endif
+plugins_redis_la_SOURCES = \
+	plugins/redis/redis.c plugins/redis/redis.h \
+	plugins/redis/info.c \
+	plugins/redis/link.c
+plugins_redis_la_CFLAGS = $(plugin_cflags) $(HIREDIS_CFLAGS)
+plugins_redis_la_LDFLAGS = $(plugin_ldflags)
+plugins_redis_la_LIBADD = plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
+
+if PLUGIN_EXEC
+plugin_LTLIBRARIES += plugins/exec.la
+endif
+plugins_exec_la_SOURCES = \
+	plugins/exec/exec.c plugins/exec/exec.h \
+	plugins/exec/child.c \
+	plugins/exec/perfdata.c
+plugins_exec_la_CFLAGS = $(plugin_cflags)
+plugins_exec_la_LDFLAGS = $(plugin_ldflags)
+plugins_exec_la_LIBADD = plugins/common/libcommon.la
+
+if PLUGIN_FILE_AGE
+plugin_LTLIBRARIES += plugins/file-age.la
+endif
+plugins_file_age_la_SOURCES = plugins/file-age.c
+plugins_file_age_la_CFLAGS = $(plugin_cflags)
+plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
+
+plugin_tests =
+system_tests += $(plugin_tests)
+EXTRA_DIST += $(wildcard $(srcdir)/tests/plugins/*)

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* disks - the file systems that can fill up, one part each, named by their mount point.
+ *
+ * From /proc/self/mountinfo (proc(5)) those are taken whose type is in the table below: file systems that keep data on
+ * a disk of this machine. Pseudo file systems, overlays and images that are always full are none of them. Network file
+ * systems are in the table too, but looked at only when the option says so: statvfs() of a dead NFS server hangs, which
+ * is why the plugin is one of those that get a thread. A device that is mounted in several places (bind mounts,
+ * subvolumes) counts once, by its own root where that is mounted and else the first place; a mount point that is
+ * covered by a later mount counts as what is seen there.
+ *
+ * Percentages are df's: of what a program that is not root can use.
+ */
+#include <fnmatch.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include <errno.h>
+
+#include "plugins/common/say.h"
+#include "plugins/host/proc.h"
+
+#define MOUNTS_MAX 512
+
+static const char *const local_types[] = { "ext2",    "ext3",    "ext4",     "xfs",      "btrfs", "zfs",   "f2fs",
+                                           "jfs",     "nilfs2",  "reiserfs", "vfat",     "exfat", "ntfs",  "ntfs3",
+                                           "fuseblk", "hfsplus", "ufs",      "bcachefs", "gfs2",  "ocfs2", "virtiofs" };
+static const char *const network_types[] = { "nfs", "nfs4",       "cifs",           "smb3",   "ceph",  "9p",
+                                             "afs", "fuse.sshfs", "fuse.glusterfs", "lustre", "beegfs" };
+
+struct mount {
+    char *point, *type, *device, *base; /* device is major:minor, base the mount's root within it */
+};
+
+struct mounts {
+    struct mount all[MOUNTS_MAX];
+    size_t count;
+};
+
+static bool is_one_of(const char *word, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(word, list[i]) == 0)
+            return true;
+    return false;
+}
+
+#define IS_ONE_OF(word, list) is_one_of(word, list, sizeof(list) / sizeof(list)[0])
+
+/* "\040" and the like back into the byte they stand for, in place. */
+static void unescape(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from; to++) {
+        bool octal = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' && from[2] <= '7' &&
+                     from[3] >= '0' && from[3] <= '7';
+        *to = octal ? (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0')) : *from;
+        from += octal ? 4 : 1;
+    }
+    *to = '\0';
+}
+
+/* "36 35 98:0 /base /point options [tags] - type source super-options" */
+static bool parse(char *line, struct mount *out)
+{
+    char *words[5];
+    for (int i = 0; i < 5; i++)
+        words[i] = strsep(&line, " ");
+    char *rest = line ? strstr(line, " - ") : NULL;
+    if (!words[4] || !rest)
+        return false;
+    rest += 3;
+    *out = (struct mount){ .device = words[2], .base = words[3], .point = words[4], .type = strsep(&rest, " ") };
+    unescape(out->point);
+    return true;
+}
+
+static bool matches(struct host_run *run, const char *option, const char *point)
+{
+    for (size_t i = 0; i < belfry_count(run->p, option); i++)
+        if (fnmatch(belfry_item(run->p, option, i), point, 0) == 0)
+            return true;
+    return false;
+}
+
+static bool is_wanted(struct host_run *run, const struct mount *mount)
+{
+    bool network = IS_ONE_OF(mount->type, network_types) && belfry_flag(run->p, "network");
+    if (matches(run, "exclude", mount->point))
+        return false;
+    if (belfry_has(run->p, "include") && !matches(run, "include", mount->point))
+        return false;
+    return network || IS_ONE_OF(mount->type, local_types);
+}
+
+static void drop(struct mounts *mounts, size_t i)
+{
+    memmove(&mounts->all[i], &mounts->all[i + 1], (--mounts->count - i) * sizeof mounts->all[0]);
+}
+
+/* What a mount makes of the list: it covers an older one at its point, and one device stands once. */
+static void add(struct host_run *run, struct mounts *mounts, const struct mount *mount)
+{
+    for (size_t i = mounts->count; i-- > 0;)
+        if (strcmp(mounts->all[i].point, mount->point) == 0)
+            drop(mounts, i);
+    if (!is_wanted(run, mount))
+        return;
+    for (size_t i = 0; i < mounts->count; i++)
+        if (strcmp(mounts->all[i].device, mount->device) == 0) {
+            if (strcmp(mounts->all[i].base, "/") != 0 && strcmp(mount->base, "/") == 0)
+                mounts->all[i] = *mount;
+            return;
+        }
+    if (mounts->count < MOUNTS_MAX)
+        mounts->all[mounts->count++] = *mount;
+}
+
+static void measure(struct host_run *run, const char *point, const struct statvfs *fs)
+{
+    struct belfry_probe *p = run->p;
+    double block = (double)fs->f_frsize, used = (double)(fs->f_blocks - fs->f_bfree),
+           usable = used + (double)fs->f_bavail;
+    double share = usable > 0 ? 100 * used / usable : 0;
+    const char *inodes = "";
+    belfry_measure_part(p, point, "disk_used", share);
+    belfry_measure_part(p, point, "disk_free", (double)fs->f_bavail * block);
+    if (fs->f_files > 0) {
+        double inode_share = 100 * (double)(fs->f_files - fs->f_ffree) / (double)fs->f_files;
+        belfry_measure_part(p, point, "inodes_used", inode_share);
+        inodes = belfry_print(p, ", inodes %.0f %%", inode_share);
+    }
+    belfry_part(p, point, BELFRY_OK, "%.0f %% of %s used, %s free%s", share, say_bytes(p, (double)fs->f_blocks * block),
+                say_bytes(p, (double)fs->f_bavail * block), inodes);
+}
+
+static void look_at(struct host_run *run, const struct mount *mount)
+{
+    struct statvfs fs;
+    if (statvfs(belfry_print(run->p, "%s%s", run->root, mount->point), &fs) == 0) {
+        if (fs.f_blocks > 0)
+            measure(run, mount->point, &fs);
+        return;
+    }
+    if (errno != EACCES && errno != ENOENT) /* not ours to see, or gone since the list was read */
+        belfry_part(run->p, mount->point, BELFRY_CRITICAL, "can't be examined: %s", say_error(run->p, errno));
+}
+
+void host_disks(struct host_run *run)
+{
+    const char *list = proc_read(run, "/proc/self/mountinfo");
+    if (!list) {
+        host_complain(run, "/proc/self/mountinfo can't be read");
+        return;
+    }
+    struct mounts *mounts = belfry_alloc(run->p, sizeof *mounts);
+    char *text = say_copy(run->p, list, strlen(list));
+    for (char *line = strsep(&text, "\n"); line; line = strsep(&text, "\n")) {
+        struct mount mount;
+        if (parse(line, &mount))
+            add(run, mounts, &mount);
+    }
+    for (size_t i = 0; i < mounts->count; i++)
+        look_at(run, &mounts->all[i]);
+    host_say(run, belfry_print(run->p, "%zu file system%s", mounts->count, mounts->count == 1 ? "" : "s"));
+}
