@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* describe - what a plugin says of itself, for people. */
+#include "core/cli/describe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "core/base/text.h"
+#include "core/cli/help.h"
+
+#define INDENT 2
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+/* ---- tables --------------------------------------------------------------------------------------------------- */
+
+/* "list of host names", "text (a, b or c)" */
+static const char *type_text(struct arena *arena, const struct plugin_option *o)
+{
+    const char *text = arena_print(arena, "%s%s",
+                                   o->list  ? "list of "
+                                   : o->map ? "map of "
+                                            : "",
+                                   plugin_type_name(o->type));
+    for (const char *const *c = o->choices; *c; c++)
+        text = arena_print(arena, "%s%s%s", text, c == o->choices ? ": " : "|", *c);
+    return text;
+}
+
+static const char *fallback_text(const struct plugin_option *o)
+{
+    return o->required ? "required" : o->fallback ? o->fallback : "-";
+}
+
+static const char *option_doc(struct arena *arena, const struct plugin_option *o)
+{
+    return o->secret ? arena_print(arena, "%s (a secret: @NAME)", or_empty(o->doc)) : or_empty(o->doc);
+}
+
+static void print_options(struct arena *arena, const struct term *term, const struct plugin_info *info, struct buf *out)
+{
+    static const char *const titles[] = { "option", "type", "default", "" };
+    struct table table = { .columns = 4, .indent = INDENT, .titles = titles };
+    for (uint32_t i = 0; i < info->option_count; i++) {
+        const struct plugin_option *o = &info->options[i];
+        table_add(&table, STYLE_STRONG, o->name);
+        table_add(&table, STYLE_PLAIN, type_text(arena, o));
+        table_add(&table, o->required ? STYLE_WARNING : STYLE_PLAIN, fallback_text(o));
+        table_add(&table, STYLE_PLAIN, option_doc(arena, o));
+    }
+    if (table.count)
+        buf_char(out, '\n');
+    table_print(&table, term, out);
+    table_close(&table);
+}
+
+static const char *unit_text(const char *unit)
+{
+    return unit && *unit ? unit : "-";
+}
+
+static const char *range_text(const char *range)
+{
+    return range && *range ? range : "-";
+}
+
+static void print_metrics(const struct term *term, const struct plugin_info *info, struct buf *out)
+{
+    static const char *const titles[] = { "metric", "unit", "warning", "critical", "" };
+    struct table table = { .columns = 5, .indent = INDENT, .titles = titles };
+    for (uint32_t i = 0; i < info->metric_count; i++) {
+        const struct plugin_metric *m = &info->metrics[i];
+        table_add(&table, STYLE_STRONG, m->name);
+        table_add(&table, STYLE_PLAIN, unit_text(m->unit));
+        table_add(&table, STYLE_PLAIN, range_text(m->warn));
+        table_add(&table, STYLE_PLAIN, range_text(m->crit));
+        table_add(&table, STYLE_PLAIN, or_empty(m->doc));
+    }
+    if (table.count)
+        buf_char(out, '\n');
+    table_print(&table, term, out);
+    table_close(&table);
+}
+
+void describe_tables(struct arena *arena, const struct term *term, const struct plugin_info *info, struct buf *out)
+{
+    print_options(arena, term, info, out);
+    print_metrics(term, info, out);
+}
+
+/* ---- example -------------------------------------------------------------------------------------------------- */
+
+/* A value to show when the plugin gives no example. */
+static const char *sample_value(const struct plugin_option *o)
+{
+    static const char *const of_type[] = {
+        [BELFRY_TEXT] = "text",   [BELFRY_INTEGER] = "1",
+        [BELFRY_NUMBER] = "1.0",  [BELFRY_FLAG] = "true",
+        [BELFRY_DURATION] = "5m", [BELFRY_SIZE] = "64MiB",
+        [BELFRY_PATH] = "/path",  [BELFRY_HOST] = "127.0.0.1",
+        [BELFRY_PORT] = "443",    [BELFRY_URL] = "https://www.example.net/",
+        [BELFRY_RANGE] = "~:10",
+    };
+    if (o->example)
+        return o->example;
+    if (o->choices[0])
+        return o->choices[0];
+    return o->type >= BELFRY_TEXT && o->type <= BELFRY_RANGE ? of_type[o->type] : "";
+}
+
+static bool is_bare(int type)
+{
+    return type == BELFRY_INTEGER || type == BELFRY_NUMBER || type == BELFRY_FLAG || type == BELFRY_PORT;
+}
+
+static void write_value(struct buf *out, const struct plugin_option *o)
+{
+    const char *value = o->secret ? "@name" : sample_value(o), *quote = is_bare(o->type) ? "" : "\"";
+    const char *open = o->list ? "[ " : o->map ? "{ name = " : "", *close = o->list ? " ]" : o->map ? "; }" : "";
+    buf_print(out, "%s = %s%s%s%s%s;", o->name, open, quote, value, quote, close);
+}
+
+/* Required options, those with an example, and one threshold. */
+void describe_example(const struct plugin_info *info, struct buf *out)
+{
+    buf_print(out, "services: {\n  example: {\n    checks: {\n      %s: {\n        plugin = \"%s\";", info->name,
+              info->name);
+    for (uint32_t i = 0; i < info->option_count; i++) {
+        const struct plugin_option *o = &info->options[i];
+        if (!o->required && o->example == NULL)
+            continue;
+        buf_text(out, "\n        ");
+        write_value(out, o);
+    }
+    for (uint32_t i = 0; i < info->metric_count; i++) {
+        const struct plugin_metric *m = &info->metrics[i];
+        if (m->warn == NULL || m->crit == NULL)
+            continue;
+        buf_print(out, "\n        thresholds: { %s = { warn = \"%s\"; crit = \"%s\"; }; };", m->name, m->warn, m->crit);
+        break;
+    }
+    buf_text(out, "\n      };\n    };\n  };\n};\n");
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------------------------- */
+
+static json_t *pack_option(const struct plugin_option *o)
+{
+    json_t *choices = json_array();
+    for (const char *const *c = o->choices; *c; c++)
+        json_array_append_new(choices, json_string(*c));
+    return json_pack("{ss ss ss? sb sb sb sb ss? ss? so}", "name", o->name, "type", plugin_type_name(o->type), "doc",
+                     o->doc, "required", (int)o->required, "list", (int)o->list, "map", (int)o->map, "secret",
+                     (int)o->secret, "default", o->fallback, "example", o->example, "choices", choices);
+}
+
+static json_t *pack_metric(const struct plugin_metric *m)
+{
+    return json_pack("{ss ss? ss? ss? ss? ss? ss? ss}", "name", m->name, "unit", m->unit, "doc", m->doc, "warn",
+                     m->warn, "crit", m->crit, "min", m->min, "max", m->max, "kind",
+                     m->kind == BELFRY_COUNTER ? "counter" : "gauge");
+}
+
+json_t *describe_json(const struct plugin_info *info)
+{
+    json_t *options = json_array(), *metrics = json_array();
+    for (uint32_t i = 0; i < info->option_count; i++)
+        json_array_append_new(options, pack_option(&info->options[i]));
+    for (uint32_t i = 0; i < info->metric_count; i++)
+        json_array_append_new(metrics, pack_metric(&info->metrics[i]));
+    return json_pack("{ss ss ss? ss? ss? si sb so so}", "name", info->name, "version", info->version, "summary",
+                     info->summary, "description", info->description, "path", info->path, "abi", (int)info->abi,
+                     "blocking", (int)info->blocking, "options", options, "metrics", metrics);
+}
+
+/* ---- manual page ---------------------------------------------------------------------------------------------- */
+
+static void write_tag(struct buf *out, const char *tag, const char *rest)
+{
+    buf_text(out, ".TP\n\\fB");
+    help_roff(out, tag);
+    buf_text(out, "\\fR");
+    help_roff(out, rest);
+    buf_char(out, '\n');
+}
+
+static void write_sentence(struct buf *out, const char *text)
+{
+    size_t length = strlen(text);
+    help_roff(out, text);
+    buf_text(out, length && text[length - 1] == '.' ? "\n" : ".\n");
+}
+
+static void write_option(struct arena *arena, struct buf *out, const struct plugin_option *o)
+{
+    write_tag(out, o->name, arena_print(arena, "  (%s)", type_text(arena, o)));
+    write_sentence(out, option_doc(arena, o));
+    if (o->required)
+        buf_text(out, "Required.\n");
+    if (o->fallback) {
+        buf_text(out, "Default: ");
+        help_roff(out, o->fallback);
+        buf_text(out, ".\n");
+    }
+}
+
+static void write_metric(struct arena *arena, struct buf *out, const struct plugin_metric *m)
+{
+    const char *unit = unit_text(m->unit);
+    write_tag(out, m->name, *unit == '-' ? "" : arena_print(arena, "  (%s)", unit));
+    write_sentence(out, or_empty(m->doc));
+    if (m->warn || m->crit) {
+        buf_text(out, "Default thresholds: warning ");
+        help_roff(out, range_text(m->warn));
+        buf_text(out, ", critical ");
+        help_roff(out, range_text(m->crit));
+        buf_text(out, ".\n");
+    }
+}
+
+void describe_manual(const struct plugin_info *info, struct buf *out)
+{
+    struct arena arena = { 0 };
+    struct buf example = { 0 };
+    buf_print(out, ".TH BELFRY-%s 7 \"\" \"belfry %s\" \"Belfry plugins\"\n.SH NAME\nbelfry\\-", info->name,
+              PACKAGE_VERSION);
+    help_roff(out, info->name);
+    buf_text(out, " \\- ");
+    help_roff(out, or_empty(info->summary));
+    buf_text(out, "\n.SH DESCRIPTION\n");
+    help_roff(out, or_empty(info->description ? info->description : info->summary));
+    buf_text(out, "\n.SH OPTIONS\nIn a check's block, or as KEY=VALUE of \\fBbelfry check\\fR.\n");
+    for (uint32_t i = 0; i < info->option_count; i++)
+        write_option(&arena, out, &info->options[i]);
+    if (info->metric_count)
+        buf_text(out, ".SH METRICS\nThresholds of any of them may be set in the check's block.\n");
+    for (uint32_t i = 0; i < info->metric_count; i++)
+        write_metric(&arena, out, &info->metrics[i]);
+    buf_text(out, ".SH EXAMPLE\n.nf\n");
+    describe_example(info, &example);
+    help_roff(out, example.data);
+    buf_text(out, ".fi\n.SH SEE ALSO\n\\fBbelfry\\fR(1), \\fBbelfryd\\fR(8)\n");
+    buf_close(&example);
+    arena_close(&arena);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* belfry - the command line.
+ *
+ * main() reads the command line by the verbs' tables (verbs.c), answers --help, --version and --man itself, and runs
+ * the verb. Everything a verb prints goes through cli->out, and stdout is closed with a look at the result, so that a
+ * full disk is an error and not half an answer.
+ *
+ * Exit status: 0; 1 failed; 2 usage. Verbs that are asked for a state (status, check, run, query) exit with the Nagios
+ * code of that state, and with 3, UNKNOWN, when they can't know it. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/cli/cli.h"
+#include "core/cli/help.h"
+#include "core/cli/parse.h"
+
+void cli_flush(struct cli *cli)
+{
+    if (cli->out.length)
+        fwrite(cli->out.data, 1, cli->out.length, stdout);
+    fflush(stdout);
+    buf_reset(&cli->out);
+}
+
+static const char *make_visible(struct cli *cli, const char *text, bool lines)
+{
+    if (text == NULL)
+        return "";
+    size_t size = 4 * strlen(text) + 16; /* the longest replacement: one byte becomes \xNN */
+    return text_visible(arena_alloc(&cli->arena, size), size, text, lines);
+}
+
+const char *cli_visible(struct cli *cli, const char *text)
+{
+    return make_visible(cli, text, false);
+}
+
+const char *cli_visible_lines(struct cli *cli, const char *text)
+{
+    return make_visible(cli, text, true);
+}
+
+/* A Nagios shows the first line of stdout, and takes '|' for the start of performance data. */
+static void print_unknown(struct cli *cli, const char *text)
+{
+    char *line = arena_text(&cli->arena, text);
+    for (char *c = line; *c; c++)
+        if (*c == '|')
+            *c = '/';
+    buf_print(&cli->out, "BELFRY UNKNOWN - %s\n", line);
+    cli_flush(cli);
+}
+
+static void say(struct cli *cli, const char *text)
+{
+    text = cli_visible_lines(cli, text);
+    if (cli->verb->exit == VERB_NAGIOS && cli->globals.format == FORMAT_TEXT)
+        print_unknown(cli, text);
+    else
+        fprintf(stderr, "belfry: %s\n", text);
+}
+
+int cli_fail(struct cli *cli, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    cli_flush(cli);
+    say(cli, arena_vprint(&cli->arena, format, args));
+    va_end(args);
+    return cli->verb->exit == VERB_PLAIN ? EXIT_FAILED : EXIT_UNKNOWN;
+}
+
+int cli_usage(struct cli *cli, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(cli, arena_vprint(&cli->arena, format, args));
+    va_end(args);
+    bool nagios = cli->verb->exit == VERB_NAGIOS && cli->globals.format == FORMAT_TEXT;
+    fprintf(nagios ? stdout : stderr, "try '%s --help'\n", cli->path);
+    return cli->verb->exit == VERB_PLAIN ? EXIT_USAGE : EXIT_UNKNOWN;
+}
+
+/* What the root's own options ask for, whatever the verb: true with the exit status when it was that. */
+static bool answer_globals(struct cli *cli, const struct parsed *parsed, int *status)
+{
+    *status = cli->verb->exit == VERB_NAGIOS ? EXIT_UNKNOWN : EXIT_DONE;
+    if (cli->globals.manual)
+        help_manual(&cli->out, &verb_root);
+    else if (cli->globals.help)
+        help_print(&cli->out, &cli->term, parsed);
+    else if (cli->globals.version)
+        buf_print(&cli->out, "belfry %s\n", PACKAGE_VERSION);
+    else
+        return false;
+    cli_flush(cli);
+    return true;
+}
+
+static int run(struct cli *cli, int argc, char *const *argv)
+{
+    struct parsed parsed = { .depth = 0 };
+    struct why why = { "" };
+    int status;
+    int code = parse_command(&cli->arena, &verb_root, argc, argv, clock_wall_ms(), &parsed, &why);
+    cli->verb = parsed.levels[parsed.depth];
+    cli->path = parse_path(&cli->arena, &parsed);
+    cli->globals = *(const struct globals *)parsed.args[0];
+    if (code != 0)
+        return cli_usage(cli, "%s", why.text);
+    if (answer_globals(cli, &parsed, &status))
+        return status;
+    if (parse_complete(&parsed, &why) != 0)
+        return cli_usage(cli, "%s", why.text);
+    return cli->verb->run(cli, parsed.args[parsed.depth]);
+}
+
+static int close_stdout(const struct cli *cli, int status)
+{
+    bool failed = ferror(stdout) != 0;
+    if (fclose(stdout) != 0 || failed) {
+        fprintf(stderr, "belfry: can't write the output: %s\n", error_text(errno ? -errno : -EIO));
+        return cli->verb->exit == VERB_PLAIN ? EXIT_FAILED : EXIT_UNKNOWN;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = { 0 };
+    log_setup(LOG_LEVEL_WARN);
+    term_setup(&cli.term);
+    int status = run(&cli, argc, argv);
+    cli_flush(&cli);
+    status = close_stdout(&cli, status);
+    buf_close(&cli.out);
+    arena_close(&cli.arena);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* places - where this machine's Belfry keeps its things: from the configuration file when there is one, else where the
+ * package was installed; a program run from its build tree also sees the plugins that were built beside it. */
+#ifndef CLI_PLACES_H
+#define CLI_PLACES_H
+
+#include "core/cli/cli.h"
+
+struct places {
+    const char *config_file; /* absolute; the file may be missing unless it was named by -c */
+    bool configured;         /* it exists and was read */
+    const char *socket, *journal, *rrd, *secrets;
+    const char *const *plugin_dirs; /* NULL-terminated */
+};
+
+/* 0, or a negative code with *why (a file named by -c is missing, or its paths can't be read). */
+int places_find(struct cli *cli, struct places *out, struct why *why);
+/* The plugin folders without a configuration file. */
+const char *const *places_default_plugins(struct cli *cli);
+/* The path made absolute by the working directory. */
+const char *places_absolute(struct cli *cli, const char *path);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* story - a journal record as one line for people.
+ *
+ * Each type has one row: the member that is the subject (or =word), and a sentence. In the sentence {name} stands for a
+ * member of the record ("" when missing), {name:A:B} for A when the member is true and else for B, and {ms} is told as
+ * a duration. */
+#include "core/cli/story.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "core/cli/control.h"
+#include "core/model/state.h"
+
+#define SUBJECT_COLUMNS 20
+#define AGE_COLUMNS 11
+#define CHANGE "{from} -> {to} {kind} {attempt}/{attempts}  {text}"
+
+static const struct sentence {
+    const char *type, *subject, *sentence;
+} sentences[] = {
+    { "check.state", "check", CHANGE },
+    { "check.flapping", "check", "{on:started flapping:stopped flapping} ({percent} % changed state)" },
+    { "check.event", "check", "{name}  {part}  {text}" },
+    { "check.added", "check", "added" },
+    { "check.removed", "check", "removed" },
+    { "part.state", "check", "{part}  " CHANGE },
+    { "part.gone", "check", "{part} is gone" },
+    { "breaker.open", "breaker", "circuit open after {failures} failures, next try in {ms}  {text}" },
+    { "breaker.half_open", "breaker", "circuit half-open, trying" },
+    { "breaker.closed", "breaker", "circuit closed  {text}" },
+    { "breaker.held", "breaker", "circuit set to {name} by {by}" },
+    { "service.state", "service", "service {from} -> {to}" },
+    { "plugin.loaded", "plugin", "plugin loaded, version {version}  {path}" },
+    { "plugin.removed", "plugin", "plugin removed  {path}" },
+    { "plugin.rejected", "=plugin", "refused {path}  {text}" },
+    { "plugin.crashed", "plugin", "plugin crashed in {check}  {text}" },
+    { "config.loaded", "=configuration", "loaded  {text}" },
+    { "config.rejected", "=configuration", "refused  {text}" },
+    { "daemon.started", "=belfryd", "started, version {version}  {text}" },
+    { "daemon.stopped", "=belfryd", "stopped  {text}" },
+    { "clock.stepped", "=clock", "stepped by {ms}" },
+    { "monitor.blind", "=belfryd", "was blind for {ms}  {text}" },
+    { "command.done", "=command", "{name} by {by}  {text}" },
+    { "journal.recovered", "=journal", "repaired  {text}  {path}" },
+};
+
+static const struct sentence *find(const char *type)
+{
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
+        if (strcmp(sentences[i].type, type) == 0)
+            return &sentences[i];
+    return NULL;
+}
+
+bool story_knows(const char *type)
+{
+    return find(type) != NULL;
+}
+
+static void add_duration(struct buf *out, int64_t ms)
+{
+    char age[TEXT_DURATION_SIZE];
+    buf_print(out, "%s%s", ms < 0 ? "-" : "", text_format_age(age, ms < 0 ? -ms : ms));
+}
+
+static void add_member(struct cli *cli, struct buf *out, const json_t *record, const char *name)
+{
+    const json_t *value = json_object_get(record, name);
+    char number[TEXT_NUMBER_SIZE];
+    if (json_is_string(value))
+        buf_text(out, cli_visible(cli, json_string_value(value)));
+    else if (json_is_integer(value) && strcmp(name, "ms") == 0)
+        add_duration(out, json_integer_value(value));
+    else if (json_is_number(value))
+        buf_text(out, text_format_number(number, json_number_value(value)));
+    else if (json_is_boolean(value))
+        buf_text(out, json_is_true(value) ? "true" : "false");
+}
+
+/* One {...}: `text` stands behind the brace; returns what follows it. */
+static const char *add_field(struct cli *cli, struct buf *out, const json_t *record, const char *text)
+{
+    size_t length = strcspn(text, ":}");
+    const char *name = arena_text_n(&cli->arena, text, length);
+    if (text[length] == '}') {
+        add_member(cli, out, record, name);
+        return text + length + 1;
+    }
+    const char *yes = text + length + 1, *no = strchr(yes, ':') + 1, *end = strchr(no, '}');
+    if (json_is_true(json_object_get(record, name)))
+        buf_add(out, yes, (size_t)(no - 1 - yes));
+    else
+        buf_add(out, no, (size_t)(end - no));
+    return end + 1;
+}
+
+static void add_sentence(struct cli *cli, struct buf *out, const json_t *record, const char *sentence)
+{
+    while (*sentence) {
+        size_t plain = strcspn(sentence, "{");
+        buf_add(out, sentence, plain);
+        sentence += plain;
+        if (*sentence == '{')
+            sentence = add_field(cli, out, record, sentence + 1);
+    }
+}
+
+/* Members as they are, without those that every record has. */
+static void add_members(struct cli *cli, struct buf *out, json_t *record)
+{
+    static const char *const of_all[] = { "seq", "at", "type", "who", "prev", "hash" };
+    const char *key;
+    json_t *value;
+    json_object_foreach(record, key, value)
+    {
+        bool common = false;
+        for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
+            common |= strcmp(key, of_all[i]) == 0;
+        if (common)
+            continue;
+        buf_print(out, " %s=", cli_visible(cli, key));
+        add_member(cli, out, record, key);
+    }
+}
+
+static enum style find_style(const json_t *record)
+{
+    return json_object_get(record, "to") ? term_state_style(control_state(record, "to")) : STYLE_PLAIN;
+}
+
+static void print_head(struct cli *cli, int64_t wall_ms, int64_t now_ms)
+{
+    char local[TEXT_TIME_SIZE], age[TEXT_DURATION_SIZE];
+    text_format_age(age, wall_ms < now_ms ? now_ms - wall_ms : 0);
+    buf_print(&cli->out, "%s  ", text_format_local(local, wall_ms));
+    term_left(&cli->term, &cli->out, STYLE_FAINT, age, AGE_COLUMNS);
+    buf_char(&cli->out, ' ');
+}
+
+void story_print(struct cli *cli, const char *line, size_t length, int64_t wall_ms, int64_t now_ms)
+{
+    json_t *record = json_loadb(line, length, 0, NULL);
+    const char *type = control_text(cli, record, "type");
+    const struct sentence *known = find(type);
+    const char *subject = known == NULL              ? type
+                          : known->subject[0] == '=' ? known->subject + 1
+                                                     : control_text(cli, record, known->subject);
+    struct buf text = { 0 };
+    print_head(cli, wall_ms, now_ms);
+    term_left(&cli->term, &cli->out, STYLE_STRONG, subject, SUBJECT_COLUMNS);
+    buf_text(&cli->out, "  ");
+    if (known)
+        add_sentence(cli, &text, record, known->sentence);
+    else
+        add_members(cli, &text, record);
+    while (text.length && text.data[text.length - 1] == ' ')
+        text.data[--text.length] = '\0';
+    term_text(&cli->term, &cli->out, find_style(record), text.data ? text.data : "");
+    buf_char(&cli->out, '\n');
+    buf_close(&text);
+    json_decref(record);
+}
