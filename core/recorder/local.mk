@@ -41,4 +41,3 @@ tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
 tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_recorder_LDADD = $(model_libs)
 system_tests += tests/system/graph.test
-EXTRA_DIST += tests/lsan.supp
