@@ -125,7 +125,7 @@ static void test_names(void)
 static struct series_source sources[] = {
     { .metric = "latency", .kind = BELFRY_GAUGE, .min = 0, .max = NAN, .unit = "s", .warn = "0.1", .crit = "~:0.5" },
     { .metric = "requests since the start", .kind = BELFRY_COUNTER, .min = NAN, .max = NAN, .unit = "c" },
-    { .metric = "memory", .kind = BELFRY_GAUGE, .min = NAN, .max = NAN, .unit = "B" },
+    { .metric = "memory", .kind = BELFRY_GAUGE, .min = NAN, .max = NAN, .unit = "B", .warn = "", .crit = "" },
 };
 static struct series_archive archives[] = { { 10, 3600 }, { 60, 86400 } };
 
