@@ -46,15 +46,27 @@ void args_escaped(struct args *args, const char *prefix, const char *text)
     size_t n = 0;
     text_visible(visible, sizeof(visible), text, false);
     for (const char *c = visible; *c; c++) {
-        if (*c == ':' || *c == '\\')
+        if (*c == ':')
             escaped[n++] = '\\';
-        escaped[n++] = *c;
+        escaped[n++] = *c == '\\' ? '/' : *c;
     }
     escaped[n] = '\0';
     push(args, arena_print(args->arena, "%s%s", prefix, escaped));
 }
 
+void args_append(struct args *args, const char *text)
+{
+    const char **last = &args->v[args->count - 1];
+    *last = arena_print(args->arena, "%s%s", *last, text);
+}
+
 const char *args_number(struct arena *arena, double value)
 {
-    return isfinite(value) ? arena_print(arena, "%.10e", value) : "U";
+    if (!isfinite(value))
+        return "U";
+    const char *text = arena_print(arena, "%.10e", value);
+    /* whatever the locale puts behind the first digit becomes a point */
+    size_t head = text[0] == '-' ? 2 : 1;
+    size_t gap = strcspn(text + head, "0123456789");
+    return arena_print(arena, "%.*s.%s", (int)head, text, text + head + gap);
 }
