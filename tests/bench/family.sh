@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # family.sh [CHECKS] [SECONDS]: CPU time of one null check through the whole family (keeper, worker, recorder; all processes), at CHECKS
 # checks a second. The target is 15 us.
-. "$top_srcdir/tests/lib.sh"
+. "${top_srcdir:?run it by make check}/tests/lib.sh" || exit 1
 checks=${1:-10000} seconds=${2:-20}
 mkdir -p "$scratch/plugins"
 ${CC:-cc} -O2 -shared -fPIC -I"$top_srcdir/include" "$top_srcdir/tests/bench/null.c" -o "$scratch/plugins/null.so" || exit 1

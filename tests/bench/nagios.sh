@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # nagios.sh [SERVICES] [SECONDS]: CPU time per check of Nagios Core 4 with check_tcp and of Belfry with its tcp plugin, on the same targets
 # (local TCP ports), each alone, one after the other, every service once a second.
-. "$top_srcdir/tests/lib.sh"
+. "${top_srcdir:?run it by make check}/tests/lib.sh" || exit 1
 services=${1:-100} seconds=${2:-20}
 command -v nagios4 >/dev/null && [ -x /usr/lib/nagios/plugins/check_tcp ] || { echo "needs nagios4-core and monitoring-plugins-basic"; exit 1; }
 cpu() { /usr/bin/python3 "$top_srcdir/tests/bench/cpu.py" "$1"; }
