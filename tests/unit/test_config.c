@@ -263,10 +263,14 @@ static void test_bounds(struct fixture *fixture, const struct catalog *catalog)
     tap_ok(!config && strstr(errors.data, "belfry.conf:5002: more than 5000 settings"), "settings in one group");
     buf_close(&errors);
 
-    buf_text(&text, "services: { a: { checks: { b: { plugin = \"null\"; each = { n = [ 0");
-    for (unsigned i = 1; i <= CONFIG_CHECKS_MAX; i++)
-        buf_print(&text, ",%u", i);
-    buf_text(&text, " ]; }; }; c: { plugin = \"null\"; }; }; }; };");
+    buf_text(&text, "services: { a: { checks: {");
+    for (unsigned block = 0; block < 101; block++) {
+        buf_print(&text, "b%u: { plugin = \"null\"; each = { n = [ 0", block);
+        for (unsigned i = 1; i < CONFIG_CHECKS_MAX / 100; i++)
+            buf_print(&text, ",%u", i);
+        buf_text(&text, " ]; }; };");
+    }
+    buf_text(&text, "}; }; };");
     config = load_buf(fixture, catalog, &text, &errors);
     tap_ok(!config && strstr(errors.data, "more than 200000 checks"), "checks");
     buf_close(&errors);
