@@ -21,9 +21,7 @@ void help_usage(struct buf *out, const struct verb *verb)
 static const char *option_form(struct arena *arena, const struct option *o)
 {
     const char *letter = o->letter ? arena_print(arena, "-%c, ", o->letter) : "    ";
-    bool optional = o->argument && o->argument[0] == '[';
-    return arena_print(arena, "%s--%s%s%s", letter, o->name, o->argument && !optional ? " " : "",
-                       o->argument ? o->argument : "");
+    return arena_print(arena, "%s--%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
 }
 
 static const char *option_doc(struct arena *arena, const struct option *o)
