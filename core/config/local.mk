@@ -1,1 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# config: libconfig files -> model; the catalog of plugins
+noinst_LIBRARIES += core/config/libconfig.a
+core_config_libconfig_a_SOURCES = \
+	core/config/catalog.c core/config/catalog.h \
+	core/config/config.c core/config/config.h \
+	core/config/config_check.c core/config/config_load.h \
+	core/config/config_main.c \
+	core/config/config_report.c core/config/config_report.h \
+	core/config/config_secret.c \
+	core/config/config_show.c \
+	core/config/config_source.c core/config/config_source.h \
+	core/config/config_level.c \
+	core/config/config_service.c \
+	core/config/config_syntax.c core/config/config_syntax.h \
+	core/config/config_threshold.c \
+	core/config/config_tree.c \
+	core/config/config_value.c
+core_config_libconfig_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+core_config_libconfig_a_CFLAGS = $(pie_cflags) $(CONFIG_CFLAGS)
+config_libs = core/config/libconfig.a $(model_libs) $(CONFIG_LIBS)

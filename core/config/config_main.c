@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* config_main - what the main file says of the installation as a whole: paths, journal, series, plugins. */
+#include "core/config/config_load.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#include "core/base/file.h"
+#include "core/base/text.h"
+
+#define IN(member) offsetof(struct config, member)
+
+/* The folders; a default without a leading '/' lies beside the main file. */
+static const struct path {
+    const char *name;
+    size_t offset;
+    const char *fallback;
+} paths[] = {
+    { "state_dir", IN(state_dir), LOCALSTATEDIR "/lib/belfry" },
+    { "run_dir", IN(run_dir), RUNSTATEDIR "/belfry" },
+    { "conf_dir", IN(conf_dir), "conf.d" },
+    { "secrets_dir", IN(secrets_dir), "secrets" },
+};
+
+static const char *beside(struct load *load, const char *path)
+{
+    struct arena *arena = &load->config->arena;
+    const char *file = load->config->file, *slash = strrchr(file, '/');
+    if (path[0] == '/')
+        return arena_text(arena, path);
+    return file_join(arena, arena_text_n(&load->arena, file, slash > file ? (size_t)(slash - file) : 1), path);
+}
+
+static void load_path(struct load *load, const config_setting_t *root, const struct path *path)
+{
+    const config_setting_t *setting = setting_member(root, path->name);
+    const char *text = path->fallback;
+    if (setting && value_text(load, setting, &text) && text[0] == '\0') {
+        setting_error(load, setting, "'%s' is empty: write a folder, or leave it out for \"%s\"", path->name,
+                      path->fallback);
+        text = path->fallback;
+    }
+    *(const char **)(void *)((char *)load->config + path->offset) = beside(load, text);
+}
+
+static void load_plugin_dirs(struct load *load, const config_setting_t *root)
+{
+    static const char *const fallback[] = { PLUGINDIR, NULL };
+    const config_setting_t *setting = setting_member(root, "plugin_dirs");
+    const char *const *texts = setting ? value_texts(load, setting) : fallback;
+    size_t count = 0;
+    while (texts && texts[count])
+        count++;
+    const char **dirs = arena_array(&load->config->arena, count + 1, sizeof(*dirs));
+    for (size_t i = 0; i < count; i++)
+        dirs[i] = beside(load, texts[i]);
+    load->config->plugin_dirs = dirs;
+}
+
+void main_load_paths(struct load *load, const struct tree *tree)
+{
+    const config_setting_t *root = tree->usable ? config_root_setting(&tree->parsed) : NULL;
+    struct config *config = load->config;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        load_path(load, root, &paths[i]);
+    load_plugin_dirs(load, root);
+    config->control_socket = file_join(&config->arena, config->run_dir, "control.sock");
+    if (strlen(config->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+        const config_setting_t *setting = setting_member(root, "run_dir");
+        report_error(&load->report, setting ? setting_place(setting) : (struct place){ config->file, 0 },
+                     "'run_dir' is too long for a socket: '%s' has more than 107 bytes", config->control_socket);
+    }
+}
+
+/* ---- journal ------------------------------------------------------------------------------------------------- */
+
+void main_load_journal(struct load *load)
+{
+    static const char *const known[] = { "segment", NULL };
+    int64_t segment = 16 << 20;
+    if (load->journal && setting_check_keys(load, load->journal, "'journal'", known) &&
+        setting_member(load->journal, "segment"))
+        value_size(load, setting_member(load->journal, "segment"), 64 << 10, 1 << 30, &segment);
+    load->config->journal_segment_bytes = (uint32_t)segment;
+}
+
+/* ---- series -------------------------------------------------------------------------------------------------- */
+
+#define MINUTE 60u
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+/* A point of 0 seconds is the step of the check. */
+static const struct series_archive default_archives[] = {
+    { 0, 2 * DAY },
+    { 5 * MINUTE, 14 * DAY },
+    { 30 * MINUTE, 61 * DAY },
+    { 6 * HOUR, 2 * 365 * DAY },
+};
+
+static void load_archive(struct load *load, const config_setting_t *setting, struct series_archive *out)
+{
+    static const char *const known[] = { "point", "keep", NULL };
+    int64_t point_ms = 0, keep_ms = 0;
+    const char *word;
+    if (!setting_check_keys(load, setting, "an archive", known))
+        return;
+    const config_setting_t *point = setting_member(setting, "point"), *keep = setting_member(setting, "keep");
+    if (!point || !keep) {
+        setting_error(load, setting,
+                      "an archive is written { point = \"5m\"; keep = \"2w\"; } (point = \"step\": the "
+                      "check's interval)");
+        return;
+    }
+    bool step = point->type == CONFIG_TYPE_STRING && value_text(load, point, &word) && strcmp(word, "step") == 0;
+    if (!step && !value_duration(load, point, 1000, 366LL * DAY * 1000, &point_ms))
+        return;
+    if (!value_duration(load, keep, 60 * 1000, 20LL * 366 * DAY * 1000, &keep_ms))
+        return;
+    if (point_ms % 1000 != 0 || keep_ms % 1000 != 0 || keep_ms <= point_ms)
+        setting_error(load, setting, "an archive's times are whole seconds, and keep is longer than point");
+    *out = (struct series_archive){ (uint32_t)(point_ms / 1000), (uint32_t)(keep_ms / 1000) };
+}
+
+void main_load_series(struct load *load)
+{
+    static const char *const known[] = { "archives", NULL };
+    struct config *config = load->config;
+    config->archive_count = sizeof(default_archives) / sizeof(default_archives[0]);
+    memcpy(config->archives, default_archives, sizeof(default_archives));
+    if (!load->series || !setting_check_keys(load, load->series, "'series'", known))
+        return;
+    const config_setting_t *archives = setting_member(load->series, "archives");
+    if (!archives)
+        return;
+    int count = config_setting_is_list(archives) ? config_setting_length(archives) : 0;
+    if (count == 0 || count > SERIES_ARCHIVES_MAX) {
+        setting_error(load, archives,
+                      "'archives' is a list of 1 to %d groups: ( { point = \"5m\"; keep = \"2w\"; }, "
+                      "... )",
+                      SERIES_ARCHIVES_MAX);
+        return;
+    }
+    config->archive_count = (uint32_t)count;
+    for (int i = 0; i < count; i++)
+        load_archive(load, config_setting_get_elem(archives, (unsigned)i), &config->archives[i]);
+}
+
+/* ---- plugins ------------------------------------------------------------------------------------------------- */
+
+#define WORKERS_MAX 64
+#define CONCURRENCY_MAX 65536
+
+static void load_plugin(struct load *load, const struct block *block, struct plugin_config *out)
+{
+    static const char *const known[] = { "workers", "concurrency", "name", NULL };
+    const struct plugin_info *info = catalog_find(load->catalog, block->name);
+    const config_setting_t *workers = setting_member(block->setting, "workers");
+    const config_setting_t *concurrency = setting_member(block->setting, "concurrency");
+    int64_t worker_count = PLUGIN_WORKERS_DEFAULT;
+    int64_t runs = info && info->blocking ? PLUGIN_CONCURRENCY_BLOCKING_DEFAULT : PLUGIN_CONCURRENCY_DEFAULT;
+    if (!info) {
+        const char **names = arena_array(&load->arena, load->catalog->plugin_count + 1, sizeof(*names));
+        for (uint32_t i = 0; i < load->catalog->plugin_count; i++)
+            names[i] = load->catalog->plugins[i]->name;
+        report_error(&load->report, block->place, "there is no plugin '%s'%s", block->name,
+                     suggest(load, block->name, names));
+    }
+    setting_check_keys(load, block->setting, arena_print(&load->arena, "plugin '%s'", block->name), known);
+    if (workers)
+        value_integer(load, workers, 1, WORKERS_MAX, &worker_count);
+    if (concurrency)
+        value_integer(load, concurrency, 1, CONCURRENCY_MAX, &runs);
+    *out =
+        (struct plugin_config){ arena_text(&load->config->arena, block->name), (uint32_t)worker_count, (uint32_t)runs };
+}
+
+void main_load_plugins(struct load *load)
+{
+    struct config *config = load->config;
+    config->plugin_count = load->plugins.count;
+    config->plugins = arena_array(&config->arena, config->plugin_count + 1, sizeof(*config->plugins));
+    for (uint32_t i = 0; i < config->plugin_count; i++)
+        load_plugin(load, &load->plugins.blocks[i], &config->plugins[i]);
+}
