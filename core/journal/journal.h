@@ -69,7 +69,7 @@ int journal_error(const struct journal *journal);
 uint64_t journal_queued_bytes(const struct journal *journal);
 
 /* Hands a snapshot to the thread: written atomically to path once record `seq` is on disk. A newer one replaces a
- * waiting one. The file is one line {"seq":..,"hash":..,"snapshot":JSON} with the SHA-256 of the JSON. */
+ * waiting one. The file is one line {"seq":..,"hash":..,"snapshot":JSON} with the SHA-256 of seq and JSON. */
 void journal_snapshot(struct journal *journal, const char *path, uint64_t seq, const char *json, size_t length);
 /* Reads it back: 0 with *json in the arena, -ENOENT, or ERROR_DAMAGED (then it is as if there were none). */
 int journal_snapshot_read(struct arena *arena, const char *path, uint64_t *seq, char **json, size_t *length);

@@ -1,1 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# journal: the append-only record: writing, recovering, reading, verifying
+noinst_LIBRARIES += core/journal/libjournal.a
+core_journal_libjournal_a_SOURCES = \
+	core/journal/chain.c core/journal/chain.h \
+	core/journal/disk.c core/journal/disk.h \
+	core/journal/journal.h \
+	core/journal/reader.c \
+	core/journal/record.c core/journal/record.h \
+	core/journal/recover.c core/journal/recover.h \
+	core/journal/segment.c core/journal/segment.h \
+	core/journal/snapshot.c core/journal/snapshot.h \
+	core/journal/verify.c \
+	core/journal/writer.c core/journal/writer.h
+core_journal_libjournal_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFLAGS)
+journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
+
+unit_tests += tests/unit/test_journal
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/test_journal.h tests/tap.h
+tests_unit_test_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_test_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_journal_LDFLAGS = $(pie_ldflags)
+tests_unit_test_journal_LDADD = $(journal_libs)
