@@ -13,6 +13,8 @@ struct series_source {
     const char *metric; /* the metric's name; the recorder maps it to a data-source name */
     int kind;           /* enum belfry_metric_kind */
     double min, max;    /* NaN: unbounded */
+    /* for those who draw: the unit, and the ranges in force as text; NULL: none */
+    const char *unit, *warn, *crit;
 };
 
 /* An archive: how long each point and the whole last, in seconds. AVERAGE, MIN and MAX are kept of each. */

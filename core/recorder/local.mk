@@ -1,1 +1,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# recorder: RRD files: belfry-recorder writes them, belfry-graph draws them; the only room that knows librrd
+noinst_LIBRARIES += core/recorder/librecorder.a
+core_recorder_librecorder_a_SOURCES = \
+	core/recorder/args.c core/recorder/args.h \
+	core/recorder/header.c core/recorder/header.h \
+	core/recorder/layout.c core/recorder/layout.h \
+	core/recorder/legend.c core/recorder/legend.h \
+	core/recorder/name.c core/recorder/name.h \
+	core/recorder/picture.c core/recorder/picture.h \
+	core/recorder/scale.c core/recorder/scale.h \
+	core/recorder/store.c core/recorder/store.h \
+	core/recorder/track.c core/recorder/track.h
+core_recorder_librecorder_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS) $(RRD_CFLAGS)
+recorder_libs = core/recorder/librecorder.a $(model_libs) $(RRD_LIBS) $(JANSSON_LIBS)
+
+member_PROGRAMS += belfry-recorder belfry-graph
+belfry_recorder_SOURCES = core/recorder/recorder.c
+belfry_recorder_CFLAGS = $(pie_cflags)
+belfry_recorder_LDFLAGS = $(pie_ldflags)
+belfry_recorder_LDADD = $(recorder_libs)
+belfry_graph_SOURCES = core/recorder/graph.c
+belfry_graph_CFLAGS = $(pie_cflags)
+belfry_graph_LDFLAGS = $(pie_ldflags)
+belfry_graph_LDADD = $(recorder_libs)
+
+unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire
+tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/tap.h
+tests_unit_test_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_LDADD = $(recorder_libs)
+tests_unit_test_recorder_wire_SOURCES = tests/unit/test_recorder_wire.c tests/tap.h
+tests_unit_test_recorder_wire_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_wire_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_wire_LDADD = $(recorder_libs)
+system_tests += tests/system/graph.test
+EXTRA_DIST += tests/lsan.supp

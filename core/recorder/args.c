@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* args - argv arrays for librrd. */
+#include "core/recorder/args.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "core/base/buf.h"
+#include "core/base/text.h"
+
+/* bytes of a text from outside; the rest is cut */
+#define TEXT_MAX 512
+
+static void push(struct args *args, const char *text)
+{
+    if (args->count + 1 >= args->size) {
+        int size = args->size ? args->size * 2 : 32;
+        const char **v = arena_array(args->arena, (size_t)size, sizeof(*v));
+        if (args->count)
+            memcpy(v, args->v, (size_t)args->count * sizeof(*v));
+        args->v = v;
+        args->size = size;
+    }
+    args->v[args->count++] = text;
+    args->v[args->count] = NULL;
+}
+
+void args_add(struct args *args, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    push(args, arena_vprint(args->arena, format, list));
+    va_end(list);
+}
+
+void args_plain(struct args *args, const char *prefix, const char *text)
+{
+    char visible[TEXT_MAX];
+    push(args, arena_print(args->arena, "%s%s", prefix, text_visible(visible, sizeof(visible), text, false)));
+}
+
+void args_escaped(struct args *args, const char *prefix, const char *text)
+{
+    char visible[TEXT_MAX], escaped[2 * TEXT_MAX];
+    size_t n = 0;
+    text_visible(visible, sizeof(visible), text, false);
+    for (const char *c = visible; *c; c++) {
+        if (*c == ':' || *c == '\\')
+            escaped[n++] = '\\';
+        escaped[n++] = *c;
+    }
+    escaped[n] = '\0';
+    push(args, arena_print(args->arena, "%s%s", prefix, escaped));
+}
+
+const char *args_number(struct arena *arena, double value)
+{
+    return isfinite(value) ? arena_print(arena, "%.10e", value) : "U";
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* track - one series being recorded.
+ *
+ * Samples gather in rows; a second sample of the same second replaces the first. A flush makes sure of the file
+ * (prepare: read its header, make it, migrate it, or move a damaged one aside) and writes all rows in one update. A
+ * file that was exchanged or truncated since is looked at anew. If a file cannot be written, the rows are lost and
+ * counted; that is reported once, and so is its end.
+ *
+ * Reports: "recording 'FILE'" (made), "'FILE': migrated ..." (new metrics, interval or archives), "'FILE' moved aside
+ * as ..." (not an RRD file that we could have made), "'FILE': ..." and "'FILE': written again". */
+#include "core/recorder/track.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "belfry/plugin.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/recorder/args.h"
+#include "core/recorder/legend.h"
+#include "core/recorder/store.h"
+
+/* What a preparation works with; all of it in one arena. */
+struct job {
+    struct arena arena;
+    struct track *track;
+    struct track_room *room;
+    struct series series;
+    struct header header;
+    struct layout layout;
+    const char *path;
+    int64_t now_s;
+    struct why why;
+};
+
+/* ---- definition ------------------------------------------------------------------------------------------------- */
+
+static int decode(struct arena *arena, const void *payload, size_t n, struct series *out)
+{
+    const unsigned char *bytes = payload;
+    struct wire_reader reader = { .at = bytes, .end = bytes + n };
+    int code = series_decode(&reader, arena, out);
+    return code < 0 ? code : wire_done(&reader);
+}
+
+struct track *track_open(uint32_t slot, const void *payload, size_t n)
+{
+    struct arena arena = { 0 };
+    struct series series;
+    struct track *track = NULL;
+    if (decode(&arena, payload, n, &series) == 0 && series.source_count > 0) {
+        track = heap_alloc(sizeof(*track));
+        track->slot = slot;
+        track->source_count = (uint16_t)series.source_count;
+        track->kinds = heap_alloc(series.source_count);
+        for (uint32_t i = 0; i < series.source_count; i++)
+            track->kinds[i] = (uint8_t)series.sources[i].kind;
+        track->payload = heap_alloc(n);
+        track->payload_size = n;
+        memcpy(track->payload, payload, n);
+    }
+    arena_close(&arena);
+    return track;
+}
+
+static void forget_file(struct track *track)
+{
+    free(track->path);
+    free(track->sources);
+    track->path = track->sources = NULL;
+    track->ready = false;
+}
+
+void track_close(struct track **track)
+{
+    struct track *t = *track;
+    *track = NULL;
+    if (!t)
+        return;
+    forget_file(t);
+    free(t->kinds);
+    free(t->payload);
+    free(t->rows);
+    free(t);
+}
+
+/* ---- samples ---------------------------------------------------------------------------------------------------- */
+
+static double *row_at(const struct track *track, uint32_t i)
+{
+    return track->rows + (size_t)i * (track->source_count + 1u);
+}
+
+static double *add_row(struct track *track)
+{
+    if (track->row_count == track->row_size) {
+        track->row_size = track->row_size ? track->row_size * 2 : 1;
+        track->rows = heap_grow(track->rows, track->row_size, (track->source_count + 1u) * sizeof(double));
+    }
+    return row_at(track, track->row_count++);
+}
+
+bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, const double *values, int64_t now_s)
+{
+    int64_t at_s = wall_ms / 1000;
+    room->counts.samples++;
+    if (at_s < TRACK_EARLIEST_S || at_s > now_s + TRACK_AHEAD_S) {
+        room->counts.refused++;
+        return track->row_count > 0;
+    }
+    double *last = track->row_count ? row_at(track, track->row_count - 1) : NULL;
+    int64_t last_s = last ? (int64_t)last[0] : track->ready ? track->last_s : 0;
+    if (last && last_s == at_s) {
+        room->counts.coalesced++;
+    } else if (at_s <= last_s) {
+        room->counts.late++;
+        return track->row_count > 0;
+    } else {
+        if (track->row_count >= TRACK_ROWS_MAX)
+            track_flush(track, room, now_s);
+        last = add_row(track);
+    }
+    last[0] = (double)at_s;
+    memcpy(last + 1, values, track->source_count * sizeof(double));
+    return true;
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+static void report(struct job *job, enum log_level level, const char *text)
+{
+    job->room->report(job->room->context, level, job->track->slot, text);
+}
+
+static int make_folders(struct job *job)
+{
+    char *folder = arena_text(&job->arena, job->path);
+    *strrchr(folder, '/') = '\0';
+    int code = file_make_folders(folder, 0755);
+    return code < 0 ? why_say(&job->why, code, "'%s': %s", folder, error_text(code)) : 0;
+}
+
+/* Makes the file; with history, from the file that is there. */
+static int make(struct job *job, bool history)
+{
+    struct store_make make = { .path = job->path,
+                               .layout = &job->layout,
+                               .start_s = (int64_t)row_at(job->track, 0)[0] - job->layout.step_s,
+                               .history = history ? job->path : NULL,
+                               .now_s = job->now_s };
+    int code = make_folders(job);
+    if (code == 0)
+        code = store_make(&job->arena, &make, &job->why);
+    if (code == 0)
+        report(
+            job, LOG_LEVEL_INFO,
+            arena_print(&job->arena,
+                        history ? "'%s': migrated to %u sources every %u s" : "recording '%s': %u sources every %u s",
+                        job->path, job->layout.source_count, job->layout.step_s));
+    return code;
+}
+
+static int set_aside(struct job *job)
+{
+    char *aside = arena_print(&job->arena, "%s.bad-%" PRId64, job->path, job->now_s);
+    for (int i = 2; access(aside, F_OK) == 0; i++)
+        aside = arena_print(&job->arena, "%s.bad-%" PRId64 "-%d", job->path, job->now_s, i);
+    if (rename(job->path, aside) != 0)
+        return why_say(&job->why, -errno, "can't move '%s' aside: %s", job->path, error_text(-errno));
+    report(
+        job, LOG_LEVEL_WARN,
+        arena_print(&job->arena, "'%s' moved aside as '%s', a new one is made: %s", job->path, aside, job->why.text));
+    return 0;
+}
+
+/* Reads the file that is there; afterwards job->header is sound, or empty when a file must be made. */
+static int look(struct job *job)
+{
+    int code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
+    if (code == ERROR_DAMAGED)
+        code = set_aside(job);
+    else if (code == -ENOENT || code == -ENOTDIR)
+        code = 0;
+    else if (code == 0)
+        return 0;
+    memset(&job->header, 0, sizeof(job->header));
+    return code;
+}
+
+static int describe(struct job *job)
+{
+    struct legend old, fresh;
+    bool has_old = legend_read(&job->arena, job->path, &old, NULL) == 0;
+    legend_make(&job->arena, &job->series, &job->layout, has_old ? &old : NULL, &fresh);
+    return legend_write(&job->arena, job->path, &fresh, &job->why);
+}
+
+static void remember(struct job *job)
+{
+    struct track *track = job->track;
+    struct buf sources = { 0 };
+    for (uint32_t i = 0; i < job->layout.live_count; i++)
+        buf_print(&sources, "%s%s", i ? ":" : "", job->layout.sources[i].name);
+    forget_file(track);
+    track->path = heap_text(job->path);
+    track->sources = heap_text(sources.data);
+    track->last_s = job->header.last_s;
+    track->size_bytes = job->header.size_bytes;
+    track->inode = job->header.inode;
+    track->ready = true;
+    buf_close(&sources);
+}
+
+static int prepare_in(struct job *job)
+{
+    struct track *track = job->track;
+    int code = decode(&job->arena, track->payload, track->payload_size, &job->series);
+    if (code < 0)
+        return why_say(&job->why, code, "the definition of the series is damaged");
+    job->path = name_file(&job->arena, job->room->folder, job->series.check, job->series.part);
+    if (!job->path)
+        return why_say(&job->why, ERROR_SYNTAX, "'%s' can't be a file's name", job->series.check);
+    code = look(job);
+    bool there = job->header.source_count > 0;
+    if (code == 0)
+        code = layout_make(&job->arena, &job->series, there ? &job->header : NULL, &job->layout, &job->why);
+    if (code < 0)
+        return code;
+    if (!there || !layout_matches(&job->layout, &job->header)) {
+        code = make(job, there);
+        if (code == 0)
+            code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
+    }
+    if (code == 0)
+        code = describe(job);
+    if (code == 0)
+        remember(job);
+    return code;
+}
+
+/* Whether the file is still the one that was prepared. */
+static bool is_unchanged(const struct track *track)
+{
+    struct stat st;
+    return track->ready && lstat(track->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == track->inode &&
+           st.st_size == track->size_bytes;
+}
+
+static int prepare(struct track *track, struct track_room *room, int64_t now_s, struct why *why)
+{
+    if (is_unchanged(track))
+        return 0;
+    struct job job = { .track = track, .room = room, .now_s = now_s };
+    forget_file(track);
+    int code = prepare_in(&job);
+    *why = job.why;
+    arena_close(&job.arena);
+    return code;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+/* librrd wants a counter as a whole number, and reads what is close to the greatest double as infinite. */
+#define VALUE_MAX 1e300
+static void print_value(struct buf *out, double value, int kind)
+{
+    char text[TEXT_NUMBER_SIZE];
+    if (kind != BELFRY_COUNTER)
+        buf_text(out, fabs(value) <= VALUE_MAX ? text_format_number(text, value) : "U");
+    else if (isfinite(value) && fabs(value) < 9.2e18)
+        buf_print(out, "%" PRId64, (int64_t)value);
+    else
+        buf_char(out, 'U');
+}
+
+static void add_update(struct args *args, const struct track *track, const double *row)
+{
+    struct buf out = { 0 };
+    buf_print(&out, "%" PRId64, (int64_t)row[0]);
+    for (uint32_t i = 0; i < track->source_count; i++) {
+        buf_char(&out, ':');
+        print_value(&out, row[i + 1], track->kinds[i]);
+    }
+    args_add(args, "%s", out.data);
+    buf_close(&out);
+}
+
+static int write_rows(struct track *track, struct track_room *room, struct why *why)
+{
+    struct arena arena = { 0 };
+    struct args args = { .arena = &arena };
+    int code = 0;
+    for (uint32_t i = 0; i < track->row_count; i++) {
+        const double *row = row_at(track, i);
+        if ((int64_t)row[0] > track->last_s)
+            add_update(&args, track, row);
+        else
+            room->counts.late++;
+    }
+    if (args.count > 0)
+        code = store_update(track->path, track->sources, &args, why);
+    if (code == 0 && args.count > 0) {
+        track->last_s = (int64_t)row_at(track, track->row_count - 1)[0];
+        room->counts.updates++;
+        room->counts.rows += (uint64_t)args.count;
+    }
+    arena_close(&arena);
+    return code;
+}
+
+void track_flush(struct track *track, struct track_room *room, int64_t now_s)
+{
+    struct why why = { "" };
+    char text[sizeof(why.text) + 64];
+    if (track->row_count == 0)
+        return;
+    int code = prepare(track, room, now_s, &why);
+    if (code == 0)
+        code = write_rows(track, room, &why);
+    if (code < 0) {
+        room->counts.lost += track->row_count;
+        forget_file(track); /* to look at it anew */
+    }
+    if (code < 0 && !track->failing)
+        room->report(room->context, LOG_LEVEL_ERROR, track->slot, why.text);
+    if (code == 0 && track->failing) {
+        snprintf(text, sizeof(text), "'%.400s': written again", track->path);
+        room->report(room->context, LOG_LEVEL_INFO, track->slot, text);
+    }
+    track->failing = code < 0;
+    track->row_count = 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* track - one series being recorded: its definition, the samples that wait, and its file. A track touches the disk only
+ * in track_flush(): a recorder with thousands of series starts without looking at one file. */
+#ifndef RECORDER_TRACK_H
+#define RECORDER_TRACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/log.h"
+#include "core/base/wire.h"
+#include "core/model/series.h"
+
+#define TRACK_ROWS_MAX 256 /* waiting samples of one series; more are flushed at once */
+/* Samples outside of this are absurd: before 2000, or more than an hour ahead of the clock. */
+#define TRACK_EARLIEST_S 946684800
+#define TRACK_AHEAD_S 3600
+
+/* What was done, for the log. */
+struct track_counts {
+    uint64_t samples;   /* received */
+    uint64_t rows;      /* written */
+    uint64_t updates;   /* of files */
+    uint64_t coalesced; /* replaced by a later one of the same second */
+    uint64_t late;      /* not later than what the file has */
+    uint64_t refused;   /* absurd times, unknown slots */
+    uint64_t lost;      /* the file could not be written */
+};
+
+/* What all tracks share. */
+struct track_room {
+    const char *folder; /* of the RRD files */
+    struct track_counts counts;
+    /* Something that people should know: a file moved aside, migrated, or not writable. */
+    void (*report)(void *context, enum log_level level, uint32_t slot, const char *text);
+    void *context;
+};
+
+struct track {
+    uint32_t slot;
+    uint16_t source_count;
+    bool ready;             /* the file is there and looks as it shall */
+    bool failing;           /* the last flush failed, and that was reported */
+    uint8_t *kinds;         /* enum belfry_metric_kind, of each source */
+    unsigned char *payload; /* the series as it came over the wire */
+    size_t payload_size;
+    char *path, *sources; /* when ready: the file, and "a:b:c" */
+    int64_t last_s;       /* when ready: the file's last update */
+    off_t size_bytes;     /* when ready: what the file must still be */
+    ino_t inode;
+    double *rows; /* waiting: seconds and values, source_count + 1 numbers each */
+    uint32_t row_count, row_size;
+    int64_t due_ms; /* of the queue in recorder.c */
+    struct track *next;
+    bool queued;
+};
+
+/* A track for a series whose encoding is the n bytes at payload; NULL when they are no series (ERROR_PROTOCOL). */
+struct track *track_open(uint32_t slot, const void *payload, size_t n);
+/* Frees it; what waits is dropped. NULL is fine. */
+void track_close(struct track **track);
+
+/* Takes one sample of source_count values. Returns whether something waits to be flushed. */
+bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, const double *values, int64_t now_s);
+/* Writes what waits, after making or migrating the file if need be. Afterwards nothing waits, whatever happened. */
+void track_flush(struct track *track, struct track_room *room, int64_t now_s);
+
+#endif

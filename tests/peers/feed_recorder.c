@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* feed_recorder RECORDER FOLDER UNTIL_S - plays the keeper for belfry-recorder: starts it, sends two days of made-up
+ * samples that end at UNTIL_S, prints what it reports, and ends with its exit status. With what it leaves in FOLDER the
+ * graphs are tested and looked at. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "belfry/plugin.h"
+#include "core/base/channel.h"
+#include "core/base/clock.h"
+#include "core/base/spawn.h"
+#include "core/base/text.h"
+#include "core/model/series.h"
+
+#define EVERY_S 60
+#define SPAN_S (2 * 86400)
+#define GAP_FROM_S (30 * 3600)
+#define GAP_TO_S (33 * 3600)
+#define WAIT_MS 20000
+
+static struct series_source redis_sources[] = {
+    { .metric = "latency", .min = 0, .max = NAN, .unit = "s", .warn = "0.01", .crit = "0.05" },
+    { .metric = "memory_used", .min = 0, .max = NAN, .unit = "B" },
+    { .metric = "memory_resident_set_size", .min = 0, .max = NAN, .unit = "B" },
+    { .metric = "commands", .kind = BELFRY_COUNTER, .min = 0, .max = NAN, .unit = "c" },
+    { .metric = "clients", .min = 0, .max = NAN, .unit = "" },
+};
+static struct series_source host_sources[] = {
+    { .metric = "cpu", .min = 0, .max = 100, .unit = "%", .warn = "80", .crit = "95" },
+    { .metric = "memory", .min = 0, .max = 100, .unit = "%" },
+    { .metric = "swap", .min = 0, .max = 100, .unit = "%" },
+    { .metric = "load1", .min = 0, .max = NAN, .unit = "" },
+};
+static struct series_source disk_sources[] = {
+    { .metric = "used", .min = 0, .max = 100, .unit = "%", .warn = "80", .crit = "90" },
+    { .metric = "50% <odd>: \\na&me\"", .min = NAN, .max = NAN, .unit = "B/s" },
+};
+static struct series_archive archives[] = { { 60, SPAN_S }, { 300, 14 * 86400 }, { 1800, 61 * 86400 } };
+
+static double noise(void)
+{
+    return (double)rand() / (double)RAND_MAX;
+}
+
+static double day(int64_t t, double phase)
+{
+    return 0.5 + 0.5 * sin(6.283185307 * ((double)(t % 86400) / 86400 + phase));
+}
+
+static void measure_redis(int64_t t, double *out)
+{
+    static double commands = 0;
+    double busy = day(t, 0.7);
+    commands += (200 + 9000 * busy * (0.8 + 0.4 * noise())) * EVERY_S;
+    out[0] = 0.0006 + 0.004 * busy * noise() + (noise() > 0.995 ? 0.02 : 0);
+    out[1] = 1.1e9 + 7e8 * busy + 2e7 * noise();
+    out[2] = 1.3e9 + 7.4e8 * busy + 3e7 * noise();
+    out[3] = floor(commands);
+    out[4] = floor(20 + 80 * busy + 6 * noise());
+}
+
+static void measure_host(int64_t t, double *out)
+{
+    out[0] = 8 + 55 * day(t, 0.7) * (0.6 + 0.4 * noise()) + (noise() > 0.99 ? 30 : 0);
+    out[1] = 52 + 12 * day(t, 0.6) + noise();
+    out[2] = 3 + noise();
+    out[3] = 0.3 + 3 * day(t, 0.7) * noise();
+}
+
+static void measure_disk(int64_t t, double *out)
+{
+    out[0] = 70 + 15 * (double)(t % 400000) / 400000;
+    out[1] = 4e6 * day(t, 0.2) * noise();
+}
+
+static const struct feed {
+    const char *check, *part;
+    struct series_source *sources;
+    uint16_t count;
+    void (*measure)(int64_t t, double *out);
+} feeds[] = {
+    { "redis/server", NULL, redis_sources, 5, measure_redis },
+    { "host/system", NULL, host_sources, 4, measure_host },
+    { "host/system", "/var lib", disk_sources, 2, measure_disk },
+};
+#define FEED_COUNT (sizeof(feeds) / sizeof(*feeds))
+
+static void put_series(struct buf *out, uint32_t slot)
+{
+    const struct feed *feed = &feeds[slot];
+    struct series series = { .check = feed->check,
+                             .part = feed->part,
+                             .step_s = EVERY_S,
+                             .heartbeat_s = 150,
+                             .sources = feed->sources,
+                             .source_count = feed->count,
+                             .archives = archives,
+                             .archive_count = 3 };
+    size_t begin = wire_begin(out, WIRE_SERIES);
+    wire_put_u32(out, slot);
+    series_encode(out, &series);
+    wire_end(out, begin);
+}
+
+static void put_sample(struct buf *out, uint32_t slot, int64_t t)
+{
+    double values[8];
+    feeds[slot].measure(t, values);
+    size_t begin = wire_begin(out, WIRE_SAMPLE);
+    wire_put_u32(out, slot);
+    wire_put_u64(out, (uint64_t)t * 1000);
+    wire_put_u16(out, feeds[slot].count);
+    for (uint16_t i = 0; i < feeds[slot].count; i++)
+        wire_put_f64(out, values[i]);
+    wire_end(out, begin);
+}
+
+static int send_all(struct channel *channel, int64_t until_s)
+{
+    struct buf out = { 0 };
+    int code = 0;
+    srand(1);
+    for (uint32_t slot = 0; slot < FEED_COUNT; slot++)
+        put_series(&out, slot);
+    for (int64_t t = until_s - SPAN_S; code == 0 && t <= until_s; t += EVERY_S) {
+        int64_t since_s = t - (until_s - SPAN_S);
+        for (uint32_t slot = 0; slot < FEED_COUNT; slot++)
+            if (since_s < GAP_FROM_S || since_s > GAP_TO_S)
+                put_sample(&out, slot, t);
+        code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
+    }
+    wire_end(&out, wire_begin(&out, WIRE_STOP));
+    if (code == 0)
+        code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
+    buf_close(&out);
+    return code;
+}
+
+/* Prints the recorder's frames until its end; whether the first was WIRE_RECORDER_READY. */
+static bool print_all(struct channel *channel)
+{
+    struct arena arena = { 0 };
+    struct wire_frame frame;
+    bool ready = false;
+    while (channel_read(channel, &frame, clock_now_ms() + WAIT_MS) == 1) {
+        ready = ready || frame.type == WIRE_RECORDER_READY;
+        if (frame.type != WIRE_RECORDER_EVENT)
+            continue;
+        uint8_t level = wire_u8(&frame.payload);
+        uint32_t slot = wire_u32(&frame.payload);
+        const char *text = wire_text(&frame.payload, &arena, 4096);
+        printf("event %u %u %s\n", level, slot, text ? text : "?");
+    }
+    arena_close(&arena);
+    return ready;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t until_s;
+    int pair[2], status = 1;
+    if (argc != 4 || text_integer(argv[3], &until_s) != 0 || spawn_pair(pair) != 0)
+        return 2;
+    const char *const args[] = { argv[1], "--rrd", argv[2], NULL };
+    int fds[] = { STDERR_FILENO, STDERR_FILENO, pair[1] };
+    struct spawn spawn = { .program = argv[1], .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
+    struct channel channel = { .fd = pair[0] };
+    pid_t pid = spawn_start(&spawn);
+    close(pair[1]);
+    if (pid < 0)
+        return 2;
+    bool good = send_all(&channel, until_s) == 0;
+    good = print_all(&channel) && good;
+    channel_close(&channel);
+    waitpid(pid, &status, 0);
+    return good && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_recorder - names, headers, layouts, legends, and tracks writing real RRD files into a scratch folder. */
+#include <errno.h>
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "belfry/plugin.h"
+#include "core/base/arena.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/map.h"
+#include "core/recorder/header.h"
+#include "core/recorder/layout.h"
+#include "core/recorder/legend.h"
+#include "core/recorder/name.h"
+#include "core/recorder/scale.h"
+#include "core/recorder/store.h"
+#include "core/recorder/track.h"
+#include "tests/tap.h"
+
+#define NOW 1763700000 /* a multiple of 300 */
+
+static struct arena arena;
+static char folder[] = "/tmp/test_recorder.XXXXXX";
+
+/* A small generator with a seed, the same on every machine. */
+static uint64_t seed = 42;
+static uint32_t any(uint32_t n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33) % n;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+static bool is_source_name(const char *name)
+{
+    size_t length = strlen(name);
+    return length >= 1 && length <= 19 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == length;
+}
+
+/* Text with few different letters, so that near collisions are many. */
+static char *any_name(void)
+{
+    static const char *const pieces[] = {
+        "a", "b", "_", "A", "2", " ", "/", ".", "%", "~", "\xC3\xA4", "memory_", "%41"
+    };
+    struct buf out = { 0 };
+    for (uint32_t n = 1 + any(24); n > 0; n--)
+        buf_text(&out, pieces[any(sizeof(pieces) / sizeof(*pieces))]);
+    char *name = arena_text(&arena, out.data);
+    buf_close(&out);
+    return name;
+}
+
+static char *map_source(const char *name)
+{
+    char out[NAME_SOURCE_SIZE];
+    return arena_text(&arena, name_source(out, name));
+}
+
+static char *map_part(const char *name)
+{
+    return name_part(&arena, name);
+}
+
+static bool is_part_file(const char *name)
+{
+    size_t length = strlen(name);
+    return length >= 1 && length <= NAME_PART_MAX && name[0] != '.' && !strpbrk(name, "/:\\ ");
+}
+
+/* No two of many names may get the same image; and the image of an image is again its own. */
+static void check_injective(char *(*image)(const char *), bool (*is_good)(const char *), const char *what)
+{
+    struct map seen = { 0 };
+    bool good = true, shape = true;
+    for (int i = 0; i < 40000; i++) {
+        char *name = any_name();
+        for (int round = 0; round < 2; round++) {
+            char *mapped = image(name);
+            shape = shape && is_good(mapped);
+            const char *other = map_get(&seen, mapped);
+            if (!other)
+                map_put(&seen, mapped, name);
+            else if (strcmp(other, name) != 0)
+                good = tap_ok(false, "'%s' and '%s' are both '%s'", name, other, mapped);
+            name = mapped;
+        }
+    }
+    tap_ok(good, "%s: 80000 names, no two the same", what);
+    tap_ok(shape, "%s: every one is well formed", what);
+    map_close(&seen);
+    arena_reset(&arena);
+}
+
+static void test_names(void)
+{
+    char out[NAME_SOURCE_SIZE], again[NAME_SOURCE_SIZE];
+    tap_is_text(name_source(out, "latency"), "latency", "a short name stays");
+    tap_is_text(name_source(out, "abcdefghijklmnopqrs"), "abcdefghijklmnopqrs", "19 characters stay");
+    name_source(out, "abcdefghijklmnopqrst");
+    tap_ok(strncmp(out, "abcdefgh_", 9) == 0 && strlen(out) == 19, "20 characters are cut and hashed: %s", out);
+    name_source(again, out);
+    tap_ok(strcmp(out, again) != 0, "a name that looks made is hashed itself");
+    tap_ok(is_source_name(name_source(out, "")), "the empty name has one, too: %s", out);
+    tap_is_text(name_part(&arena, "web-1.example"), "web-1.example", "a plain part stays");
+    tap_is_text(name_part(&arena, "/var"), "%2Fvar", "a slash is escaped");
+    tap_is_text(name_part(&arena, "web 1%"), "web%201%25", "a blank and a percent sign are escaped");
+    tap_is_text(name_part(&arena, ".."), "%2E.", "no part names a folder");
+    tap_is_text(name_file(&arena, "/r", "disk/space@web1", "/var"), "/r/disk/space@web1/%2Fvar.rrd", "file of a part");
+    tap_is_text(name_file(&arena, "/r", "redis/server", NULL), "/r/redis/server.rrd", "file of a check");
+    tap_ok(!name_file(&arena, "/r", "../etc", NULL) && !name_file(&arena, "/r", "a/b", ""), "no file for a bad id");
+    check_injective(map_source, is_source_name, "data sources");
+    check_injective(map_part, is_part_file, "parts");
+}
+
+/* ---- series and tracks ------------------------------------------------------------------------------------------ */
+
+static struct series_source sources[] = {
+    { .metric = "latency", .kind = BELFRY_GAUGE, .min = 0, .max = NAN, .unit = "s", .warn = "0.1", .crit = "~:0.5" },
+    { .metric = "requests since the start", .kind = BELFRY_COUNTER, .min = NAN, .max = NAN, .unit = "c" },
+    { .metric = "memory", .kind = BELFRY_GAUGE, .min = NAN, .max = NAN, .unit = "B" },
+};
+static struct series_archive archives[] = { { 10, 3600 }, { 60, 86400 } };
+
+static struct series make_series(const char *check, uint32_t count, uint32_t step_s)
+{
+    return (struct series){ .check = check,
+                            .step_s = step_s,
+                            .heartbeat_s = step_s * 5 / 2,
+                            .sources = sources,
+                            .source_count = count,
+                            .archives = archives,
+                            .archive_count = 2 };
+}
+
+static char reports[4096];
+static int report_count;
+
+static void on_report(void *context, enum log_level level, uint32_t slot, const char *text)
+{
+    (void)context;
+    (void)slot;
+    size_t used = strlen(reports);
+    snprintf(reports + used, sizeof(reports) - used, "%d %s\n", (int)level, text);
+    report_count++;
+}
+
+static void clear_reports(void)
+{
+    reports[0] = '\0';
+    report_count = 0;
+}
+
+static struct track_room room = { .folder = folder, .report = on_report };
+
+static struct track *open_track(const struct series *series)
+{
+    struct buf payload = { 0 };
+    series_encode(&payload, series);
+    struct track *track = track_open(7, payload.data, payload.length);
+    buf_close(&payload);
+    return track;
+}
+
+static void add(struct track *track, int64_t at_s, double a, double b, double c)
+{
+    double values[] = { a, b, c };
+    track_add(track, &room, at_s * 1000 + 250, values, NOW);
+}
+
+static char *path_of(const char *check)
+{
+    return name_file(&arena, folder, check, NULL);
+}
+
+/* The value that the file has for the step ending at at_s. */
+static double value_at(const char *path, const char *function, const char *metric, int64_t at_s, uint64_t step_s)
+{
+    char source[NAME_SOURCE_SIZE];
+    struct store_fetch fetch = {
+        .path = path, .function = function, .since_s = at_s - (int64_t)step_s, .until_s = at_s, .step_s = step_s
+    };
+    struct store_values values;
+    struct why why;
+    double found = NAN;
+    if (store_fetch(&fetch, &values, &why) != 0) {
+        tap_ok(false, "fetch: %s", why.text);
+        return NAN;
+    }
+    name_source(source, metric);
+    for (uint64_t i = 0; i < values.count; i++)
+        for (uint64_t s = 0; s < values.source_count; s++)
+            if (values.start_s + (int64_t)((i + 1) * values.step_s) == at_s && strcmp(values.sources[s], source) == 0)
+                found = values.values[i * values.source_count + s];
+    store_values_close(&values);
+    return found;
+}
+
+static void test_write(void)
+{
+    struct series series = make_series("redis/server", 3, 10);
+    struct track *track = open_track(&series);
+    char *path = path_of("redis/server");
+    struct stat st;
+    clear_reports();
+    tap_ok(stat(path, &st) != 0, "no file before the first flush");
+    for (int i = 0; i < 60; i++)
+        add(track, NOW - 600 + 10 * i, i, 1000.0 * i, 1e15 + 0.125 * i);
+    track_flush(track, &room, NOW);
+    tap_ok(stat(path, &st) == 0 && report_count == 1, "one flush makes the file: %s", reports);
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 300, 10), 30, "a gauge");
+    tap_is_near(value_at(path, "AVERAGE", "requests since the start", NOW - 300, 10), 100, "a counter is a rate");
+    tap_is_near(value_at(path, "AVERAGE", "memory", NOW - 300, 10), 1e15 + 3.75, "a large value is exact");
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 300, 60), 27.5, "a mean over a minute");
+    tap_is_near(value_at(path, "MIN", "latency", NOW - 300, 60), 25, "the least of a minute");
+    tap_is_near(value_at(path, "MAX", "latency", NOW - 300, 60), 30, "the greatest of a minute");
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 600, 10), 0, "the first sample counts");
+    tap_is_int(room.counts.rows, 60, "60 rows");
+    tap_is_int(room.counts.updates, 1, "in one update");
+    track_close(&track);
+    tap_ok(track == NULL, "closed");
+}
+
+static void test_times(void)
+{
+    struct series_archive seconds[] = { { 1, 600 } };
+    struct series series = make_series("redis/times", 3, 1);
+    series.archives = seconds;
+    series.archive_count = 1;
+    struct track *track = open_track(&series);
+    memset(&room.counts, 0, sizeof(room.counts));
+    add(track, NOW - 20, 1, 1, 1);
+    add(track, NOW - 19, 1, 1, 1);
+    add(track, NOW - 19, 5, 1, 1);
+    tap_is_int(room.counts.coalesced, 1, "the same second is coalesced");
+    add(track, NOW - 30, 9, 9, 9);
+    tap_is_int(room.counts.late, 1, "a time before the last waiting one is skipped");
+    track_flush(track, &room, NOW);
+    tap_is_near(value_at(path_of("redis/times"), "AVERAGE", "latency", NOW - 19, 1), 5, "the last of a second wins");
+    add(track, NOW - 19, 7, 7, 7);
+    add(track, NOW - 25, 7, 7, 7);
+    tap_is_int(room.counts.late, 3, "what the file has already is skipped");
+    add(track, 5, 1, 1, 1);
+    add(track, -1, 1, 1, 1);
+    add(track, NOW + 7200, 1, 1, 1);
+    add(track, INT64_MAX / 1000 - 1, 1, 1, 1);
+    tap_is_int(room.counts.refused, 4, "absurd times are refused");
+    tap_is_int(track->row_count, 0, "and nothing of them waits");
+    track_close(&track);
+    track = open_track(&series);
+    add(track, NOW - 40, 3, 3, 3);
+    add(track, NOW - 18, 4, 4, 4);
+    track_flush(track, &room, NOW);
+    tap_is_int(room.counts.late, 4, "a new track skips what the file has");
+    tap_is_near(value_at(path_of("redis/times"), "AVERAGE", "latency", NOW - 18, 1), 4, "and writes what is newer");
+    tap_is_int(room.counts.lost, 0, "nothing was lost");
+    track_close(&track);
+}
+
+static void test_values(void)
+{
+    struct series series = make_series("redis/values", 3, 10);
+    struct track *track = open_track(&series);
+    static const double good[] = { 0, -0.0, 1e-300, 5e-324, 1e299, 0.1, 123456789.123456789, 1e22 };
+    static const double bad[] = { NAN, INFINITY, -INFINITY, DBL_MAX };
+    int64_t at = NOW - 1000;
+    memset(&room.counts, 0, sizeof(room.counts));
+    setlocale(LC_ALL, "");
+    if (!setlocale(LC_ALL, "de_DE.UTF-8"))
+        printf("# no German locale here\n");
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++, at += 10)
+        add(track, at, (double)i, 10.0 * (double)i, good[i]);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++, at += 10)
+        add(track, at, 1, 1e25, bad[i]);
+    add(track, at, -5, 1, 1);
+    track_flush(track, &room, NOW);
+    setlocale(LC_ALL, "C");
+    tap_is_int(room.counts.lost, 0, "every value can be written");
+    at = NOW - 1000;
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++, at += 10)
+        tap_is_near(value_at(path_of("redis/values"), "AVERAGE", "memory", at, 10), good[i], "a number survives");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++, at += 10)
+        tap_ok(isnan(value_at(path_of("redis/values"), "AVERAGE", "memory", at, 10)), "what is no number is unknown");
+    tap_ok(isnan(value_at(path_of("redis/values"), "AVERAGE", "latency", at, 10)), "what is out of bounds is unknown");
+    track_close(&track);
+}
+
+static void test_counter(void)
+{
+    struct series series = make_series("redis/counter", 3, 10);
+    struct track *track = open_track(&series);
+    static const double totals[] = { 1e6, 1e6 + 50, 1e6 + 150, 20, 120 };
+    for (int i = 0; i < 5; i++)
+        add(track, NOW - 100 + 10 * i, 1, totals[i], 1);
+    track_flush(track, &room, NOW);
+    char *path = path_of("redis/counter");
+    const char *metric = sources[1].metric;
+    tap_is_near(value_at(path, "AVERAGE", metric, NOW - 80, 10), 10, "a rate");
+    tap_ok(isnan(value_at(path, "AVERAGE", metric, NOW - 70, 10)), "a counter that starts anew is a gap");
+    tap_is_near(value_at(path, "AVERAGE", metric, NOW - 60, 10), 10, "and goes on behind it");
+    track_close(&track);
+}
+
+/* ---- migration -------------------------------------------------------------------------------------------------- */
+
+/* Writes samples value(i) = i of count metrics. */
+static void fill(const char *check, uint32_t count, uint32_t step_s, int64_t from_s, int samples)
+{
+    struct series series = make_series(check, count, step_s);
+    struct track *track = open_track(&series);
+    for (int i = 0; i < samples; i++)
+        add(track, from_s + (int64_t)step_s * i, i, 10.0 * i, i);
+    track_flush(track, &room, NOW);
+    track_close(&track);
+}
+
+static void test_migration(void)
+{
+    char *path = path_of("redis/grow");
+    struct header header;
+    struct legend legend;
+    fill("redis/grow", 2, 10, NOW - 1200, 60);
+    double before = value_at(path, "AVERAGE", "latency", NOW - 900, 10);
+    double before_minute = value_at(path, "MAX", "latency", NOW - 900, 60);
+    tap_is_near(before, 30, "a value before");
+    clear_reports();
+    fill("redis/grow", 3, 10, NOW - 600, 20);
+    tap_ok(strstr(reports, "migrated to 3 sources") != NULL, "a new metric migrates the file: %s", reports);
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 900, 10), before, "the history is still there");
+    tap_is_near(value_at(path, "MAX", "latency", NOW - 900, 60), before_minute, "in every archive");
+    tap_ok(isnan(value_at(path, "AVERAGE", "memory", NOW - 900, 10)), "the new metric has none");
+    tap_is_near(value_at(path, "AVERAGE", "memory", NOW - 500, 10), 10, "but values now");
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 500, 10), 10, "as the old one goes on");
+    clear_reports();
+    fill("redis/grow", 1, 10, NOW - 400, 20);
+    tap_is_int(report_count, 0, "a metric that went does not change the file");
+    tap_is_near(value_at(path, "AVERAGE", "memory", NOW - 500, 10), 10, "and its history stays");
+    tap_ok(legend_read(&arena, path, &legend, NULL) == 0 && legend.metric_count == 3 && legend.metrics[0].live &&
+               !legend.metrics[2].live && strcmp(legend.metrics[2].name, "memory") == 0,
+           "the legend says that it went");
+    fill("redis/grow", 3, 10, NOW - 190, 5);
+    tap_is_int(report_count, 0, "nor does its return");
+    clear_reports();
+    fill("redis/grow", 3, 20, NOW - 120, 5);
+    tap_ok(strstr(reports, "migrated") != NULL, "a changed interval migrates the file: %s", reports);
+    tap_ok(header_read(&arena, path, NOW, &header, NULL) == 0 && header.step_s == 20, "its step is the new one");
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 900, 20), 29.5, "the history is there at the new step");
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 60, 20), 3, "and it goes on");
+}
+
+/* ---- damage ----------------------------------------------------------------------------------------------------- */
+
+static char *read_whole(const char *path, size_t *length)
+{
+    char *bytes = NULL;
+    if (file_read(&arena, path, 64u << 20, &bytes, length) != 0)
+        *length = 0;
+    return bytes;
+}
+
+static void check_set_aside(const char *what, const void *bytes, size_t n)
+{
+    char *path = path_of("redis/bad");
+    file_replace(path, bytes, n, 0644);
+    clear_reports();
+    fill("redis/bad", 3, 10, NOW - 300, 20);
+    tap_ok(strstr(reports, "moved aside") && report_count == 2, "%s: moved aside and made anew", what);
+    tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 200, 10), 10, what);
+}
+
+static void test_damage(void)
+{
+    size_t n;
+    fill("redis/bad", 3, 10, NOW - 300, 20);
+    char *bytes = read_whole(path_of("redis/bad"), &n);
+    tap_ok(n > 1000, "a sound file to begin with, %zu bytes", n);
+    check_set_aside("an empty file", "", 0);
+    check_set_aside("a foreign file", "not at all an RRD file", 22);
+    check_set_aside("a truncated file", bytes, n - 8);
+    check_set_aside("only a header", bytes, 128);
+    char *longer = arena_alloc(&arena, n + 8);
+    memcpy(longer, bytes, n);
+    check_set_aside("a file that is too long", longer, n + 8);
+    memset(longer + 24, 0xFF, 8);
+    check_set_aside("a file with too many sources", longer, n);
+    unlink(path_of("redis/bad"));
+    if (symlink("/etc/passwd", path_of("redis/bad")) == 0) {
+        clear_reports();
+        fill("redis/bad", 3, 10, NOW - 300, 20);
+        tap_ok(strstr(reports, "moved aside") != NULL, "a symbolic link is moved aside");
+    }
+    struct series series = make_series("redis/bad", 3, 10);
+    struct track *track = open_track(&series);
+    add(track, NOW - 50, 1, 1, 1);
+    track_flush(track, &room, NOW);
+    tap_ok(truncate(path_of("redis/bad"), 500) == 0, "truncated while it is written");
+    memset(&room.counts, 0, sizeof(room.counts));
+    clear_reports();
+    add(track, NOW - 40, 1, 1, 1);
+    track_flush(track, &room, NOW);
+    tap_ok(strstr(reports, "moved aside") && room.counts.lost == 0 && room.counts.rows == 1, "is noticed in time");
+    unlink(path_of("redis/bad"));
+    add(track, NOW - 30, 1, 1, 1);
+    track_flush(track, &room, NOW);
+    tap_is_int(room.counts.rows, 2, "a file that was removed is made again");
+    track_close(&track);
+}
+
+/* Flips bytes of a header; header_read() must say something, and what it takes must be within its bounds. */
+static void test_flipped_headers(void)
+{
+    size_t n;
+    char *path = path_of("redis/flip");
+    fill("redis/flip", 3, 10, NOW - 300, 20);
+    char *bytes = read_whole(path, &n);
+    char *flipped = arena_alloc(&arena, n);
+    bool good = true;
+    int refused = 0;
+    for (int i = 0; i < 3000; i++) {
+        struct header header;
+        struct arena own = { 0 };
+        memcpy(flipped, bytes, n);
+        for (uint32_t k = 1 + any(3); k > 0; k--)
+            flipped[any(1700)] = (char)any(256);
+        size_t length = any(4) ? n : any((uint32_t)n);
+        FILE *file = fopen(path, "w");
+        if (!file || fwrite(flipped, 1, length, file) != length || fclose(file) != 0)
+            break;
+        int code = header_read(&own, path, NOW, &header, NULL);
+        refused += code != 0;
+        good = good && (code == ERROR_DAMAGED || (code == 0 && header.source_count == 3 && header.archive_count == 6));
+        arena_close(&own);
+    }
+    tap_ok(good && refused > 500, "3000 damaged headers: %d refused, the rest within bounds", refused);
+}
+
+static void test_unwritable(void)
+{
+    struct series series = make_series("blocked/check", 3, 10);
+    struct track *track = open_track(&series);
+    file_replace(file_join(&arena, folder, "blocked"), "x", 1, 0644);
+    memset(&room.counts, 0, sizeof(room.counts));
+    clear_reports();
+    for (int i = 0; i < 3; i++) {
+        add(track, NOW - 100 + 10 * i, 1, 1, 1);
+        track_flush(track, &room, NOW);
+    }
+    tap_is_int(room.counts.lost, 3, "what can't be written is lost and counted");
+    tap_is_int(report_count, 1, "and reported once");
+    unlink(file_join(&arena, folder, "blocked"));
+    clear_reports();
+    add(track, NOW - 50, 1, 1, 1);
+    track_flush(track, &room, NOW);
+    tap_ok(strstr(reports, "written again") != NULL, "so is the end of it");
+    track_close(&track);
+}
+
+/* ---- layouts, legends, scales ----------------------------------------------------------------------------------- */
+
+static void test_layout(void)
+{
+    struct layout layout;
+    struct why why;
+    struct series series = make_series("a/b", 3, 60);
+    tap_ok(layout_make(&arena, &series, NULL, &layout, &why) == 0, "a layout");
+    tap_is_int(layout.archive_count, 1, "two archives of one resolution are one");
+    tap_is_int(layout.archives[0].rows, 1440, "the longer one");
+    tap_is_int(layout.sources[0].heartbeat_s, 150, "the heartbeat is the series'");
+    tap_is_text(layout.sources[1].type, "DERIVE", "a counter");
+    series.heartbeat_s = 0;
+    layout_make(&arena, &series, NULL, &layout, &why);
+    tap_is_int(layout.sources[0].heartbeat_s, 120, "a heartbeat below the step becomes two steps");
+    struct series_archive huge[] = { { 1, UINT32_MAX } };
+    series = make_series("a/b", 3, 1);
+    series.archives = huge;
+    series.archive_count = 1;
+    tap_is_int(layout_make(&arena, &series, NULL, &layout, &why), ERROR_LIMIT, why.text);
+    series = make_series("a/b", 2, 1);
+    struct series_source twice[] = { sources[0], sources[0] };
+    series.sources = twice;
+    tap_is_int(layout_make(&arena, &series, NULL, &layout, &why), ERROR_SYNTAX, why.text);
+}
+
+static void test_legend(void)
+{
+    char *path = path_of("redis/legend");
+    struct legend legend;
+    struct why why;
+    fill("redis/legend", 3, 10, NOW - 300, 3);
+    tap_ok(legend_read(&arena, path, &legend, &why) == 0 && legend.metric_count == 3, "read back");
+    tap_is_text(legend.check, "redis/legend", "check");
+    tap_is_text(legend.metrics[1].name, sources[1].metric, "the metric's whole name");
+    tap_is_text(legend.metrics[0].unit, "s", "unit");
+    tap_is_text(legend.metrics[0].warn, "0.1", "warn");
+    tap_ok(legend.metrics[2].crit == NULL, "no threshold");
+    tap_is_int(legend.metrics[1].kind, BELFRY_COUNTER, "kind");
+    static const char *const hostile[] = { "",
+                                           "[]",
+                                           "{",
+                                           "{ \"version\": 2 }",
+                                           "{ \"version\": 1, \"check\": \"a/b\", \"step\": 10, \"metrics\": [ 5 ] }",
+                                           "{ \"version\": 1, \"check\": \"a/b\", \"step\": 10, \"metrics\": [ { "
+                                           "\"name\": \"x\", \"unit\": \"\", \"source\": "
+                                           "\"a:b\" } ] }",
+                                           "{ \"version\": 1, \"check\": \"a/b\", \"step\": -1, \"metrics\": [] }" };
+    char *map = arena_print(&arena, "%s" LEGEND_SUFFIX, path);
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++) {
+        file_replace(map, hostile[i], strlen(hostile[i]), 0644);
+        tap_is_int(legend_read(&arena, path, &legend, &why), ERROR_DAMAGED, why.text);
+    }
+}
+
+static void test_scale(void)
+{
+    static const struct {
+        const char *unit;
+        double greatest;
+        const char *shown;
+        double size;
+    } rows[] = { { "s", 0.004, "ms", 1e-3 },
+                 { "s", 2e-5, "\xC2\xB5s", 1e-6 },
+                 { "s", 30, "s", 1 },
+                 { "s", 90000, "h", 3600 },
+                 { "B", 3e9, "GiB", 0x1p30 },
+                 { "B/s", 5000, "KiB/s", 1024 },
+                 { "%", 99, "%", 1 },
+                 { "/s", 250000, "k/s", 1e3 },
+                 { "", 7, "", 1 },
+                 { "s", NAN, "s", 1 },
+                 { "B", 0, "B", 1 } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct scale scale = scale_choose(rows[i].unit, rows[i].greatest);
+        tap_is_text(scale.unit, rows[i].shown, rows[i].unit);
+        tap_is_near(scale.size, rows[i].size, "its size");
+    }
+    char unit[SCALE_UNIT_SIZE];
+    scale_recorded_unit(unit, "B", BELFRY_COUNTER);
+    tap_is_text(unit, "B/s", "a counter of bytes");
+    scale_recorded_unit(unit, "c", BELFRY_COUNTER);
+    tap_is_text(unit, "/s", "a plain counter");
+}
+
+static void remove_folder(void)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    if (system(command) != 0)
+        printf("# '%s' could not be removed\n", folder);
+}
+
+int main(void)
+{
+    if (!mkdtemp(folder))
+        return 1;
+    test_names();
+    test_write();
+    test_times();
+    test_values();
+    test_counter();
+    test_migration();
+    test_damage();
+    test_flipped_headers();
+    test_unwritable();
+    test_layout();
+    test_legend();
+    test_scale();
+    arena_close(&arena);
+    remove_folder();
+    return tap_done();
+}
