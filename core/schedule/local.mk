@@ -25,3 +25,9 @@ tests_unit_test_judge_SOURCES = tests/unit/test_judge.c tests/tap.h
 tests_unit_test_judge_CFLAGS = $(pie_cflags)
 tests_unit_test_judge_LDFLAGS = $(pie_ldflags)
 tests_unit_test_judge_LDADD = $(schedule_libs)
+
+unit_tests += tests/unit/test_schedule
+tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c tests/unit/stage.h tests/tap.h
+tests_unit_test_schedule_CFLAGS = $(pie_cflags)
+tests_unit_test_schedule_LDFLAGS = $(pie_ldflags)
+tests_unit_test_schedule_LDADD = $(schedule_libs)
