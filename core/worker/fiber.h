@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* fiber - a coroutine: a guarded stack, and switching to it and back. */
+#ifndef WORKER_FIBER_H
+#define WORKER_FIBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <ucontext.h>
+
+#define FIBER_STACK_BYTES (256u << 10)
+/* Several pages: a function with a large frame that was compiled without stack probes should not step over it. */
+#define FIBER_GUARD_BYTES (64u << 10)
+
+/* The thread that resumes fibers. Zero it. */
+struct fiber_home {
+    ucontext_t context;
+    void *shadow; /* these three: what AddressSanitizer wants to know of the thread's stack */
+    const void *stack;
+    size_t stack_bytes;
+};
+
+/* Zero it, then fiber_open(). */
+struct fiber {
+    ucontext_t context;
+    struct fiber_home *home;
+    void (*work)(struct fiber *fiber);
+    char *map;    /* guard, then stack */
+    bool started; /* the stack holds frames */
+    void *shadow;
+};
+
+/* Gives it a stack; 0 or -errno. Each time that it is resumed after work() returned, work() is called again. */
+int fiber_open(struct fiber *fiber, struct fiber_home *home, void (*work)(struct fiber *fiber));
+void fiber_close(struct fiber *fiber);
+/* From the home thread: returns when the fiber suspends itself or work() has returned. */
+void fiber_resume(struct fiber *fiber);
+/* From inside work(). */
+void fiber_suspend(struct fiber *fiber);
+/* Gives the stack's memory back to the system, for a fiber whose work() has returned. */
+void fiber_shrink(struct fiber *fiber);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* job - queues, the result frame and the check of the worker's own descriptors. */
+#include "core/worker/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/base/wire.h"
+
+static int encode_result(const struct job *job, const struct result *result, struct buf *out)
+{
+    size_t at = wire_begin(out, WIRE_RESULT);
+    wire_put_u64(out, job->number);
+    wire_put_u32(out, job->slot);
+    result_encode(out, result);
+    return wire_end(out, at);
+}
+
+void job_encode(const struct job *job, struct buf *out)
+{
+    if (encode_result(job, &job->run.result, out) == 0)
+        return;
+    struct result refused;
+    run_refuse(&refused, "the result is larger than a frame may be");
+    encode_result(job, &refused, out);
+}
+
+void job_queue_open(struct job_queue *queue)
+{
+    queue->first = NULL;
+    queue->last = &queue->first;
+}
+
+void job_queue_put(struct job_queue *queue, struct job *job)
+{
+    job->next = NULL;
+    *queue->last = job;
+    queue->last = &job->next;
+}
+
+struct job *job_queue_take(struct job_queue *queue)
+{
+    struct job *job = queue->first;
+    if (job == NULL)
+        return NULL;
+    queue->first = job->next;
+    if (queue->first == NULL)
+        queue->last = &queue->first;
+    return job;
+}
+
+void job_verify_descriptors(const struct job *job, int epoll_fd)
+{
+    /* The kernel keys the set by descriptor and open file: EEXIST says that both are what they were, and nothing else
+     * gives EEXIST. One call for two descriptors, without side effects. */
+    struct epoll_event event = { .events = EPOLLIN };
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, FRAMES_FD, &event) != 0 && errno == EEXIST)
+        return;
+    dprintf(STDERR_FILENO, "plugin '%s' closed or replaced descriptors of its worker during a run of '%s'\n",
+            job->run.plugin->info.name, job->run.id);
+    abort();
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* belfry-worker - the process that runs a plugin's code.
+ *
+ *     belfry-worker --plugin PATH [--concurrency N]   loads the plugin and runs its checks (serve.c); FRAMES_FD is the
+ *                                                     socket to the keeper, LEDGER_FD the ledger
+ *     belfry-worker --describe PATH                   loads the plugin and describes it (describe.c)
+ *     belfry-worker --catalog FOLDER...               describes all plugins of the folders
+ *
+ * Exit status: 0 done, the keeper told to stop or is gone, or the plugin was rejected (a frame says why); 1 something
+ * is wrong (a line on stderr says what); 2 wrong usage. Limits, environment and standing are given by the keeper. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/channel.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/worker/describe.h"
+#include "core/worker/serve.h"
+
+#define CONCURRENCY_DEFAULT 1000
+
+/* For signal and exit handlers, which are given nothing. */
+static struct ledger *blamed_ledger;
+
+static void blame_thread(void)
+{
+    ledger_blame_thread(blamed_ledger);
+}
+
+/* The second time the signal has its default effect: a fault happens again on return, one that was sent is sent again.
+ */
+static void on_fatal_signal(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    blame_thread();
+    if (info->si_code <= 0)
+        raise(number);
+}
+
+/* Threads share a process, so from outside a death can't be told to be one run's: the dying thread says so. */
+static void watch_deaths(struct ledger *ledger)
+{
+    static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
+    blamed_ledger = ledger;
+    atexit(blame_thread);
+    for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
+        struct sigaction before,
+            action = { .sa_sigaction = on_fatal_signal, .sa_flags = SA_SIGINFO | (int)SA_RESETHAND | SA_ONSTACK };
+        if (sigaction(fatal[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            sigaction(fatal[i], &action, NULL);
+    }
+}
+
+/* Tells the keeper why there will be no READY. */
+static int send_rejected(const char *path, const struct why *why)
+{
+    struct buf out = { 0 };
+    struct channel keeper = { .fd = FRAMES_FD };
+    size_t at = wire_begin(&out, WIRE_REJECTED);
+    wire_put_text(&out, path);
+    wire_put_text(&out, why->text);
+    wire_end(&out, at);
+    int rc = channel_write(&keeper, &out, -1);
+    buf_close(&out);
+    return rc < 0 ? 1 : 0;
+}
+
+static int serve_plugin(const char *path, unsigned concurrency)
+{
+    struct loaded_plugin plugin;
+    struct why why;
+    struct ledger *ledger = ledger_open();
+    if (ledger == NULL) {
+        log_error("worker", "descriptor %d is not a ledger", LEDGER_FD);
+        return 1;
+    }
+    if (plugin_load(path, &plugin, &why) < 0)
+        return send_rejected(path, &why);
+    if (plugin.info.blocking) {
+        unsigned threads = ledger->slot_count - 1;
+        if (threads == 0) {
+            log_error("worker", "the ledger has no slots for threads, which '%s' needs", path);
+            return 1;
+        }
+        concurrency = concurrency < threads ? concurrency : threads;
+        watch_deaths(ledger);
+    }
+    const struct serve_setup setup = { .plugin = &plugin, .ledger = ledger, .concurrency = concurrency };
+    int rc = serve_run(&setup);
+    if (rc == -EPIPE || rc == -ECONNRESET)
+        _exit(0); /* the keeper is gone */
+    if (rc < 0) {
+        log_error("worker", "'%s' can't go on: %s", path, error_text(rc));
+        _exit(1); /* without the plugin's exit handlers: its runs may be in progress */
+    }
+    arena_close(&plugin.arena);
+    return 0;
+}
+
+static int usage(const char *wrong)
+{
+    log_error("worker", "%s; wanted --plugin PATH [--concurrency N], --describe PATH or --catalog FOLDER...", wrong);
+    return 2;
+}
+
+/* Descriptors that a plugin's own children must not have. */
+static int take_descriptors(void)
+{
+    if (fcntl(FRAMES_FD, F_SETFD, FD_CLOEXEC) != 0) {
+        log_error("worker", "descriptor %d is not open: this program is started by belfryd", FRAMES_FD);
+        return -EBADF;
+    }
+    fcntl(LEDGER_FD, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
+static const struct option options[] = {
+    { "plugin", required_argument, NULL, 'p' },
+    { "concurrency", required_argument, NULL, 'n' },
+    { "describe", required_argument, NULL, 'd' },
+    { "catalog", no_argument, NULL, 'c' },
+    { 0 },
+};
+
+struct arguments {
+    int mode; /* 'p', 'd' or 'c' */
+    const char *path;
+    int64_t concurrency;
+};
+
+static int parse(int argc, char **argv, struct arguments *out)
+{
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == '?')
+            return ERROR_SYNTAX;
+        if (option == 'n') {
+            if (text_integer(optarg, &out->concurrency) != 0 || out->concurrency < 1 ||
+                out->concurrency > CONCURRENCY_MAX)
+                return ERROR_RANGE;
+            continue;
+        }
+        out->mode = option;
+        out->path = optarg;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = { .concurrency = CONCURRENCY_DEFAULT };
+    log_setup(LOG_LEVEL_INFO);
+    if (parse(argc, argv, &arguments) < 0)
+        return usage("an option or its value is wrong");
+    if (take_descriptors() < 0)
+        return 2;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN); /* a peer that closed its socket is an error to a plugin, not its end */
+    switch (arguments.mode) {
+    case 'p':
+        return serve_plugin(arguments.path, (unsigned)arguments.concurrency);
+    case 'd':
+        return describe_file(arguments.path);
+    case 'c':
+        return describe_folders((const char *const *)argv + optind);
+    default:
+        return usage("no mode given");
+    }
+}
