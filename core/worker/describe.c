@@ -32,7 +32,7 @@
 #include "core/base/spawn.h"
 #include "core/base/wire.h"
 #include "core/worker/host.h"
-#include "core/worker/ledger.h"
+#include "core/worker/book.h"
 
 #define FILES_MAX 4096u
 #define AT_ONCE 4u

@@ -6,7 +6,7 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/model/task.h"
-#include "core/worker/ledger.h"
+#include "core/worker/book.h"
 #include "core/worker/run.h"
 
 /* A check as the keeper defined it. Runs in progress keep it when it is forgotten or defined anew. */

@@ -31,6 +31,13 @@
 #define PLUGIN_FILE_MAX (64 << 20)
 #define LOCATE_FILES_MAX 1024
 
+/* The sizes of ABI 1's first release: structs grow at their ends only, so smaller ones never were. A plugin built with
+ * a later header has larger ones. */
+#define DESCRIPTOR_MIN (offsetof(struct belfry_plugin, description) + sizeof(char *))
+#define OPTION_MIN (offsetof(struct belfry_option, example) + sizeof(char *))
+#define METRIC_MIN (offsetof(struct belfry_metric, kind) + sizeof(int))
+#define STRUCT_MAX 4096u
+
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
@@ -92,15 +99,15 @@ static int check_descriptor(const struct elf_descriptor *d, struct why *why)
     if (d->abi != BELFRY_ABI)
         return why_say(why, ERROR_REFUSED, "plugin ABI %u, wanted %u: compile it with this version's belfry/plugin.h",
                        d->abi, BELFRY_ABI);
-    if (d->size < sizeof(struct belfry_plugin))
-        return why_say(why, ERROR_REFUSED, "descriptor of %u bytes, wanted at least %zu", d->size,
-                       sizeof(struct belfry_plugin));
-    if (d->option_size != sizeof(struct belfry_option))
-        return why_say(why, ERROR_REFUSED, "option entries of %u bytes, wanted %zu", d->option_size,
-                       sizeof(struct belfry_option));
-    if (d->metric_size != sizeof(struct belfry_metric))
-        return why_say(why, ERROR_REFUSED, "metric entries of %u bytes, wanted %zu", d->metric_size,
-                       sizeof(struct belfry_metric));
+    if (d->size < DESCRIPTOR_MIN || d->size > STRUCT_MAX)
+        return why_say(why, ERROR_REFUSED, "descriptor of %u bytes, wanted %zu to %u", d->size, DESCRIPTOR_MIN,
+                       STRUCT_MAX);
+    if (d->option_size < OPTION_MIN || d->option_size > STRUCT_MAX)
+        return why_say(why, ERROR_REFUSED, "option entries of %u bytes, wanted %zu to %u", d->option_size, OPTION_MIN,
+                       STRUCT_MAX);
+    if (d->metric_size < METRIC_MIN || d->metric_size > STRUCT_MAX)
+        return why_say(why, ERROR_REFUSED, "metric entries of %u bytes, wanted %zu to %u", d->metric_size, METRIC_MIN,
+                       STRUCT_MAX);
     return 0;
 }
 

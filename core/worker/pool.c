@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -31,7 +30,7 @@ struct pool {
     unsigned started, idle;
     bool closed;
     int ready_fd;
-    pthread_t threads[LEDGER_THREADS_MAX];
+    pthread_t threads[POOL_THREADS_MAX];
 };
 
 struct thread_start {
@@ -63,12 +62,12 @@ static void execute(struct job *job)
 
 static void run_job(struct pool *pool, struct job *job, uint32_t slot)
 {
-    ledger_enter(pool->setup.ledger, slot, job->number, clock_now_ms());
+    book_enter(pool->setup.book, slot, job->number, clock_now_ms());
     execute(job);
     job_verify_descriptors(job, pool->setup.epoll_fd);
     pthread_mutex_lock(&pool->lock);
     job_encode(job, &pool->out);
-    ledger_leave(pool->setup.ledger, slot);
+    book_leave(pool->setup.book, slot);
     job->next = pool->ended;
     pool->ended = job;
     announce(pool);
@@ -98,7 +97,7 @@ static void *serve(void *argument)
     char emergency[EMERGENCY_BYTES]; /* for signal handlers when the rest of the stack is used up */
     const stack_t stack = { .ss_sp = emergency, .ss_size = sizeof(emergency) };
     sigaltstack(&stack, NULL);
-    atomic_store(&start.pool->setup.ledger->slots[start.slot].thread, (uint32_t)syscall(SYS_gettid));
+    book_take_slot(start.pool->setup.book, start.slot);
     for (struct job *job; (job = take_job(start.pool)) != NULL;)
         run_job(start.pool, job, start.slot);
     return NULL;

@@ -5,12 +5,14 @@
 
 #include "core/worker/job.h"
 
+#define POOL_THREADS_MAX (LEDGER_SLOTS - 1u)
+
 struct pool;
 
 struct pool_setup {
     int epoll_fd; /* to verify descriptors with */
-    struct ledger *ledger;
-    unsigned threads_max; /* at most LEDGER_THREADS_MAX */
+    struct book *book;
+    unsigned threads_max; /* at most POOL_THREADS_MAX */
 };
 
 struct pool *pool_new(const struct pool_setup *setup);

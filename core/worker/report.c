@@ -231,11 +231,9 @@ void report_measure(struct belfry_probe *p, const char *part, const char *name, 
         put_metric(run, &metric);
 }
 
-#define SAMPLE_TEXT_MAX 64u
-
 static const char *optional_line(struct run *run, const char *text)
 {
-    return text ? run_line(run, SAMPLE_TEXT_MAX, text) : NULL;
+    return text ? run_line(run, RESULT_RANGE_MAX, text) : NULL;
 }
 
 static bool is_sample_name(const char *name)
@@ -265,7 +263,7 @@ void report_sample(struct belfry_probe *p, const struct belfry_sample *sample)
         return;
     }
     struct result_metric metric = { .name = run_line(run, RESULT_NAME_MAX, sample->name),
-                                    .unit = sample->unit ? run_line(run, SAMPLE_TEXT_MAX, sample->unit) : "",
+                                    .unit = sample->unit ? run_line(run, RESULT_NAME_MAX, sample->unit) : "",
                                     .value = check_value(sample->value),
                                     .kind = sample->kind,
                                     .warn = optional_line(run, sample->warn),

@@ -150,8 +150,9 @@ const char *run_vline(struct run *run, size_t max_bytes, const char *format, va_
 const char *run_line(struct run *run, size_t max_bytes, const char *source)
 {
     char text[LINE_MAX + 2];
-    size_t n = strnlen(source, max_bytes + 1);
-    memcpy(text, source, n);
+    size_t n = 0;
+    for (; n <= max_bytes && source[n] != '\0'; n++)
+        text[n] = source[n];
     text[n] = '\0';
     return keep_line(run, max_bytes, text, n > max_bytes);
 }

@@ -225,13 +225,13 @@ static void put_back(struct sched *s, struct strand *strand)
 static void resume(struct sched *s, struct strand *strand)
 {
     struct job *job = strand->job;
-    ledger_enter(s->setup.ledger, 0, job->number, clock_now_ms());
+    book_enter(s->setup.book, 0, job->number, clock_now_ms());
     fiber_resume(&strand->fiber);
     bool ended = strand->ended;
     job_verify_descriptors(job, s->setup.epoll_fd);
     if (ended)
         s->setup.on_ended(job);
-    ledger_leave(s->setup.ledger, 0);
+    book_leave(s->setup.book, 0);
     if (ended)
         put_back(s, strand);
 }

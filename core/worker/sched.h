@@ -10,7 +10,7 @@ struct sched;
 
 struct sched_setup {
     int epoll_fd;
-    struct ledger *ledger;
+    struct book *book;
     /* Called on the loop's stack when a run has ended, while it is still in the ledger: take the result and the job
      * back. */
     void (*on_ended)(struct job *job);

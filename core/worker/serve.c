@@ -398,13 +398,13 @@ static int open_worker(struct worker *w)
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (w->epoll_fd < 0 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, FRAMES_FD, &frames) != 0)
         return -errno;
-    const struct sched_setup sched = { .epoll_fd = w->epoll_fd, .ledger = w->setup.ledger, .on_ended = on_ended };
+    const struct sched_setup sched = { .epoll_fd = w->epoll_fd, .book = w->setup.book, .on_ended = on_ended };
     w->sched = sched_new(&sched);
     w->host = &coroutine_host;
     if (!w->setup.plugin->info.blocking)
         return 0;
     const struct pool_setup threads = { .epoll_fd = w->epoll_fd,
-                                        .ledger = w->setup.ledger,
+                                        .book = w->setup.book,
                                         .threads_max = w->setup.concurrency };
     w->host = &thread_host;
     w->pool = pool_new(&threads);

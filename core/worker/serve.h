@@ -4,14 +4,14 @@
 #define WORKER_SERVE_H
 
 #include "core/worker/host.h"
-#include "core/worker/ledger.h"
+#include "core/worker/book.h"
 
 #define CONCURRENCY_MAX 16384u
 
 struct serve_setup {
     const struct loaded_plugin *plugin;
-    struct ledger *ledger;
-    unsigned concurrency; /* runs at once; of a blocking plugin at most LEDGER_THREADS_MAX */
+    struct book *book;
+    unsigned concurrency; /* runs at once; of a blocking plugin at most POOL_THREADS_MAX */
 };
 
 /* Announces the plugin (WIRE_READY) and serves until WIRE_STOP was obeyed (0) or something is wrong (negative code). An

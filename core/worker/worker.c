@@ -21,16 +21,17 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/worker/describe.h"
+#include "core/worker/pool.h"
 #include "core/worker/serve.h"
 
 #define CONCURRENCY_DEFAULT 1000
 
-/* For signal and exit handlers, which are given nothing. */
-static struct ledger *blamed_ledger;
+/* One a process, and at hand for signal and exit handlers, which are given nothing. */
+static struct book book;
 
 static void blame_thread(void)
 {
-    ledger_blame_thread(blamed_ledger);
+    book_blame_thread(&book);
 }
 
 /* The second time the signal has its default effect: a fault happens again on return, one that was sent is sent again.
@@ -44,10 +45,9 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context)
 }
 
 /* Threads share a process, so from outside a death can't be told to be one run's: the dying thread says so. */
-static void watch_deaths(struct ledger *ledger)
+static void watch_deaths(void)
 {
     static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
-    blamed_ledger = ledger;
     atexit(blame_thread);
     for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
         struct sigaction before,
@@ -75,23 +75,17 @@ static int serve_plugin(const char *path, unsigned concurrency)
 {
     struct loaded_plugin plugin;
     struct why why;
-    struct ledger *ledger = ledger_open();
-    if (ledger == NULL) {
+    if (book_open(&book) < 0) {
         log_error("worker", "descriptor %d is not a ledger", LEDGER_FD);
         return 1;
     }
     if (plugin_load(path, &plugin, &why) < 0)
         return send_rejected(path, &why);
     if (plugin.info.blocking) {
-        unsigned threads = ledger->slot_count - 1;
-        if (threads == 0) {
-            log_error("worker", "the ledger has no slots for threads, which '%s' needs", path);
-            return 1;
-        }
-        concurrency = concurrency < threads ? concurrency : threads;
-        watch_deaths(ledger);
+        concurrency = concurrency < POOL_THREADS_MAX ? concurrency : POOL_THREADS_MAX;
+        watch_deaths();
     }
-    const struct serve_setup setup = { .plugin = &plugin, .ledger = ledger, .concurrency = concurrency };
+    const struct serve_setup setup = { .plugin = &plugin, .book = &book, .concurrency = concurrency };
     int rc = serve_run(&setup);
     if (rc == -EPIPE || rc == -ECONNRESET)
         _exit(0); /* the keeper is gone */

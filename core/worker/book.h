@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* book - the worker's side of the ledger (core/model/ledger.h): who executes what, so that a death is attributed.
+ *
+ * A slot names a run only while code of the plugin executes in it. It is cleared when the run waits or ends, after the
+ * worker has made sure that the plugin left the worker's own descriptors alone. After a death the keeper finds
+ *     crashed is a run        that run is to blame: a fatal signal or exit() on its thread, noted by the dying thread
+ *     crashed is BOOK_NOBODY  a fatal signal hit a thread that ran no plugin code
+ *     crashed is 0            one slot set: that run; several: it can't be told; none: nobody
+ * Workers of coroutines have slot 0 only and never note a crash; several slots exist for `.blocking` plugins. */
+#ifndef WORKER_BOOK_H
+#define WORKER_BOOK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "core/model/ledger.h"
+
+#define FRAMES_FD 3
+#define LEDGER_FD 4
+
+#define BOOK_NOBODY UINT64_MAX /* never the number of a run */
+
+struct book {
+    struct ledger *ledger;
+    _Atomic uint32_t threads[LEDGER_SLOTS]; /* kernel's number of each slot's thread; 0: not started */
+};
+
+/* Maps the ledger at LEDGER_FD; without one (started by hand) a private one. 0 or ERROR_PROTOCOL when what is there
+ * isn't one. */
+int book_open(struct book *book);
+/* Says that the calling thread is the slot's. */
+void book_take_slot(struct book *book, uint32_t slot);
+void book_enter(struct book *book, uint32_t slot, uint64_t run, int64_t now_ms);
+void book_leave(struct book *book, uint32_t slot);
+/* Notes that the calling thread's run ends the process. Safe in signal handlers. */
+void book_blame_thread(struct book *book);
+
+#endif
