@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# tests: what no single room owns: the family as a whole, benches, what scripts share
+EXTRA_DIST += tests/lib.sh tests/lsan.supp
+system_tests += \
+	tests/system/family.test \
+	tests/system/reload.test \
+	tests/system/isolation.test \
+	tests/system/restart.test \
+	tests/system/dropin.test

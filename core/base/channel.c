@@ -92,12 +92,19 @@ int channel_read(struct channel *channel, struct wire_frame *frame, int64_t dead
     }
 }
 
+/* A pipe is no socket; its reader is a parent that outlives us, or the process may end by SIGPIPE as any filter does. */
+static ssize_t send_or_write(int fd, const char *bytes, size_t n)
+{
+    ssize_t done = send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return done < 0 && errno == ENOTSOCK ? write(fd, bytes, n) : done;
+}
+
 int channel_write(struct channel *channel, struct buf *out, int64_t deadline_ms)
 {
     size_t done = 0;
     int code = 0;
     while (done < out->length && code == 0) {
-        ssize_t n = send(channel->fd, out->data + done, out->length - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_or_write(channel->fd, out->data + done, out->length - done);
         if (n >= 0)
             done += (size_t)n;
         else if (errno == EAGAIN)

@@ -12,10 +12,12 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/config.c \
 	core/cli/control.c core/cli/control.h \
 	core/cli/describe.c core/cli/describe.h \
+	core/cli/discover.c core/cli/discover.h \
 	core/cli/detail.c \
 	core/cli/graph.c \
 	core/cli/guard.c core/cli/guard.h \
 	core/cli/help.c core/cli/help.h \
+	core/cli/init.c \
 	core/cli/journal.c \
 	core/cli/manual.c \
 	core/cli/output.c \

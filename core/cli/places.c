@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
@@ -38,7 +39,8 @@ static const char *const *plugin_folders(struct cli *cli, const char *const *con
     if (access(built, R_OK | X_OK) == 0)
         folders[n++] = built;
     for (size_t i = 0; i < count; i++)
-        folders[n++] = configured[i];
+        if (n == 0 || strcmp(folders[0], configured[i]) != 0)
+            folders[n++] = configured[i];
     return folders;
 }
 

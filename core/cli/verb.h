@@ -97,8 +97,8 @@ struct verb {
 /* The root, `belfry`: all verbs hang below it. */
 extern const struct verb verb_root;
 
-extern const struct verb verb_breaker, verb_check, verb_complete, verb_config, verb_graph, verb_journal, verb_plugins,
-    verb_query, verb_reload, verb_run, verb_status;
+extern const struct verb verb_breaker, verb_check, verb_complete, verb_config, verb_graph, verb_init, verb_journal,
+    verb_plugins, verb_query, verb_reload, verb_run, verb_status;
 
 /* The root's options. */
 struct globals {

@@ -138,17 +138,18 @@ int catalog_spawn(const char *const *folders, int *fd)
     size_t count = 0;
     while (folders[count])
         count++;
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return -errno;
+    int failed = spawn_pair(ends);
+    if (failed)
+        return failed;
     const char **argv = arena_array(&arena, count + 3, sizeof(*argv));
     argv[0] = "belfry-worker";
     argv[1] = "--catalog";
     memcpy(argv + 2, folders, count * sizeof(*argv));
-    const int fds[] = { ends[1], STDERR_FILENO };
+    const int fds[] = { STDERR_FILENO, STDERR_FILENO, ends[1] }; /* frames on descriptor 3 */
     struct spawn spawn = { .program = spawn_member("belfry-worker"),
                            .argv = argv,
                            .fds = fds,
-                           .fd_count = 2,
+                           .fd_count = 3,
                            .no_new_privs = 1,
                            .die_with_parent = 1 };
     pid_t pid = spawn_start(&spawn);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* belfry init - a first configuration for this machine, written by looking at it. */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+#include "core/cli/discover.h"
+#include "core/cli/cli.h"
+#include "core/cli/places.h"
+
+struct args {
+    const char *folder;
+};
+
+static const struct argument arguments[] = { { "FOLDER",
+                                               "Where to write belfry.conf and conf.d (default: " SYSCONFDIR
+                                               "/belfry); with a folder given, journal and "
+                                               "graphs are kept below it too",
+                                               .target = offsetof(struct args, folder), .words = WORDS_FILE },
+                                             { 0 } };
+
+static const char *const examples[] = { "belfry init ./try", "everything of a first try in one folder", "belfry init",
+                                        "the configuration of the system's daemon", NULL };
+
+static void write_main(struct cli *cli, struct buf *out, bool own_folder)
+{
+    const char *built = file_join(&cli->arena, file_program_folder(), "plugins/.libs");
+    buf_text(out, "# Belfry's main file; belfry.conf(5) describes it. Services are in conf.d/.\n\n");
+    if (own_folder)
+        buf_text(out, "state_dir = \".\";      # journal, graphs and state; relative to this file\n"
+                      "run_dir = \"run\";      # the control socket\n");
+    if (own_folder && access(built, X_OK) == 0)
+        buf_print(out, "plugin_dirs = [ \"%s\" ];\n", built);
+    buf_text(out, "\ndefaults: {\n"
+                  "  every = \"10s\";        # how often a check runs\n"
+                  "  timeout = \"5s\";\n"
+                  "  attempts = 2;         # results in a row before a problem is hard\n"
+                  "  retry_every = \"5s\";   # while it is not\n"
+                  "};\n");
+}
+
+static void write_services(struct buf *out, const struct found *found, size_t count)
+{
+    buf_text(out, "# What 'belfry init' found on this machine. Edit it and run 'belfry reload'.\n\nservices: {\n");
+    for (size_t i = 0; i < count; i++)
+        buf_print(out, "  # %s\n  %s: {\n    title = \"%s\";\n    checks: {\n      %s\n    };\n  };\n\n", found[i].why,
+                  found[i].service, found[i].title, found[i].check);
+    buf_text(out, "};\n");
+}
+
+static int write_file(struct cli *cli, const char *path, const struct buf *text)
+{
+    if (access(path, F_OK) == 0)
+        return cli_fail(cli, "'%s' exists and is left as it is; remove it to have it written anew", path);
+    int failed = file_replace(path, text->data, text->length, 0644);
+    return failed ? cli_fail(cli, "'%s' can't be written: %s", path, error_text(failed)) : EXIT_DONE;
+}
+
+static void tell(struct cli *cli, const struct found *found, size_t count, const char *folder)
+{
+    if (cli->globals.format == FORMAT_JSON) {
+        buf_text(&cli->out, "{\"folder\":");
+        buf_json_text(&cli->out, folder);
+        buf_text(&cli->out, ",\"added\":[");
+        for (size_t i = 0; i < count; i++) {
+            buf_text(&cli->out, i ? ",{\"service\":" : "{\"service\":");
+            buf_json_text(&cli->out, found[i].service);
+            buf_text(&cli->out, ",\"why\":");
+            buf_json_text(&cli->out, found[i].why);
+            buf_char(&cli->out, '}');
+        }
+        buf_text(&cli->out, "]}\n");
+    } else {
+        for (size_t i = 0; i < count; i++)
+            buf_print(&cli->out, "added %-10s %s\n", found[i].service, found[i].why);
+        buf_print(&cli->out, "written to %s/belfry.conf and %s/conf.d/machine.conf\n", folder, folder);
+    }
+    cli_flush(cli);
+}
+
+static int run(struct cli *cli, const void *raw)
+{
+    const struct args *args = raw;
+    struct found found[FOUND_MAX];
+    struct buf main_file = { 0 }, services = { 0 };
+    const char *folder = args->folder ? places_absolute(cli, args->folder) : SYSCONFDIR "/belfry";
+    const char *conf_dir = file_join(&cli->arena, folder, "conf.d");
+    int failed = file_make_folders(conf_dir, 0755);
+    if (!failed)
+        failed = file_make_folders(file_join(&cli->arena, folder, "secrets"), 0700);
+    if (failed)
+        return cli_fail(cli, "'%s' can't be made: %s", conf_dir, error_text(failed));
+    size_t count = discover(&cli->arena, found);
+    write_main(cli, &main_file, args->folder != NULL);
+    write_services(&services, found, count);
+    int status = write_file(cli, file_join(&cli->arena, folder, "belfry.conf"), &main_file);
+    if (status == EXIT_DONE)
+        status = write_file(cli, file_join(&cli->arena, conf_dir, "machine.conf"), &services);
+    if (status == EXIT_DONE)
+        tell(cli, found, count, folder);
+    buf_close(&main_file);
+    buf_close(&services);
+    return status;
+}
+
+const struct verb verb_init = {
+    .name = "init",
+    .summary = "a first configuration for this machine",
+    .description =
+        "Looks at this machine (loopback and local sockets only), writes a configuration that watches it and "
+        "what runs on it, and says what was added and why. Existing files are never overwritten.",
+    .examples = examples,
+    .arguments = arguments,
+    .args_size = sizeof(struct args),
+    .run = run,
+};

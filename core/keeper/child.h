@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* child - a process of the family: started with a frame socket on descriptor 3 and pipes for what it prints, read,
+ * written and reaped. Its bytes are hostile: frames are bounded, lines are made visible, cut and counted. */
+#ifndef KEEPER_CHILD_H
+#define KEEPER_CHILD_H
+
+#include <sys/types.h>
+
+#include "core/base/spawn.h"
+#include "core/keeper/link.h"
+
+/* Lines of output that are logged a second, for each child; the rest is counted. */
+#define CHILD_LINES_PER_S 20
+
+struct child;
+
+struct child_output {
+    uv_poll_t poll;
+    int fd;
+    struct buf line;
+    struct child *child;
+};
+
+/* Embed it; the owner is freed from on_gone only. */
+struct child {
+    pid_t pid;     /* 0: not running */
+    char name[96]; /* "plugin redis", for the log */
+    struct link link;
+    struct child_output output;
+    uv_poll_t exit_poll;
+    int exit_fd; /* pidfd */
+    bool exited;
+    int status; /* of waitpid() */
+    int open_handles;
+    int64_t lines_second;
+    uint32_t lines, lines_dropped;
+    void *owner;
+    bool (*on_frame)(struct child *child, struct wire_frame *frame);
+    /* The process is dead and reaped (status is set), and all it had written has been read. */
+    void (*on_exit)(struct child *child);
+    /* After child_close(): nothing of it is in the loop any more. */
+    void (*on_gone)(struct child *child);
+};
+
+struct child_spec {
+    const char *program;
+    const char *const *argv;
+    const struct spawn_limit *limits;
+    unsigned limit_count;
+    int extra_fd; /* becomes descriptor 4, or -1 */
+};
+
+/* name, owner and the callbacks are set before. 0 or a negative code (then nothing is in the loop). */
+int child_start(struct child *child, uv_loop_t *loop, struct links *dirty, const struct child_spec *spec);
+/* SIGKILL to its process group. */
+void child_kill(struct child *child);
+/* Takes it out of the loop; on_gone follows. */
+void child_close(struct child *child);
+/* "SIGSEGV", "exit status 1" as a sentence part: "ended by SIGSEGV". */
+const char *child_end_text(const struct child *child, char *out, size_t size);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* keeper - what the files of this room share. The keeper is one thread on one libuv loop; everything here runs on it.
+ *
+ * The flow through the files, in the order of a check's life:
+ *     setup.c     folders, lock, journal, snapshot: what was known is known again
+ *     reload.c    configuration and catalog, at start and again; inotify on the plugin folders
+ *     dispatch.c  starts that the schedule decided → a worker with room; results → judged, back to the schedule
+ *     pool.c      the workers of each plugin: started, drained, replaced, blamed
+ *     child.c     any process of the family: spawned, read, written, reaped
+ *     record.c    metrics → belfry-recorder
+ *     control.c   the control socket; view.c makes its answers
+ *     keeper.c    the loop that joins them */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/map.h"
+#include "core/base/text.h"
+#include "core/base/wire.h"
+#include "core/config/config.h"
+#include "core/journal/journal.h"
+#include "core/keeper/link.h"
+#include "core/model/config.h"
+#include "core/model/result.h"
+#include "core/schedule/schedule.h"
+
+/* A run is given up this long after its deadline: the worker is killed. */
+#define RUN_GRACE_MS 2000
+/* How often overdue runs, dead workers' back-offs and the snapshot are looked at. */
+#define HOUSEKEEPING_MS 250
+#define SNAPSHOT_EVERY_MS 5000
+#define RECORD_NONE UINT32_MAX
+
+struct keeper;
+struct pool;
+struct worker;
+struct control;
+struct catalog_job;
+
+/* ---- a check as the keeper sees it: one for each slot of the schedule ------------------------------------------ */
+
+/* A series that the recorder knows: the metrics of a check, or of one of its parts. */
+struct recorded_metric {
+    char *name;
+    char unit[16], warn[RANGE_TEXT_SIZE], crit[RANGE_TEXT_SIZE]; /* "": none */
+    int kind;
+    double min, max, value; /* value: of the sample being made */
+};
+
+struct recorded {
+    uint32_t slot;                   /* of the recorder */
+    char *part;                      /* NULL: of the check itself */
+    struct recorded_metric *metrics; /* in the order in which samples carry their values */
+    uint32_t metric_count;
+    uint64_t generation; /* of the description that the recorder has; 0: none */
+    bool touched;        /* has values of the sample being made */
+    struct recorded *next;
+};
+
+struct watched;
+
+struct watched_list {
+    struct watched *first, *last;
+    uint32_t count;
+};
+
+struct watched {
+    uint32_t slot;
+    bool known;            /* there is a check in this slot */
+    char id[200];          /* its id */
+    uint64_t run;          /* in progress: queued or in flight; 0: none */
+    struct worker *worker; /* in flight there; NULL while queued */
+    bool suspect;          /* may have crashed its worker: runs alone until that is known */
+    int64_t deadline_ms;   /* monotonic, grace included */
+    int64_t sent_ms;
+    struct watched_list *list; /* where it is: decided starts, a pool's queue, a worker's flights; or NULL */
+    struct watched *next, *previous;
+    struct buf last; /* payload of the last judged result, as result_encode() wrote it; empty: none */
+    struct buf kept; /* kept values, as kept_encode() wrote them; empty: none */
+    bool reported;   /* no worker could be had: said once */
+    struct recorded *recorded;
+};
+
+void watched_push(struct watched_list *list, struct watched *watched);
+/* Takes it out of the list it is in, if any. */
+void watched_unlink(struct watched *watched);
+
+/* ---- the keeper ------------------------------------------------------------------------------------------------ */
+
+struct keeper {
+    uv_loop_t loop;
+    uv_timer_t tick_timer, housekeeping_timer, plugins_timer;
+    uv_prepare_t flush;
+    uv_signal_t signals[4];
+    uv_poll_t journal_poll, plugins_poll;
+    struct links dirty; /* links with something to write at the end of this iteration */
+
+    const char *config_file;
+    struct config *config;
+    struct catalog *catalog;
+    struct catalog_job *catalog_job;
+    char *config_error; /* of the last refused reload, or NULL */
+    bool reload_again;  /* the plugin folders changed while they were being read */
+    int plugins_fd;     /* inotify */
+
+    struct schedule *schedule;
+    struct journal *journal;
+    struct watched **watched; /* by slot; entries stay where they are */
+    uint32_t watched_count;
+    struct watched_list starts; /* decided by the schedule, not yet given to a pool */
+    struct map pools;           /* by plugin name */
+    struct arena scratch;       /* of the result being looked at */
+    struct buf frame;
+
+    struct recorder *recorder;
+    struct control *control;
+
+    int lock_fd;
+    int64_t started_wall_ms, loaded_wall_ms, lag_ms;
+    uint32_t config_number; /* counts the configurations that came into force */
+    int64_t planned_ms;     /* when the tick timer is set to */
+    int64_t snapshot_ms;    /* monotonic, of the last one */
+    uint64_t snapshot_runs, runs;
+    json_t *remembered; /* what the snapshot kept for checks, until the first configuration took it over */
+    bool stopping;
+    int exit_status;
+};
+
+/* keeper.c */
+/* Ends the loop: everything is put in order and main returns `status`. */
+void keeper_stop(struct keeper *keeper, const char *why, int status);
+/* After anything that may have changed what is due: plans the next tick. */
+void keeper_plan(struct keeper *keeper);
+/* An event into the journal and the log. */
+void keeper_emit(struct keeper *keeper, const struct event *event);
+/* setup.c */
+/* Folders, lock, journal, snapshot. An exit status: 0, EX_TEMPFAIL (another daemon has the lock), EX_CANTCREAT, ... */
+int setup_state(struct keeper *keeper);
+/* Hands the journal a snapshot when something happened since the last one (or always, with force). */
+void setup_snapshot(struct keeper *keeper, bool force);
+/* Takes over what the snapshot kept for a check that has just got its slot. */
+void setup_adopt(struct keeper *keeper, struct watched *watched);
+void setup_forget_remembered(struct keeper *keeper);
+void setup_close(struct keeper *keeper);
+
+/* reload.c */
+/* At start: only where things are. 0, or EX_CONFIG with everything printed. */
+int reload_paths(struct keeper *keeper);
+/* Then: catalog and configuration, blocking. 0, or EX_CONFIG with everything printed. */
+int reload_first(struct keeper *keeper);
+/* Later: the catalog is read in the background, then the configuration. done is called once, with what changed, or with
+ * NULL and the errors. */
+typedef void (*reload_done)(void *context, const struct schedule_changes *changes, const struct config_errors *errors);
+void reload_start(struct keeper *keeper, reload_done done, void *context);
+/* Files in the plugin folders changed: the catalog is read again in the background. */
+void reload_catalog(struct keeper *keeper);
+void reload_watch_plugins(struct keeper *keeper);
+void reload_close(struct keeper *keeper);
+
+/* dispatch.c */
+void dispatch_start(void *keeper, uint32_t slot, uint64_t run); /* the schedule's port */
+/* Gives every decided start to its pool and fills workers with room. */
+void dispatch_all(struct keeper *keeper);
+/* A worker's result frame. False when the frame is not what the worker may send. */
+bool dispatch_result(struct keeper *keeper, struct worker *worker, struct wire_reader *r);
+/* A result that the keeper makes itself: crashed, stuck, no worker to be had. */
+void dispatch_made_up(struct keeper *keeper, struct watched *watched, enum result_end end, const char *text);
+/* The slots of the schedule changed: makes, empties and re-reads the watched. */
+void dispatch_configure(struct keeper *keeper);
+/* The plugin's settings and state as the last judged result says; false when there is none. */
+bool dispatch_last(struct keeper *keeper, const struct watched *watched, struct arena *arena, struct result *result);
+
+/* record.c */
+int record_open(struct keeper *keeper);
+void record_result(struct keeper *keeper, struct watched *watched, const struct check_config *check,
+                   const struct verdict *verdict, int64_t wall_ms);
+void record_forget(struct keeper *keeper, struct watched *watched);
+void record_housekeeping(struct keeper *keeper, int64_t now_ms);
+void record_close(struct keeper *keeper);
+
+/* control.c */
+int control_open(struct keeper *keeper);
+/* The journal's durable end moved: sends what waited for it. */
+void control_durable(struct keeper *keeper);
+/* A run was judged, or its check was removed: answers those who wait for it. */
+void control_judged(struct keeper *keeper, const struct watched *watched);
+void control_close(struct keeper *keeper);
+
+#endif

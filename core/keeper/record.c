@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* record - metrics of judged results → belfry-recorder. A series is described once to each recorder process and again
+ * when a metric joins it; then only values travel. While no recorder runs samples are counted and dropped: time series
+ * are a picture, the journal is the truth. */
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/keeper/child.h"
+#include "core/keeper/keeper.h"
+#include "core/model/series.h"
+
+#define RECORDER_BACKOFF_MS 500
+#define RECORDER_BACKOFF_MAX_MS 30000
+#define RECORDER_END_MS 5000
+
+struct recorder {
+    struct keeper *keeper;
+    struct child child;
+    bool running, closed;
+    char *folder;
+    uint32_t next_slot, generation;
+    int64_t restart_at_ms, backoff_ms;
+    uint64_t dropped;
+};
+
+/* ---- the process ----------------------------------------------------------------------------------------------- */
+
+static bool on_frame(struct child *child, struct wire_frame *frame)
+{
+    struct recorder *recorder = child->owner;
+    struct arena *arena = &recorder->keeper->scratch;
+    struct wire_reader *r = &frame->payload;
+    if (frame->type == WIRE_RECORDER_READY) {
+        recorder->backoff_ms = 0;
+        return true;
+    }
+    if (frame->type != WIRE_RECORDER_EVENT)
+        return false;
+    arena_reset(arena);
+    uint8_t level = wire_u8(r);
+    wire_u32(r); /* slot */
+    const char *line = wire_text(r, arena, 4096);
+    if (wire_done(r) != 0 || level > LOG_LEVEL_ERROR || !line)
+        return false;
+    log_line((enum log_level)level, "recorder", line);
+    return true;
+}
+
+static void on_child_exit(struct child *child)
+{
+    struct recorder *recorder = child->owner;
+    char end[64];
+    recorder->running = false;
+    recorder->backoff_ms = recorder->backoff_ms == 0 ? RECORDER_BACKOFF_MS : recorder->backoff_ms * 2;
+    if (recorder->backoff_ms > RECORDER_BACKOFF_MAX_MS)
+        recorder->backoff_ms = RECORDER_BACKOFF_MAX_MS;
+    recorder->restart_at_ms = clock_now_ms() + recorder->backoff_ms;
+    if (!recorder->keeper->stopping)
+        log_error("recorder", "ended by %s; next try in %.1f s", child_end_text(child, end, sizeof end),
+                  (double)recorder->backoff_ms / 1000);
+    child_close(child);
+}
+
+static void on_gone(struct child *child)
+{
+    struct recorder *recorder = child->owner;
+    child->pid = 0;
+    if (!recorder->closed)
+        return;
+    free(recorder->folder);
+    free(recorder);
+}
+
+static int start(struct recorder *recorder)
+{
+    struct child *child = &recorder->child;
+    memset(child, 0, sizeof *child);
+    snprintf(child->name, sizeof child->name, "recorder");
+    child->owner = recorder;
+    child->on_frame = on_frame;
+    child->on_exit = on_child_exit;
+    child->on_gone = on_gone;
+    const char *argv[] = { "belfry-recorder", "--rrd", recorder->folder, NULL };
+    const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 1024 } };
+    const struct child_spec spec = {
+        .program = spawn_member("belfry-recorder"), .argv = argv, .limits = limits, .limit_count = 2, .extra_fd = -1
+    };
+    int failed = child_start(child, &recorder->keeper->loop, &recorder->keeper->dirty, &spec);
+    recorder->running = !failed;
+    recorder->generation++;
+    if (failed)
+        log_error("recorder", "can't be started: %s", error_text(failed));
+    return failed;
+}
+
+int record_open(struct keeper *keeper)
+{
+    struct recorder *recorder = heap_alloc(sizeof *recorder);
+    struct arena arena = { 0 };
+    recorder->keeper = keeper;
+    recorder->folder = heap_text(file_join(&arena, keeper->config->state_dir, "rrd"));
+    arena_close(&arena);
+    keeper->recorder = recorder;
+    int failed = file_make_folders(recorder->folder, 0700);
+    if (failed) {
+        log_error("recorder", "'%s' can't be made: %s", recorder->folder, error_text(failed));
+        return failed;
+    }
+    return start(recorder);
+}
+
+void record_housekeeping(struct keeper *keeper, int64_t now_ms)
+{
+    struct recorder *recorder = keeper->recorder;
+    if (recorder->running || recorder->child.pid != 0 || now_ms < recorder->restart_at_ms)
+        return;
+    if (recorder->dropped) {
+        log_warn("recorder", "%llu samples were dropped while it did not run", (unsigned long long)recorder->dropped);
+        recorder->dropped = 0;
+    }
+    if (start(recorder) != 0)
+        recorder->restart_at_ms = now_ms + RECORDER_BACKOFF_MAX_MS;
+}
+
+/* At the end it shall write what it has: the end of its socket tells it to, and it is given some time. */
+void record_close(struct keeper *keeper)
+{
+    struct recorder *recorder = keeper->recorder;
+    if (!recorder)
+        return;
+    keeper->recorder = NULL;
+    recorder->closed = true;
+    if (recorder->running) {
+        struct pollfd end = { .fd = recorder->child.exit_fd, .events = POLLIN };
+        shutdown(recorder->child.link.fd, SHUT_WR);
+        if (poll(&end, 1, RECORDER_END_MS) == 0)
+            log_warn("recorder", "did not write its samples within %d s", RECORDER_END_MS / 1000);
+        child_kill(&recorder->child);
+        child_close(&recorder->child);
+    } else if (recorder->child.pid == 0) {
+        on_gone(&recorder->child);
+    }
+}
+
+/* ---- series ---------------------------------------------------------------------------------------------------- */
+
+static double bound(const char *text)
+{
+    double value;
+    return text && text_number(text, &value) == 0 ? value : NAN;
+}
+
+static void describe(struct recorder *recorder, const struct recorded *recorded, const struct check_config *check)
+{
+    struct arena arena = { 0 };
+    const struct config *config = recorder->keeper->config;
+    struct series series = { .check = check->id,
+                             .part = recorded->part,
+                             .step_s = (check->every_ms + 999) / 1000,
+                             .heartbeat_s = (check->every_ms * 5ull + 1999) / 2000 > 2
+                                                ? (uint32_t)((check->every_ms * 5ull + 1999) / 2000)
+                                                : 2,
+                             .source_count = recorded->metric_count,
+                             .archives = (struct series_archive *)config->archives,
+                             .archive_count = config->archive_count };
+    series.sources = arena_array(&arena, recorded->metric_count, sizeof *series.sources);
+    for (uint32_t i = 0; i < recorded->metric_count; i++) {
+        const struct recorded_metric *metric = &recorded->metrics[i];
+        series.sources[i] = (struct series_source){
+            .metric = metric->name,
+            .kind = metric->kind,
+            .min = metric->min,
+            .max = metric->max,
+            .unit = metric->unit,
+            .warn = metric->warn,
+            .crit = metric->crit,
+        };
+    }
+    struct buf *out = &recorder->child.link.out;
+    size_t begin = wire_begin(out, WIRE_SERIES);
+    wire_put_u32(out, recorded->slot);
+    series_encode(out, &series);
+    wire_end(out, begin);
+    arena_close(&arena);
+}
+
+static bool same_part(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static struct recorded *find_series(struct recorder *recorder, struct watched *watched, const char *part)
+{
+    struct recorded **at = &watched->recorded;
+    while (*at && !same_part((*at)->part, part))
+        at = &(*at)->next;
+    if (!*at) {
+        *at = heap_alloc(sizeof **at);
+        (*at)->part = part ? heap_text(part) : NULL;
+        (*at)->slot = recorder->next_slot++;
+    }
+    return *at;
+}
+
+/* hint: where it was last time, since results keep their order. */
+static uint32_t find_metric(struct recorded *recorded, const struct result_metric *metric, uint32_t hint)
+{
+    for (uint32_t i = 0; i < recorded->metric_count; i++) {
+        uint32_t at = (hint + i) % recorded->metric_count;
+        if (strcmp(recorded->metrics[at].name, metric->name) == 0)
+            return at;
+    }
+    uint32_t at = recorded->metric_count;
+    if (at == SERIES_SOURCES_MAX)
+        return RECORD_NONE;
+    recorded->metrics = heap_grow(recorded->metrics, at + 1, sizeof *recorded->metrics);
+    recorded->metrics[at] = (struct recorded_metric){ .name = heap_text(metric->name) };
+    recorded->metric_count++;
+    recorded->generation = 0; /* to be described again */
+    return at;
+}
+
+/* What a description says of the metric beside its name. */
+static void take_description(struct recorded_metric *metric, const struct judged_metric *judged)
+{
+    metric->kind = judged->metric->kind;
+    metric->min = bound(judged->metric->min);
+    metric->max = bound(judged->metric->max);
+    text_copy(metric->unit, sizeof metric->unit, judged->metric->unit ? judged->metric->unit : "");
+    range_format(metric->warn, &judged->warn);
+    range_format(metric->crit, &judged->crit);
+}
+
+/* Never 0; another one for each recorder process and each configuration. */
+static uint64_t current_generation(const struct recorder *recorder)
+{
+    return (uint64_t)recorder->generation << 32 | recorder->keeper->config_number;
+}
+
+static void send_sample(struct recorder *recorder, struct recorded *recorded, const struct check_config *check,
+                        int64_t wall_ms)
+{
+    struct buf *out = &recorder->child.link.out;
+    if (recorded->generation != current_generation(recorder)) {
+        describe(recorder, recorded, check);
+        recorded->generation = current_generation(recorder);
+    }
+    size_t begin = wire_begin(out, WIRE_SAMPLE);
+    wire_put_u32(out, recorded->slot);
+    wire_put_u64(out, (uint64_t)wall_ms);
+    wire_put_u16(out, (uint16_t)recorded->metric_count);
+    for (uint32_t i = 0; i < recorded->metric_count; i++)
+        wire_put_f64(out, recorded->metrics[i].value);
+    wire_end(out, begin);
+    recorded->touched = false;
+}
+
+static void touch(struct recorded *recorded)
+{
+    for (uint32_t i = 0; i < recorded->metric_count && !recorded->touched; i++)
+        recorded->metrics[i].value = NAN;
+    recorded->touched = true;
+}
+
+void record_result(struct keeper *keeper, struct watched *watched, const struct check_config *check,
+                   const struct verdict *verdict, int64_t wall_ms)
+{
+    struct recorder *recorder = keeper->recorder;
+    if (!recorder || !recorder->running) {
+        if (recorder)
+            recorder->dropped++;
+        return;
+    }
+    struct recorded *series = NULL;
+    uint32_t hint = 0;
+    for (uint32_t i = 0; i < verdict->metric_count; i++) {
+        const struct result_metric *metric = verdict->metrics[i].metric;
+        if (!series || !same_part(series->part, metric->part)) {
+            series = find_series(recorder, watched, metric->part);
+            hint = 0;
+        }
+        touch(series);
+        uint32_t at = find_metric(series, metric, hint);
+        if (at == RECORD_NONE)
+            continue;
+        series->metrics[at].value = metric->value;
+        hint = at + 1;
+        if (series->generation != current_generation(recorder))
+            take_description(&series->metrics[at], &verdict->metrics[i]);
+    }
+    for (series = watched->recorded; series; series = series->next)
+        if (series->touched)
+            send_sample(recorder, series, check, wall_ms);
+    link_changed(&recorder->child.link);
+}
+
+void record_forget(struct keeper *keeper, struct watched *watched)
+{
+    struct recorder *recorder = keeper->recorder;
+    while (watched->recorded) {
+        struct recorded *recorded = watched->recorded;
+        watched->recorded = recorded->next;
+        if (recorder && recorder->running) {
+            struct buf *out = &recorder->child.link.out;
+            size_t begin = wire_begin(out, WIRE_SERIES_FORGET);
+            wire_put_u32(out, recorded->slot);
+            wire_end(out, begin);
+            link_changed(&recorder->child.link);
+        }
+        for (uint32_t i = 0; i < recorded->metric_count; i++)
+            free(recorded->metrics[i].name);
+        free(recorded->metrics);
+        free(recorded->part);
+        free(recorded);
+    }
+}

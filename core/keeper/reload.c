@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* reload - a new configuration or none, and plugins that come, change and go.
+ *
+ * A reload reads the folders' paths from the main file, has belfry-worker describe what is in the plugin folders (in
+ * the background: a hostile file costs its describer's time, not the schedule's), and then checks the configuration
+ * against it. With any error the old configuration stays and the errors are logged, recorded and answered. When files
+ * in the plugin folders change (inotify), only the catalog is read again: the configuration in force stays, workers of
+ * replaced files are drained. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/base/log.h"
+#include "core/keeper/pool.h"
+
+#define CATALOG_START_MS 20000
+/* Files are looked at this long after the last change was seen: a copy is several events. */
+#define PLUGINS_SETTLE_MS 150
+
+struct reload_request {
+    reload_done done;
+    void *context;
+    struct reload_request *next;
+};
+
+/* One reading of the plugin folders in the background. */
+struct catalog_job {
+    struct keeper *keeper;
+    struct link link;
+    pid_t pid;
+    struct catalog *catalog;
+    struct config *paths;            /* whose plugin_dirs are read; NULL: those of the configuration in force */
+    struct reload_request *requests; /* empty: the catalog only */
+    bool ended;
+};
+
+/* ---- outcome --------------------------------------------------------------------------------------------------- */
+
+static void watch_ids(const char *what, const char *const *ids, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && i < 20; i++)
+        log_info("config", "%s '%s'", what, ids[i]);
+    if (count > 20)
+        log_info("config", "%s %u more", what, count - 20);
+}
+
+static void refuse(struct keeper *keeper, const struct config_errors *errors)
+{
+    char text[512];
+    struct buf lines = { 0 };
+    config_errors_print(errors, &lines);
+    for (uint32_t i = 0; i < errors->count && i < CONFIG_ERRORS_MAX; i++)
+        log_error("config", "%s:%d: %s", errors->items[i].place.file, errors->items[i].place.line,
+                  errors->items[i].text);
+    snprintf(text, sizeof text, "%u error%s, the first: %s:%d: %s", errors->count, errors->count == 1 ? "" : "s",
+             errors->items[0].place.file, errors->items[0].place.line, errors->items[0].text);
+    free(keeper->config_error);
+    keeper->config_error = heap_text(lines.data ? lines.data : "");
+    buf_close(&lines);
+    const struct event event = { .type = EVENT_CONFIG_REJECTED, .text = text };
+    keeper_emit(keeper, &event);
+}
+
+/* Takes over a checked configuration. */
+static void adopt(struct keeper *keeper, struct config *config, struct schedule_changes *changes)
+{
+    struct config *old = keeper->config;
+    char text[256];
+    keeper->config = config;
+    keeper->config_number++;
+    schedule_configure(keeper->schedule, config, clock_instant(), changes);
+    dispatch_configure(keeper);
+    keeper->loaded_wall_ms = clock_wall_ms();
+    free(keeper->config_error);
+    keeper->config_error = NULL;
+    snprintf(text, sizeof text, "%u checks: %u added, %u changed, %u removed, %u kept", config->check_count,
+             changes->added, changes->changed, changes->removed, changes->kept);
+    const struct event event = { .type = EVENT_CONFIG_LOADED, .text = text };
+    keeper_emit(keeper, &event);
+    if (old != config)
+        config_close(&old);
+}
+
+static const char *info_version(const struct plugin_info *info)
+{
+    return info->version ? info->version : "";
+}
+
+static void tell_plugin(struct keeper *keeper, enum event_type type, const struct plugin_info *info)
+{
+    const struct event event = {
+        .type = type, .plugin = info->name, .version = info_version(info), .path = info->path
+    };
+    keeper_emit(keeper, &event);
+}
+
+static bool was_rejected(const struct catalog *old, const struct catalog_rejection *rejection)
+{
+    for (uint32_t i = 0; old && i < old->rejection_count; i++)
+        if (strcmp(old->rejections[i].path, rejection->path) == 0 &&
+            strcmp(old->rejections[i].why, rejection->why) == 0)
+            return true;
+    return false;
+}
+
+/* Records what changed and points the pools at the new descriptions. */
+static void adopt_catalog(struct keeper *keeper, struct catalog *catalog)
+{
+    struct catalog *old = keeper->catalog;
+    keeper->catalog = catalog;
+    for (uint32_t i = 0; i < catalog->plugin_count; i++) {
+        const struct plugin_info *before = old ? catalog_find(old, catalog->plugins[i]->name) : NULL;
+        if (!before || before->file_mark != catalog->plugins[i]->file_mark)
+            tell_plugin(keeper, EVENT_PLUGIN_LOADED, catalog->plugins[i]);
+    }
+    for (uint32_t i = 0; old && i < old->plugin_count; i++)
+        if (!catalog_find(catalog, old->plugins[i]->name))
+            tell_plugin(keeper, EVENT_PLUGIN_REMOVED, old->plugins[i]);
+    for (uint32_t i = 0; i < catalog->rejection_count; i++) {
+        const struct event event = { .type = EVENT_PLUGIN_REJECTED,
+                                     .path = catalog->rejections[i].path,
+                                     .text = catalog->rejections[i].why };
+        if (!was_rejected(old, &catalog->rejections[i]))
+            keeper_emit(keeper, &event);
+    }
+    struct pool *pool;
+    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
+        pool_refresh(pool);
+    catalog_close(&old);
+}
+
+/* ---- start ----------------------------------------------------------------------------------------------------- */
+
+static void print_errors(const struct config_errors *errors)
+{
+    struct buf lines = { 0 };
+    config_errors_print(errors, &lines);
+    fputs(lines.data ? lines.data : "", stderr);
+    buf_close(&lines);
+}
+
+int reload_paths(struct keeper *keeper)
+{
+    struct config_errors errors = { 0 };
+    int failed = config_load_paths(keeper->config_file, &keeper->config, &errors);
+    if (failed)
+        print_errors(&errors);
+    config_errors_close(&errors);
+    return failed ? EX_CONFIG : 0;
+}
+
+int reload_first(struct keeper *keeper)
+{
+    struct config_errors errors = { 0 };
+    struct why why = { "" };
+    struct catalog *catalog = NULL;
+    struct config *config = NULL;
+    int status = 0;
+    if (catalog_read(keeper->config->plugin_dirs, CATALOG_START_MS, &catalog, &why) != 0) {
+        log_error("keeper", "the plugin folders can't be read: %s", why.text);
+        return EX_OSERR;
+    }
+    if (config_load(keeper->config_file, catalog, &config, &errors) != 0) {
+        print_errors(&errors);
+        log_error("config", "'%s' has %u errors; nothing was started", keeper->config_file, errors.count);
+        catalog_close(&catalog);
+        status = EX_CONFIG;
+    } else {
+        struct schedule_changes changes;
+        adopt_catalog(keeper, catalog);
+        adopt(keeper, config, &changes);
+        setup_forget_remembered(keeper);
+    }
+    config_errors_close(&errors);
+    return status;
+}
+
+/* ---- again ----------------------------------------------------------------------------------------------------- */
+
+static void answer(struct catalog_job *job, const struct schedule_changes *changes, const struct config_errors *errors)
+{
+    while (job->requests) {
+        struct reload_request *request = job->requests;
+        job->requests = request->next;
+        if (request->done)
+            request->done(request->context, changes, errors);
+        free(request);
+    }
+}
+
+static void finish_reload(struct catalog_job *job)
+{
+    struct keeper *keeper = job->keeper;
+    struct config_errors errors = { 0 };
+    struct config *config = NULL;
+    if (config_load(keeper->config_file, job->catalog, &config, &errors) != 0) {
+        log_error("config", "not reloaded: the old configuration stays in force");
+        refuse(keeper, &errors);
+        adopt_catalog(keeper, job->catalog);
+        answer(job, NULL, &errors);
+    } else {
+        struct schedule_changes changes;
+        adopt_catalog(keeper, job->catalog);
+        adopt(keeper, config, &changes);
+        watch_ids("added", changes.added_ids, changes.added);
+        watch_ids("changed", changes.changed_ids, changes.changed);
+        watch_ids("removed", changes.removed_ids, changes.removed);
+        reload_watch_plugins(keeper);
+        answer(job, &changes, NULL);
+    }
+    config_errors_close(&errors);
+}
+
+static void on_job_closed(struct link *link)
+{
+    struct catalog_job *job = link->owner;
+    config_close(&job->paths);
+    free(job);
+}
+
+static void on_job_end(struct link *link, const char *why)
+{
+    struct catalog_job *job = link->owner;
+    struct keeper *keeper = job->keeper;
+    if (why) {
+        log_error("keeper", "the description of the plugins was refused: %s", why);
+        kill(job->pid, SIGKILL);
+    }
+    waitpid(job->pid, NULL, 0); /* it has closed its end: it is exiting, or was killed */
+    catalog_finish(job->catalog);
+    keeper->catalog_job = NULL;
+    link_close(link);
+    struct reload_request *later = NULL;
+    if (job->paths) {
+        finish_reload(job);
+    } else {
+        adopt_catalog(keeper, job->catalog);
+        later = job->requests; /* of clients that came while only the folders were being read */
+        job->requests = NULL;
+    }
+    job->catalog = NULL;
+    while (later) {
+        struct reload_request *request = later;
+        later = request->next;
+        reload_start(keeper, request->done, request->context);
+        free(request);
+    }
+    keeper_plan(keeper);
+    dispatch_all(keeper);
+    if (keeper->reload_again) {
+        keeper->reload_again = false;
+        reload_catalog(keeper);
+    }
+}
+
+static bool on_job_frame(struct link *link, struct wire_frame *frame)
+{
+    struct catalog_job *job = link->owner;
+    return catalog_take(job->catalog, frame) == 0;
+}
+
+static struct catalog_job *start_job(struct keeper *keeper, struct config *paths)
+{
+    struct catalog_job *job = heap_alloc(sizeof *job);
+    int fd = -1;
+    job->keeper = keeper;
+    job->paths = paths;
+    job->catalog = catalog_new();
+    job->link.owner = job;
+    job->link.on_frame = on_job_frame;
+    job->link.on_end = on_job_end;
+    job->link.on_closed = on_job_closed;
+    job->pid = catalog_spawn(paths ? paths->plugin_dirs : keeper->config->plugin_dirs, &fd);
+    if (job->pid < 0 || link_open(&job->link, &keeper->loop, &keeper->dirty, fd) != 0) {
+        log_error("keeper", "the plugin folders can't be read: %s", error_text(job->pid < 0 ? (int)job->pid : -EIO));
+        catalog_close(&job->catalog);
+        config_close(&job->paths);
+        free(job);
+        return NULL;
+    }
+    keeper->catalog_job = job;
+    return job;
+}
+
+void reload_catalog(struct keeper *keeper)
+{
+    if (keeper->catalog_job)
+        keeper->reload_again = true;
+    else
+        start_job(keeper, NULL);
+}
+
+/* A failure before the background job could be started. */
+static void fail_request(struct keeper *keeper, struct reload_request *request, const struct config_errors *errors)
+{
+    struct catalog_job job = { .keeper = keeper, .requests = request };
+    answer(&job, NULL, errors);
+}
+
+void reload_start(struct keeper *keeper, reload_done done, void *context)
+{
+    struct reload_request *request = heap_alloc(sizeof *request);
+    request->done = done;
+    request->context = context;
+    if (keeper->catalog_job) { /* one is being made: it reads the files after its catalog, so it serves this request too
+                                */
+        request->next = keeper->catalog_job->requests;
+        keeper->catalog_job->requests = request;
+        return;
+    }
+    struct config *paths = NULL;
+    struct config_errors errors = { 0 };
+    if (config_load_paths(keeper->config_file, &paths, &errors) != 0) {
+        refuse(keeper, &errors);
+        fail_request(keeper, request, &errors);
+        config_errors_close(&errors);
+        return;
+    }
+    config_errors_close(&errors);
+    struct catalog_job *job = start_job(keeper, paths);
+    if (job)
+        job->requests = request;
+    else
+        fail_request(keeper, request, NULL);
+}
+
+/* ---- plugin folders -------------------------------------------------------------------------------------------- */
+
+static void on_plugins_settled(uv_timer_t *timer)
+{
+    reload_catalog(timer->data);
+}
+
+static void on_plugins_changed(uv_poll_t *poll, int status, int events)
+{
+    struct keeper *keeper = poll->data;
+    char bytes[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
+    (void)status;
+    (void)events;
+    while (read(keeper->plugins_fd, bytes, sizeof bytes) > 0)
+        ;
+    uv_timer_start(&keeper->plugins_timer, on_plugins_settled, PLUGINS_SETTLE_MS, 0);
+}
+
+void reload_watch_plugins(struct keeper *keeper)
+{
+    if (keeper->plugins_fd < 0) {
+        keeper->plugins_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (keeper->plugins_fd < 0) {
+            log_warn("keeper", "plugin folders are not watched: %s; use 'belfry reload'", strerror(errno));
+            return;
+        }
+        uv_poll_init(&keeper->loop, &keeper->plugins_poll, keeper->plugins_fd);
+        keeper->plugins_poll.data = keeper;
+        uv_poll_start(&keeper->plugins_poll, UV_READABLE, on_plugins_changed);
+    }
+    for (const char *const *folder = keeper->config->plugin_dirs; *folder; folder++)
+        inotify_add_watch(keeper->plugins_fd, *folder,
+                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR);
+}
+
+void reload_close(struct keeper *keeper)
+{
+    if (keeper->plugins_fd >= 0) {
+        uv_poll_stop(&keeper->plugins_poll);
+        uv_close((uv_handle_t *)&keeper->plugins_poll, NULL);
+        close(keeper->plugins_fd);
+    }
+    struct catalog_job *job = keeper->catalog_job;
+    if (job) {
+        kill(job->pid, SIGKILL);
+        waitpid(job->pid, NULL, 0);
+        answer(job, NULL, NULL);
+        catalog_close(&job->catalog);
+        keeper->catalog_job = NULL;
+        link_close(&job->link);
+    }
+}

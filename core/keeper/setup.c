@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* setup - what the daemon finds when it starts: its folders, the lock that keeps a second one out, the journal, the
+ * snapshot.
+ *
+ * The snapshot, state/snapshot.json, is {"schedule": ..., "checks": {ID: {"kept": BASE64, "last": BASE64}}}: the
+ * schedule's state as of one journal record, and for each check what is convenient but not history, as core/model
+ * encodes it on the wire. Records that are younger are folded in. Throwing it away costs one rate sample and one run.
+ *
+ * Diagnostics: `another belfryd has 'FOLDER'`, `journal: a torn last record was cut, kept in FILE`, `snapshot is
+ * damaged and not used`. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/keeper/keeper.h"
+
+/* ---- folders and lock ------------------------------------------------------------------------------------------ */
+
+static int make_folder(const char *folder, unsigned mode)
+{
+    int failed = file_make_folders(folder, mode);
+    if (failed)
+        log_error("keeper", "'%s' can't be made: %s; set state_dir and run_dir to folders that this user may write to",
+                  folder, error_text(failed));
+    return failed ? EX_CANTCREAT : 0;
+}
+
+static int take_lock(struct keeper *keeper)
+{
+    struct arena arena = { 0 };
+    const char *path = file_join(&arena, keeper->config->state_dir, "lock");
+    int status = 0;
+    keeper->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (keeper->lock_fd < 0) {
+        log_error("keeper", "'%s' can't be opened: %s", path, strerror(errno));
+        status = EX_CANTCREAT;
+    } else if (flock(keeper->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        char pid[32] = "";
+        ssize_t n = pread(keeper->lock_fd, pid, sizeof pid - 1, 0);
+        pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+        log_error("keeper", "another belfryd (process %s) has '%s'; stop it, or set another state_dir",
+                  pid[0] ? pid : "unknown", keeper->config->state_dir);
+        status = EX_TEMPFAIL;
+    } else if (ftruncate(keeper->lock_fd, 0) != 0 || dprintf(keeper->lock_fd, "%d\n", (int)getpid()) < 0) {
+        log_warn("keeper", "'%s' can't be written: %s", path, strerror(errno));
+    }
+    arena_close(&arena);
+    return status;
+}
+
+/* ---- snapshot -------------------------------------------------------------------------------------------------- */
+
+static void put_base64(struct buf *out, const struct buf *bytes)
+{
+    size_t size = 4 * ((bytes->length + 2) / 3);
+    buf_char(out, '"');
+    char *room = buf_room(out, size + 1);
+    if (room && bytes->length > 0) {
+        EVP_EncodeBlock((unsigned char *)room, (const unsigned char *)bytes->data, (int)bytes->length);
+        out->length += size;
+    }
+    buf_char(out, '"');
+}
+
+static void get_base64(struct buf *out, const char *text)
+{
+    size_t length = text ? strlen(text) : 0;
+    buf_reset(out);
+    if (length == 0 || length % 4 != 0)
+        return;
+    char *room = buf_room(out, length / 4 * 3 + 1);
+    int n = room ? EVP_DecodeBlock((unsigned char *)room, (const unsigned char *)text, (int)length) : -1;
+    if (n < 0)
+        return;
+    size_t padding = text[length - 1] != '=' ? 0 : text[length - 2] != '=' ? 1 : 2;
+    out->length = (size_t)n - padding;
+}
+
+void setup_snapshot(struct keeper *keeper, bool force)
+{
+    uint64_t seq = journal_last(keeper->journal);
+    int64_t now_ms = clock_now_ms();
+    if (!force && (keeper->runs == keeper->snapshot_runs || now_ms - keeper->snapshot_ms < SNAPSHOT_EVERY_MS))
+        return;
+    keeper->snapshot_ms = now_ms;
+    keeper->snapshot_runs = keeper->runs;
+    struct buf out = { 0 };
+    struct arena arena = { 0 };
+    buf_text(&out, "{\"schedule\":");
+    schedule_snapshot(keeper->schedule, &out);
+    buf_text(&out, ",\"checks\":{");
+    const char *comma = "";
+    for (uint32_t i = 0; i < keeper->watched_count; i++) {
+        const struct watched *watched = keeper->watched[i];
+        if (!watched->known)
+            continue;
+        buf_text(&out, comma);
+        buf_json_text(&out, watched->id);
+        buf_text(&out, ":{\"kept\":");
+        put_base64(&out, &watched->kept);
+        buf_text(&out, ",\"last\":");
+        put_base64(&out, &watched->last);
+        buf_char(&out, '}');
+        comma = ",";
+    }
+    buf_text(&out, "}}");
+    if (!out.overflowed)
+        journal_snapshot(keeper->journal, file_join(&arena, keeper->config->state_dir, "state/snapshot.json"), seq,
+                         out.data, out.length);
+    arena_close(&arena);
+    buf_close(&out);
+}
+
+/* Returns the number of the record that the snapshot stands for, 0 when there is none. */
+static uint64_t read_snapshot(struct keeper *keeper)
+{
+    struct arena arena = { 0 };
+    const char *path = file_join(&arena, keeper->config->state_dir, "state/snapshot.json");
+    uint64_t seq = 0;
+    char *text = NULL;
+    size_t length = 0;
+    int failed = journal_snapshot_read(&arena, path, &seq, &text, &length);
+    json_t *root = failed ? NULL : json_loadb(text, length, 0, NULL);
+    char *schedule = root ? json_dumps(json_object_get(root, "schedule"), JSON_COMPACT) : NULL;
+    if (schedule && schedule_restore_snapshot(keeper->schedule, schedule, strlen(schedule)) == 0) {
+        keeper->remembered = json_incref(json_object_get(root, "checks"));
+    } else {
+        seq = 0;
+        if (failed != -ENOENT)
+            log_warn("keeper", "snapshot '%s' is damaged and not used: the journal is read from its beginning", path);
+    }
+    free(schedule);
+    json_decref(root);
+    arena_close(&arena);
+    return seq;
+}
+
+void setup_adopt(struct keeper *keeper, struct watched *watched)
+{
+    const json_t *check = json_object_get(keeper->remembered, watched->id);
+    if (!check)
+        return;
+    struct arena arena = { 0 };
+    struct kept kept;
+    struct result result;
+    get_base64(&watched->kept, json_string_value(json_object_get(check, "kept")));
+    get_base64(&watched->last, json_string_value(json_object_get(check, "last")));
+    struct wire_reader r = { .at = (const unsigned char *)watched->kept.data,
+                             .end = (const unsigned char *)watched->kept.data + watched->kept.length };
+    if (watched->kept.length > 0 && (kept_decode(&r, &arena, &kept) != 0 || wire_done(&r) != 0))
+        buf_reset(&watched->kept);
+    if (!dispatch_last(keeper, watched, &arena, &result))
+        buf_reset(&watched->last);
+    arena_close(&arena);
+}
+
+void setup_forget_remembered(struct keeper *keeper)
+{
+    json_decref(keeper->remembered);
+    keeper->remembered = NULL;
+}
+
+/* ---- journal --------------------------------------------------------------------------------------------------- */
+
+static int fold(void *context, const struct journal_record *record)
+{
+    struct keeper *keeper = context;
+    struct event event;
+    arena_reset(&keeper->scratch);
+    if (event_decode(&keeper->scratch, record->line, record->length, &event) == 0)
+        schedule_restore_event(keeper->schedule, &event);
+    return 0;
+}
+
+static void tell_recovery(struct keeper *keeper, const struct journal_recovery *recovery)
+{
+    struct event event = { .type = EVENT_JOURNAL_RECOVERED, .path = recovery->segment };
+    char text[512];
+    if (recovery->cut) {
+        snprintf(text, sizeof text, "a torn last record was cut at offset %llu: %llu bytes, kept in %s",
+                 (unsigned long long)recovery->offset, (unsigned long long)recovery->bytes, recovery->saved);
+        event.text = text;
+        keeper_emit(keeper, &event);
+    }
+    if (recovery->damage[0]) {
+        event.text = recovery->damage;
+        keeper_emit(keeper, &event);
+    }
+}
+
+static int open_journal(struct keeper *keeper)
+{
+    struct arena arena = { 0 };
+    struct why why = { "" };
+    struct journal_recovery recovery = { 0 };
+    const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal"),
+                                             .segment_bytes = keeper->config->journal_segment_bytes };
+    uint64_t seq = read_snapshot(keeper);
+    int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);
+    if (failed)
+        log_error("keeper", "the journal in '%s' can't be opened: %s", options.folder, why.text);
+    else
+        tell_recovery(keeper, &recovery);
+    arena_close(&arena);
+    return failed ? EX_IOERR : 0;
+}
+
+int setup_state(struct keeper *keeper)
+{
+    struct arena arena = { 0 };
+    const struct config *config = keeper->config;
+    int status = make_folder(config->state_dir, 0700);
+    if (!status)
+        status = make_folder(file_join(&arena, config->state_dir, "state"), 0700);
+    if (!status)
+        status = make_folder(config->run_dir, 0750);
+    if (!status)
+        status = take_lock(keeper);
+    if (!status)
+        status = open_journal(keeper);
+    arena_close(&arena);
+    return status;
+}
+
+void setup_close(struct keeper *keeper)
+{
+    if (keeper->journal) {
+        int failed = journal_close(&keeper->journal);
+        if (failed)
+            log_error("keeper", "the journal could not be completed: %s", error_text(failed));
+    }
+    setup_forget_remembered(keeper);
+    if (keeper->lock_fd >= 0)
+        close(keeper->lock_fd);
+}
