@@ -153,10 +153,7 @@ static void print_scaled(char *out, double value, double step, const char *const
         value /= step;
         scale++;
     }
-    if (value >= 1e15)
-        text_format_number(number, value);
-    else
-        print_short(number, sizeof number, value);
+    print_short(number, sizeof number, value);
     bool apart = scale[0][0] || (suffix[0] && suffix[0] != '/');
     snprintf(out, TEXT_VALUE_SIZE, "%s%s%s%s%s", sign, number, apart ? " " : "", scale[0], suffix);
 }
@@ -165,7 +162,7 @@ static void print_seconds(char *out, double value)
 {
     static const char *const scale[] = { "us", "ms", "s", NULL };
     double absolute = fabs(value);
-    if (absolute >= 120 && absolute < 1e15)
+    if (absolute >= 120)
         text_format_age(out, (int64_t)(value * 1000));
     else if (absolute == 0 || absolute >= 1)
         print_scaled(out, value, 1e300, &scale[2], "");
@@ -178,8 +175,11 @@ char *text_format_value(char out[TEXT_VALUE_SIZE], double value, const char *uni
     static const char *const binary[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", NULL };
     static const char *const decimal[] = { "", "k", "M", "G", "T", NULL };
     static const char *const none[] = { "", NULL };
+    char number[TEXT_NUMBER_SIZE];
     if (!isfinite(value))
         text_copy(out, TEXT_VALUE_SIZE, "unknown");
+    else if (fabs(value) >= (unit[0] == 'B' ? 1e30 : 1e15)) /* beyond all prefixes */
+        snprintf(out, TEXT_VALUE_SIZE, "%s %s", text_format_number(number, value), unit);
     else if (strcmp(unit, "s") == 0)
         print_seconds(out, value);
     else if (strcmp(unit, "B") == 0 || strcmp(unit, "B/s") == 0)
