@@ -167,9 +167,9 @@ static const char **known_keys(struct load *load, enum where where, const struct
 /* "a check", ... for messages. */
 static const char *where_name(enum where where)
 {
-    return where == IN_CHECK      ? "check"
-           : where == IN_SERVICE  ? "service"
-           : where == IN_TEMPLATE ? "template"
+    return where == IN_CHECK      ? "a check"
+           : where == IN_SERVICE  ? "a service"
+           : where == IN_TEMPLATE ? "a template"
                                   : "'defaults'";
 }
 
@@ -185,7 +185,7 @@ static void say_unknown_key(struct load *load, const config_setting_t *member, e
                       nearest ? arena_print(&load->arena, "; did you mean '%s'?", nearest)
                               : arena_print(&load->arena, "; `belfry plugins info %s` lists them", info->name));
     else
-        setting_error(load, member, "a %s has no setting '%s', and no plugin has such an option%s", where_name(where),
+        setting_error(load, member, "%s has no setting '%s', and no plugin has such an option%s", where_name(where),
                       member->name, nearest ? arena_print(&load->arena, "; did you mean '%s'?", nearest) : "");
 }
 
@@ -205,8 +205,8 @@ void level_check_keys(struct load *load, const config_setting_t *group, enum whe
         if (!member || list_name || (key && key->where & where))
             continue;
         if (key)
-            setting_error(load, member, "'%s' has no meaning in %s%s: it belongs into %s", key->name,
-                          where == IN_DEFAULTS ? "" : "a ", where_name(where), right_places(key->where));
+            setting_error(load, member, "'%s' has no meaning in %s: it belongs in %s", key->name, where_name(where),
+                          right_places(key->where));
         else if (info ? !plugin_option_find(info, member->name)
                       : !setting_is_used(member) && !is_option(load->catalog, member->name))
             say_unknown_key(load, member, where, info);

@@ -340,6 +340,7 @@ static void take_include(struct scanner *s)
     if (n == 0 || begin[n] != '"' || (expect != IN_GROUP && expect != AFTER_VALUE)) {
         break_source(s, "an include stands between settings: @include \"file\"", NULL);
         skip_line(s);
+        s->syntax->expect = syntax_in_group(s->syntax) ? IN_GROUP : s->syntax->expect;
         return;
     }
     char *name = arena_text_n(s->arena, begin, n);

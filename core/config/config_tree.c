@@ -2,7 +2,7 @@
 /* config_tree - from text to libconfig's tree, and from the trees of all files to sections.
  *
  * `services`, `templates`, `breakers` and `plugins` may stand in every file and are merged by name; a name given twice
- * is an error that names both places. Everything else belongs into the main file, because it is read first and alone
+ * is an error that names both places. Everything else belongs in the main file, because it is read first and alone
  * (config_load_paths). Blocks are written as a group or, where the name is no libconfig name or there are thousands of
  * them, as a list: services = ( { name = "web.example"; ... } ). */
 #include "core/config/config_load.h"
@@ -262,8 +262,7 @@ static void collect_top(struct load *load, const struct tree *tree, const config
     } else if (top->section != NOWHERE) {
         collect_blocks(load, setting, (struct section *)(void *)(base + top->section));
     } else if (!tree->main_file) {
-        setting_error(load, setting, "'%s' belongs into the main file: move it to %s", setting->name,
-                      load->config->file);
+        setting_error(load, setting, "'%s' belongs in the main file: move it to %s", setting->name, load->config->file);
     } else if (top->single != NOWHERE) {
         *(const config_setting_t **)(void *)(base + top->single) = setting;
     }

@@ -233,7 +233,7 @@ static bool read_one(struct load *load, const config_setting_t *setting, const s
     if (option->secret)
         return secret_check(load, setting, option->name, *out);
     if (plugin_option_check(option, *out, &why) != 0) {
-        setting_error(load, setting, "option '%s': %s", option->name, why.text);
+        setting_error(load, setting, "%s", why.text);
         return false;
     }
     return true;

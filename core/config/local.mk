@@ -16,6 +16,21 @@ core_config_libconfig_a_SOURCES = \
 	core/config/config_threshold.c \
 	core/config/config_tree.c \
 	core/config/config_value.c
-core_config_libconfig_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 core_config_libconfig_a_CFLAGS = $(pie_cflags) $(CONFIG_CFLAGS)
 config_libs = core/config/libconfig.a $(model_libs) $(CONFIG_LIBS)
+
+unit_tests += tests/unit/test_config tests/unit/test_config_errors tests/unit/test_config_fuzz
+EXTRA_DIST += tests/config/errors.txt
+config_test_sources = tests/unit/config_fixture.h tests/tap.h
+tests_unit_test_config_SOURCES = tests/unit/test_config.c $(config_test_sources)
+tests_unit_test_config_CFLAGS = $(pie_cflags)
+tests_unit_test_config_LDFLAGS = $(pie_ldflags)
+tests_unit_test_config_LDADD = $(config_libs)
+tests_unit_test_config_errors_SOURCES = tests/unit/test_config_errors.c $(config_test_sources)
+tests_unit_test_config_errors_CFLAGS = $(pie_cflags)
+tests_unit_test_config_errors_LDFLAGS = $(pie_ldflags)
+tests_unit_test_config_errors_LDADD = $(config_libs)
+tests_unit_test_config_fuzz_SOURCES = tests/unit/test_config_fuzz.c $(config_test_sources)
+tests_unit_test_config_fuzz_CFLAGS = $(pie_cflags)
+tests_unit_test_config_fuzz_LDFLAGS = $(pie_ldflags)
+tests_unit_test_config_fuzz_LDADD = $(config_libs)

@@ -12,8 +12,9 @@
 #include "core/model/task.h"
 
 const char *const plugin_reserved_words[] = {
-    "plugin",     "title", "every", "timeout", "attempts", "retry_every", "retry", "breaker", "flapping", "severity",
-    "thresholds", "use",   "each",  "enabled", "depends",  "notes",       "slo",   "parts",   "series",   NULL,
+    "plugin",   "title",    "every",      "timeout", "attempts", "retry_every", "retry",   "breaker",
+    "flapping", "severity", "thresholds", "use",     "each",     "enabled",     "depends", "notes",
+    "slo",      "parts",    "series",     "name",    "checks",   NULL,
 };
 
 #define HOST_BYTES_MAX 253
