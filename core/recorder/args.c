@@ -46,12 +46,18 @@ void args_escaped(struct args *args, const char *prefix, const char *text)
     size_t n = 0;
     text_visible(visible, sizeof(visible), text, false);
     for (const char *c = visible; *c; c++) {
-        if (*c == ':' || *c == '\\')
+        if (*c == ':')
             escaped[n++] = '\\';
-        escaped[n++] = *c;
+        escaped[n++] = *c == '\\' ? '/' : *c;
     }
     escaped[n] = '\0';
     push(args, arena_print(args->arena, "%s%s", prefix, escaped));
+}
+
+void args_append(struct args *args, const char *text)
+{
+    const char **last = &args->v[args->count - 1];
+    *last = arena_print(args->arena, "%s%s", *last, text);
 }
 
 const char *args_number(struct arena *arena, double value)

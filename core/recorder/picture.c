@@ -162,10 +162,8 @@ static void set_axis(struct drawing *drawing)
     if (drawing->high <= drawing->low)
         drawing->high = drawing->low + drawing->scale.size;
     double margin = 0.06 * (drawing->high - drawing->low);
-    if (strcmp(picture->unit, "%") != 0 || drawing->high > 100 || drawing->high + margin < 100)
-        drawing->high += margin;
-    else
-        drawing->high = 100;
+    bool whole = strcmp(picture->unit, "%") == 0 && drawing->high > 70 && drawing->high <= 100;
+    drawing->high = whole ? 100 : drawing->high + margin;
     if (drawing->low < 0)
         drawing->low -= margin;
 }
@@ -265,13 +263,12 @@ static void add_columns(struct drawing *drawing, const char *const columns[4], c
         text_copy(line + strlen(line), sizeof(line) - strlen(line), cell);
     }
     args_escaped(&drawing->args, "COMMENT:", line);
-    struct args *args = &drawing->args;
-    args->v[args->count - 1] = arena_print(drawing->arena, "%s%s", args->v[args->count - 1], end);
+    args_append(&drawing->args, end);
 }
 
 static void add_heading(struct drawing *drawing)
 {
-    static const char *const columns[] = { "last", "least", "mean", "greatest" };
+    static const char *const columns[] = { "last", "min", "average", "max" };
     char name[NAME_BYTES];
     pad(name, sizeof(name), "", name_width(drawing->picture) + 2);
     args_escaped(&drawing->args, "COMMENT:", name);
@@ -309,18 +306,21 @@ static void add_metric(struct drawing *drawing, uint32_t m)
     add_figures_line(drawing, m);
 }
 
+/* librrd forgets a rule outside of the axis together with its words: then only the words are written. */
 static void add_threshold(struct drawing *drawing, const char *word, const char *text, const char *colour)
 {
     double ends[2];
     int count = threshold_ends(text, ends);
+    struct args *args = &drawing->args;
     for (int i = 0; i < count; i++) {
-        const char *prefix =
-            arena_print(drawing->arena, "HRULE:%s%s:", number(drawing, ends[i] / drawing->scale.size), colour);
         char value[TEXT_VALUE_SIZE];
         text_format_value(value, ends[i], drawing->picture->unit);
-        args_escaped(&drawing->args, prefix, arena_print(drawing->arena, "%s %s  ", word, value));
-        struct args *args = &drawing->args;
-        args->v[args->count - 1] = arena_print(drawing->arena, "%s:dashes=4,3", args->v[args->count - 1]);
+        bool visible = ends[i] >= drawing->low && ends[i] <= drawing->high;
+        const char *place =
+            arena_print(drawing->arena, "HRULE:%s%s:", number(drawing, ends[i] / drawing->scale.size), colour);
+        args_escaped(args, visible ? place : "COMMENT:  ", arena_print(drawing->arena, "%s %s   ", word, value));
+        if (visible)
+            args_append(args, ":dashes=4,3");
     }
 }
 
@@ -334,6 +334,7 @@ static void compose(struct drawing *drawing)
     if (picture->metric_count == 1) {
         add_threshold(drawing, "warning", picture->metrics[0]->warn, drawing->theme->warning);
         add_threshold(drawing, "critical", picture->metrics[0]->crit, drawing->theme->critical);
+        args_add(&drawing->args, "COMMENT:\\l");
     }
     if (!drawing->any)
         args_add(&drawing->args, "COMMENT:no values were recorded in this time\\c");
@@ -362,7 +363,7 @@ static void add_description(const struct drawing *drawing, struct buf *out)
     for (uint32_t m = 0; m < drawing->picture->metric_count; m++) {
         const struct stats *stats = &drawing->stats[m];
         const double values[] = { stats->last, stats->least, stats->mean, stats->greatest };
-        static const char *const words[] = { "last", "least", "mean", "greatest" };
+        static const char *const words[] = { "last", "min", "average", "max" };
         buf_text(out, m ? "; " : "");
         add_xml(out, drawing->picture->metrics[m]->name);
         for (int i = 0; i < 4; i++) {
