@@ -119,7 +119,7 @@ static json_t *pack_report(struct cli *cli, const char *folder, const struct jou
 static void print_report(struct cli *cli, const char *folder, const struct journal_report *report)
 {
     struct buf *out = &cli->out;
-    buf_print(out, "%s: %llu records (%llu to %llu) in %llu segments\n", folder, (unsigned long long)report->records,
+    buf_print(out, "%s: %llu records, numbers %llu to %llu, files %llu\n", folder, (unsigned long long)report->records,
               (unsigned long long)report->first_seq, (unsigned long long)report->last_seq,
               (unsigned long long)report->segments);
     if (report->records)
