@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# doc: manual pages; belfry(1) and the plugins' pages are written by the programs just built, from their own tables
+EXTRA_DIST += doc/control.md doc/plugin-guide.md
+dist_man_MANS += doc/belfryd.8
+nodist_man_MANS += doc/belfry.1
+nodist_man7_MANS = $(plugin_pages)
+plugin_pages = $(patsubst plugins/%.la,doc/belfry-%.7,$(plugin_LTLIBRARIES))
+CLEANFILES += doc/belfry.1 $(plugin_pages)
+
+doc/belfry.1: belfry$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) doc && ./belfry$(EXEEXT) --man > $@.tmp && mv -f $@.tmp $@
+doc/belfry-%.7: plugins/%.la pluginman$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) doc && ./pluginman$(EXEEXT) plugins/.libs/$*.so > $@.tmp && mv -f $@.tmp $@

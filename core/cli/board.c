@@ -224,7 +224,7 @@ static const char *name_causes(struct board *b, const struct entry *e)
         const char *on = cli_visible(b->cli, json_string_value(name));
         for (size_t k = 0; k < b->count; k++)
             if (strcmp(b->entries[k].name, on) == 0 && b->entries[k].state != BELFRY_OK)
-                text = arena_print(&b->cli->arena, "%s%s%s is %s", text, *text ? ", " : "  depends on ", on,
+                text = arena_print(&b->cli->arena, "%s%s%s (%s)", text, *text ? ", " : "  needs ", on,
                                    state_name(b->entries[k].state));
     }
     return text;
@@ -314,7 +314,7 @@ static const char *tell_well(struct cli *cli, const struct entry *e)
     if (e->known == e->checks)
         return arena_print(&cli->arena, "%s OK", plural(cli, (int64_t)e->checks, "check"));
     if (e->known == 0)
-        return "waiting for the first result";
+        return "no result yet";
     return arena_print(&cli->arena, "%zu OK, %zu waiting", e->known, e->checks - e->known);
 }
 

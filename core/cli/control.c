@@ -128,7 +128,7 @@ enum belfry_state control_state(const json_t *object, const char *key)
 
 void control_print(struct cli *cli, json_t *json)
 {
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    char *text = json_dumps(json, CONTROL_JSON);
     buf_text(&cli->out, text ? text : "null");
     buf_char(&cli->out, '\n');
     free(text);

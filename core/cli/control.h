@@ -22,6 +22,8 @@ bool control_flag(const json_t *object, const char *key);
 json_t *control_list(const json_t *object, const char *key);
 enum belfry_state control_state(const json_t *object, const char *key);
 
+/* How JSON is printed: safe on any terminal, 0.0004 as 0.0004. */
+#define CONTROL_JSON (JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
 /* Prints the JSON on stdout as every verb does with -o json, and drops it. */
 void control_print(struct cli *cli, json_t *json);
 

@@ -21,9 +21,7 @@ void help_usage(struct buf *out, const struct verb *verb)
 static const char *option_form(struct arena *arena, const struct option *o)
 {
     const char *letter = o->letter ? arena_print(arena, "-%c, ", o->letter) : "    ";
-    bool optional = o->argument && o->argument[0] == '[';
-    return arena_print(arena, "%s--%s%s%s", letter, o->name, o->argument && !optional ? " " : "",
-                       o->argument ? o->argument : "");
+    return arena_print(arena, "%s--%s%s%s", letter, o->name, o->argument ? " " : "", o->argument ? o->argument : "");
 }
 
 static const char *option_doc(struct arena *arena, const struct option *o)
@@ -60,14 +58,6 @@ static void add_arguments(struct table *table, const struct verb *verb)
     }
 }
 
-static void add_examples(struct table *table, const struct verb *verb)
-{
-    for (const char *const *e = verb->examples; e && *e; e += 2) {
-        table_add(table, STYLE_PLAIN, e[0]);
-        table_add(table, STYLE_PLAIN, e[1]);
-    }
-}
-
 static void print_section(struct buf *out, const struct term *term, const char *title, struct table *table)
 {
     if (table->count) {
@@ -77,6 +67,20 @@ static void print_section(struct buf *out, const struct term *term, const char *
         table_print(table, term, out);
     }
     table_close(table);
+}
+
+static void print_examples(struct buf *out, const struct term *term, const struct verb *verb)
+{
+    if (verb->examples == NULL)
+        return;
+    buf_char(out, '\n');
+    term_text(term, out, STYLE_STRONG, "Examples");
+    buf_char(out, '\n');
+    for (const char *const *e = verb->examples; *e; e += 2) {
+        buf_print(out, "%*s%s\n", INDENT, "", e[0]);
+        term_spaces(out, 3 * INDENT);
+        term_fold(term, out, e[1], 3 * INDENT, 9);
+    }
 }
 
 static struct table two_columns(void)
@@ -89,7 +93,8 @@ void help_print(struct buf *out, const struct term *term, const struct parsed *p
     struct arena arena = { 0 };
     const struct verb *verb = parsed->levels[parsed->depth];
     const char *path = parse_path(&arena, parsed);
-    buf_print(out, "%s - %s\n\nUsage: %s", path, verb->summary, path);
+    term_fold(term, out, arena_print(&arena, "%s - %s", path, verb->summary), 0, 9);
+    buf_print(out, "\nUsage: %s", path);
     help_usage(out, verb);
     buf_char(out, '\n');
     if (verb->description) {
@@ -109,8 +114,6 @@ void help_print(struct buf *out, const struct term *term, const struct parsed *p
     for (int level = parsed->depth - 1; level >= 0; level--)
         add_options(&arena, &table, parsed->levels[level]->options);
     print_section(out, term, "Options of every verb", &table);
-    table = two_columns();
-    add_examples(&table, verb);
-    print_section(out, term, "Examples", &table);
+    print_examples(out, term, verb);
     arena_close(&arena);
 }

@@ -31,6 +31,13 @@ struct printer {
     bool follow;
 };
 
+static int fail(struct cli *cli, const char *folder, int code, const struct why *why)
+{
+    if (*why->text)
+        return cli_fail(cli, "%s", why->text);
+    return cli_fail(cli, "can't read the journal '%s': %s", folder, error_text(code));
+}
+
 /* A raw line, on a terminal without what a terminal would obey (it stays the same JSON). */
 static void print_raw(struct cli *cli, const struct journal_record *record)
 {
@@ -77,7 +84,7 @@ static int print_journal(struct cli *cli, const struct args *args)
                                      .follow = args->follow };
     int code = journal_query(places.journal, &filter, print_record, &printer, &why);
     if (code < 0 && !ferror(stdout))
-        return cli_fail(cli, "journal '%s': %s", places.journal, *why.text ? why.text : error_text(code));
+        return fail(cli, places.journal, code, &why);
     return EXIT_DONE;
 }
 
@@ -112,7 +119,7 @@ static json_t *pack_report(struct cli *cli, const char *folder, const struct jou
 static void print_report(struct cli *cli, const char *folder, const struct journal_report *report)
 {
     struct buf *out = &cli->out;
-    buf_print(out, "%s: %llu records (%llu to %llu) in %llu segments\n", folder, (unsigned long long)report->records,
+    buf_print(out, "%s: %llu records, numbers %llu to %llu, files %llu\n", folder, (unsigned long long)report->records,
               (unsigned long long)report->first_seq, (unsigned long long)report->last_seq,
               (unsigned long long)report->segments);
     if (report->records)
@@ -142,7 +149,7 @@ static int run_verify(struct cli *cli, const void *raw)
     const char *folder = args->folder ? args->folder : places.journal;
     int code = journal_verify(folder, report, &why);
     if (code != 0)
-        return cli_fail(cli, "journal '%s': %s", folder, *why.text ? why.text : error_text(code));
+        return fail(cli, folder, code, &why);
     if (cli->globals.format == FORMAT_JSON)
         control_print(cli, pack_report(cli, folder, report));
     else

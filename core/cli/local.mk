@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # cli: belfry, the command line; one file a verb, everything made from the verbs' tables
-bin_PROGRAMS += belfry
-cli_sources = \
+noinst_LIBRARIES += core/cli/libcli.a
+core_cli_libcli_a_SOURCES = \
 	core/cli/assemble.c \
 	core/cli/board.c core/cli/board.h \
 	core/cli/breaker.c \
 	core/cli/check.c core/cli/check.h \
-	core/cli/cli.h \
+	core/cli/cli.c core/cli/cli.h \
 	core/cli/complete.c \
 	core/cli/condition.c \
 	core/cli/config.c \
@@ -32,10 +32,29 @@ cli_sources = \
 	core/cli/term.c core/cli/term.h \
 	core/cli/verb.h \
 	core/cli/verbs.c
-belfry_SOURCES = core/cli/main.c $(cli_sources)
-belfry_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+core_cli_libcli_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+cli_libs = core/cli/libcli.a $(host_libs) $(config_libs) $(journal_libs) $(model_libs)
+
+bin_PROGRAMS += belfry
+belfry_SOURCES = core/cli/main.c
+belfry_CFLAGS = $(pie_cflags)
 belfry_LDFLAGS = $(pie_ldflags)
-belfry_LDADD = $(host_libs) $(config_libs) $(journal_libs) $(model_libs)
+belfry_LDADD = $(cli_libs)
+
+# writes a plugin's manual page while the package is built (doc/local.mk)
+noinst_PROGRAMS += pluginman
+pluginman_SOURCES = core/cli/pluginman.c
+pluginman_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+pluginman_LDFLAGS = $(pie_ldflags)
+pluginman_LDADD = $(cli_libs)
 
 bashcompletion_DATA = core/cli/completion/belfry
 EXTRA_DIST += core/cli/completion/belfry
+
+unit_tests += tests/unit/test_cli
+tests_unit_test_cli_SOURCES = tests/unit/test_cli.c tests/tap.h
+tests_unit_test_cli_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+tests_unit_test_cli_LDFLAGS = $(pie_ldflags)
+tests_unit_test_cli_LDADD = $(cli_libs)
+system_tests += tests/system/cli.test tests/system/check.test tests/system/guide.test
+EXTRA_DIST += tests/peers/control.py tests/system/cli_board.json

@@ -8,85 +8,14 @@
  * Exit status: 0; 1 failed; 2 usage. Verbs that are asked for a state (status, check, run, query) exit with the Nagios
  * code of that state, and with 3, UNKNOWN, when they can't know it. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "config.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/base/text.h"
 #include "core/cli/cli.h"
 #include "core/cli/help.h"
 #include "core/cli/parse.h"
-
-void cli_flush(struct cli *cli)
-{
-    if (cli->out.length)
-        fwrite(cli->out.data, 1, cli->out.length, stdout);
-    fflush(stdout);
-    buf_reset(&cli->out);
-}
-
-static const char *make_visible(struct cli *cli, const char *text, bool lines)
-{
-    if (text == NULL)
-        return "";
-    size_t size = 4 * strlen(text) + 16; /* the longest replacement: one byte becomes \xNN */
-    return text_visible(arena_alloc(&cli->arena, size), size, text, lines);
-}
-
-const char *cli_visible(struct cli *cli, const char *text)
-{
-    return make_visible(cli, text, false);
-}
-
-const char *cli_visible_lines(struct cli *cli, const char *text)
-{
-    return make_visible(cli, text, true);
-}
-
-/* A Nagios shows the first line of stdout, and takes '|' for the start of performance data. */
-static void print_unknown(struct cli *cli, const char *text)
-{
-    char *line = arena_text(&cli->arena, text);
-    for (char *c = line; *c; c++)
-        if (*c == '|')
-            *c = '/';
-    buf_print(&cli->out, "BELFRY UNKNOWN - %s\n", line);
-    cli_flush(cli);
-}
-
-static void say(struct cli *cli, const char *text)
-{
-    text = cli_visible_lines(cli, text);
-    if (cli->verb->exit == VERB_NAGIOS && cli->globals.format == FORMAT_TEXT)
-        print_unknown(cli, text);
-    else
-        fprintf(stderr, "belfry: %s\n", text);
-}
-
-int cli_fail(struct cli *cli, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    cli_flush(cli);
-    say(cli, arena_vprint(&cli->arena, format, args));
-    va_end(args);
-    return cli->verb->exit == VERB_PLAIN ? EXIT_FAILED : EXIT_UNKNOWN;
-}
-
-int cli_usage(struct cli *cli, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    say(cli, arena_vprint(&cli->arena, format, args));
-    va_end(args);
-    bool nagios = cli->verb->exit == VERB_NAGIOS && cli->globals.format == FORMAT_TEXT;
-    fprintf(nagios ? stdout : stderr, "try '%s --help'\n", cli->path);
-    return cli->verb->exit == VERB_PLAIN ? EXIT_USAGE : EXIT_UNKNOWN;
-}
 
 /* What the root's own options ask for, whatever the verb: true with the exit status when it was that. */
 static bool answer_globals(struct cli *cli, const struct parsed *parsed, int *status)

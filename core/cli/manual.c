@@ -28,7 +28,7 @@ static void write_item(struct buf *out, const char *tag, const char *argument, c
     help_roff(out, tag);
     buf_text(out, "\\fR");
     if (argument) {
-        buf_text(out, argument[0] == '[' ? "\\fI" : " \\fI");
+        buf_text(out, " \\fI");
         help_roff(out, argument);
         buf_text(out, "\\fR");
     }
@@ -45,9 +45,9 @@ static void write_option(struct buf *out, const struct option *o)
     buf_print(&tag, "--%s", o->name);
     write_item(out, tag.data, o->argument, o->doc);
     if (o->fallback && strstr(o->doc, "default") == NULL) {
-        buf_text(out, "Default: ");
+        buf_text(out, "(default ");
         help_roff(out, o->fallback);
-        buf_text(out, ".\n");
+        buf_text(out, ")\n");
     }
     buf_close(&tag);
 }
@@ -61,6 +61,8 @@ static void write_options(struct buf *out, const struct option *options)
 
 static void write_examples(struct buf *out, const struct verb *verb)
 {
+    if (verb->examples)
+        buf_text(out, ".PP\nExamples:\n");
     for (const char *const *e = verb->examples; e && *e; e += 2)
         write_item(out, e[0], NULL, e[1]);
 }

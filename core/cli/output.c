@@ -8,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "core/cli/check.h"
+#include "core/cli/control.h"
 #include "core/cli/describe.h"
 #include "core/model/state.h"
 
@@ -144,7 +145,7 @@ void output_json(const struct check *check, struct buf *out)
                              (int)check->result.reached, "text", pack_text(check, check->verdict.text), "detail",
                              pack_text(check, check->result.detail), "duration_ms", check->result.duration_us / 1e3,
                              "metrics", pack_metrics(check), "parts", pack_parts(check), "events", pack_events(check));
-    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+    char *text = json ? json_dumps(json, CONTROL_JSON) : NULL;
     buf_print(out, "%s\n", text ? text : "null");
     free(text);
     json_decref(json);

@@ -2,8 +2,8 @@
 /* story - a journal record as one line for people.
  *
  * Each type has one row: the member that is the subject (or =word), and a sentence. In the sentence {name} stands for a
- * member of the record ("" when missing), {name:A:B} for A when the member is true and else for B, and {ms} is told as
- * a duration. */
+ * member of the record ("" when missing), {name:A:B} for A when the member is true and else for B, {ms} is told as a
+ * duration, and {change} is "OK -> CRITICAL soft 1/2". */
 #include "core/cli/story.h"
 
 #include <jansson.h>
@@ -15,23 +15,22 @@
 
 #define SUBJECT_COLUMNS 20
 #define AGE_COLUMNS 11
-#define CHANGE "{from} -> {to} {kind} {attempt}/{attempts}  {text}"
 
 static const struct sentence {
     const char *type, *subject, *sentence;
 } sentences[] = {
-    { "check.state", "check", CHANGE },
+    { "check.state", "check", "{change}  {text}" },
     { "check.flapping", "check", "{on:started flapping:stopped flapping} ({percent} % changed state)" },
     { "check.event", "check", "{name}  {part}  {text}" },
     { "check.added", "check", "added" },
     { "check.removed", "check", "removed" },
-    { "part.state", "check", "{part}  " CHANGE },
+    { "part.state", "check", "{part}  {change}  {text}" },
     { "part.gone", "check", "{part} is gone" },
     { "breaker.open", "breaker", "circuit open after {failures} failures, next try in {ms}  {text}" },
     { "breaker.half_open", "breaker", "circuit half-open, trying" },
     { "breaker.closed", "breaker", "circuit closed  {text}" },
     { "breaker.held", "breaker", "circuit set to {name} by {by}" },
-    { "service.state", "service", "service {from} -> {to}" },
+    { "service.state", "service", "service {change}" },
     { "plugin.loaded", "plugin", "plugin loaded, version {version}  {path}" },
     { "plugin.removed", "plugin", "plugin removed  {path}" },
     { "plugin.rejected", "=plugin", "refused {path}  {text}" },
@@ -43,6 +42,7 @@ static const struct sentence {
     { "clock.stepped", "=clock", "stepped by {ms}" },
     { "monitor.blind", "=belfryd", "was blind for {ms}  {text}" },
     { "command.done", "=command", "{name} by {by}  {text}" },
+    { "journal.segment", "=journal", "begins a new file" },
     { "journal.recovered", "=journal", "repaired  {text}  {path}" },
 };
 
@@ -65,11 +65,21 @@ static void add_duration(struct buf *out, int64_t ms)
     buf_print(out, "%s%s", ms < 0 ? "-" : "", text_format_age(age, ms < 0 ? -ms : ms));
 }
 
+static void add_change(struct cli *cli, struct buf *out, const json_t *record)
+{
+    buf_print(out, "%s -> %s", control_text(cli, record, "from"), control_text(cli, record, "to"));
+    if (strcmp(control_text(cli, record, "kind"), "soft") == 0)
+        buf_print(out, " soft %lld/%lld", (long long)control_integer(record, "attempt"),
+                  (long long)control_integer(record, "attempts"));
+}
+
 static void add_member(struct cli *cli, struct buf *out, const json_t *record, const char *name)
 {
     const json_t *value = json_object_get(record, name);
     char number[TEXT_NUMBER_SIZE];
-    if (json_is_string(value))
+    if (strcmp(name, "change") == 0)
+        add_change(cli, out, record);
+    else if (json_is_string(value))
         buf_text(out, cli_visible(cli, json_string_value(value)));
     else if (json_is_integer(value) && strcmp(name, "ms") == 0)
         add_duration(out, json_integer_value(value));
