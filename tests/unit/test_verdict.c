@@ -308,6 +308,10 @@ static void test_hostile_texts(void)
     char *bar = strchr(out.data, '|');
     tap_ok(bar && bar < strchr(out.data, '\n') && !strchr(bar + 1, '|'), "one '|', on line 1");
     tap_ok(!strchr(out.data, 0x1b) && !strchr(out.data, '\xFF'), "nothing that a terminal would obey");
+    memset(wide, 'w', sizeof wide - 1);
+    buf_reset(&out);
+    verdict_nagios(&out, "x", &verdict, &result);
+    tap_ok(strstr(out.data, "www...\n") != NULL, "a line that is too long is cut, and says so");
     buf_close(&out);
 }
 
