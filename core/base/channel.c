@@ -92,7 +92,7 @@ int channel_read(struct channel *channel, struct wire_frame *frame, int64_t dead
     }
 }
 
-/* A pipe is no socket; its reader is a parent that outlives us, or the process may end by SIGPIPE as any filter does. */
+/* A pipe is no socket: written to when its reader is gone, it ends this process by SIGPIPE as it does any filter. */
 static ssize_t send_or_write(int fd, const char *bytes, size_t n)
 {
     ssize_t done = send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -13,10 +13,30 @@ core_model_libmodel_a_SOURCES = \
 	core/model/task.c core/model/task.h \
 	core/model/verdict.c core/model/verdict.h core/model/verdict_nagios.c
 core_model_libmodel_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
-model_libs = core/model/libmodel.a $(base_libs) $(JANSSON_LIBS) -lm
+model_libs = core/model/libmodel.a $(base_libs) $(JANSSON_LIBS)
 
-unit_tests += tests/unit/test_model
+unit_tests += tests/unit/test_codec tests/unit/test_event tests/unit/test_model tests/unit/test_plugin tests/unit/test_range tests/unit/test_verdict
+tests_unit_test_codec_SOURCES = tests/unit/test_codec.c tests/tap.h
+tests_unit_test_codec_CFLAGS = $(pie_cflags)
+tests_unit_test_codec_LDFLAGS = $(pie_ldflags)
+tests_unit_test_codec_LDADD = $(model_libs)
+tests_unit_test_event_SOURCES = tests/unit/test_event.c tests/tap.h
+tests_unit_test_event_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+tests_unit_test_event_LDFLAGS = $(pie_ldflags)
+tests_unit_test_event_LDADD = $(model_libs)
 tests_unit_test_model_SOURCES = tests/unit/test_model.c tests/tap.h
 tests_unit_test_model_CFLAGS = $(pie_cflags)
 tests_unit_test_model_LDFLAGS = $(pie_ldflags)
 tests_unit_test_model_LDADD = $(model_libs)
+tests_unit_test_plugin_SOURCES = tests/unit/test_plugin.c tests/tap.h
+tests_unit_test_plugin_CFLAGS = $(pie_cflags)
+tests_unit_test_plugin_LDFLAGS = $(pie_ldflags)
+tests_unit_test_plugin_LDADD = $(model_libs)
+tests_unit_test_range_SOURCES = tests/unit/test_range.c tests/tap.h
+tests_unit_test_range_CFLAGS = $(pie_cflags)
+tests_unit_test_range_LDFLAGS = $(pie_ldflags)
+tests_unit_test_range_LDADD = $(model_libs)
+tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c tests/tap.h
+tests_unit_test_verdict_CFLAGS = $(pie_cflags)
+tests_unit_test_verdict_LDFLAGS = $(pie_ldflags)
+tests_unit_test_verdict_LDADD = $(model_libs)

@@ -27,6 +27,9 @@ void series_encode(struct buf *out, const struct series *series)
         wire_put_text(out, source->unit);
         wire_put_text(out, source->warn);
         wire_put_text(out, source->crit);
+        wire_put_text(out, source->unit);
+        wire_put_text(out, source->warn);
+        wire_put_text(out, source->crit);
     }
     wire_put_u32(out, series->archive_count);
     for (uint32_t i = 0; i < series->archive_count; i++) {
@@ -45,6 +48,9 @@ static void read_sources(struct wire_reader *r, struct arena *arena, struct seri
         source->kind = wire_u8(r);
         source->min = wire_f64(r);
         source->max = wire_f64(r);
+        source->unit = wire_text(r, arena, RESULT_NAME_MAX);
+        source->warn = wire_text(r, arena, RESULT_RANGE_MAX);
+        source->crit = wire_text(r, arena, RESULT_RANGE_MAX);
         source->unit = wire_text(r, arena, RESULT_NAME_MAX);
         source->warn = wire_text(r, arena, RESULT_RANGE_MAX);
         source->crit = wire_text(r, arena, RESULT_RANGE_MAX);

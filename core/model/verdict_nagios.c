@@ -23,7 +23,7 @@
 /* One line of text without control characters and '|'; n bytes of text. */
 static void put_line(struct buf *out, const char *text, size_t n)
 {
-    char raw[LINE_SIZE], shown[LINE_SIZE];
+    char raw[LINE_SIZE + 16], shown[LINE_SIZE]; /* more is read than shown, so that a cut is marked */
     n = n < sizeof raw ? n : sizeof raw - 1;
     memcpy(raw, text, n);
     raw[n] = '\0';

@@ -88,6 +88,9 @@ static void test_arena_reuse(void)
     char *small = arena_alloc(&arena, 16);
     tap_ok(small >= (char *)block && small < (char *)block + 8192, "arena: a giant block is given back");
     arena_close(&arena);
+    arena_alloc(&arena, 4u << 20);
+    arena_reset(&arena);
+    tap_ok(arena.blocks == NULL, "arena: also when it is the only one");
 }
 
 static void test_arena_text(void)

@@ -255,7 +255,13 @@ static void test_trust_user(void)
                 chmod(base, 0755) == 0;
     const char *own = at("home/own"), *roots = at("good2");
     tap_ok(made && file_open_trusted(own, true, NULL) == ERROR_REFUSED, "root does not trust a user's file");
-    tap_ok(seteuid(STRANGER) == 0, "as that user");
+    mkdir(at("home/sticky"), 0700);
+    put_file(at("home/sticky/own"), "x", 0600);
+    made = chown(at("home/sticky/own"), STRANGER, STRANGER) == 0 && chown(at("home/sticky"), STRANGER, STRANGER) == 0 &&
+           chmod(at("home/sticky"), 01777) == 0;
+    const char *shared = at("home/sticky/own");
+    tap_ok(made && seteuid(STRANGER) == 0, "as that user");
+    tap_is_int(file_open_trusted(shared, false, NULL), ERROR_REFUSED, "a sticky folder must be root's");
     int fd = file_open_trusted(own, true, NULL), other = file_open_trusted(roots, false, NULL);
     tap_ok(fd >= 0, "the user trusts the own file");
     tap_ok(other >= 0, "and root's");

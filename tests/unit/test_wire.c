@@ -169,6 +169,21 @@ static void test_channel(void)
     buf_close(&out);
 }
 
+static void test_channel_pipe(void)
+{
+    int ends[2];
+    struct wire_frame frame;
+    struct buf out = { 0 };
+    tap_is_int(pipe(ends), 0, "a pipe");
+    struct channel writer = { .fd = ends[1] }, reads = { .fd = ends[0] };
+    wire_end(&out, wire_begin(&out, WIRE_STOP));
+    tap_is_int(channel_write(&writer, &out, -1), 0, "takes frames too");
+    tap_ok(channel_read(&reads, &frame, -1) == 1 && frame.type == WIRE_STOP, "and gives them back");
+    channel_close(&writer);
+    channel_close(&reads);
+    buf_close(&out);
+}
+
 static void test_channel_end(void)
 {
     int pair[2];
@@ -263,6 +278,7 @@ int main(void)
     test_too_large();
     test_hostile_fields();
     test_channel();
+    test_channel_pipe();
     test_channel_end();
     test_channel_large();
     test_connect();
