@@ -513,6 +513,79 @@ static void test_lost_probe(void)
     stage_close(&stage);
 }
 
+/* A probe has tries like any run; lost in its second, it begins anew as the only probe. */
+static void test_lost_try_of_probe(void)
+{
+    open_shared();
+    const struct breaker *b = stage_view(&stage, "z/a")->breaker;
+    for (int i = 0; i < 5; i++) {
+        stage.checks[i].retry = (struct retry){ .attempts = 3, .backoff_ms = { 1000 }, .backoff_count = 1 };
+        stage.outcomes[i].after_ms = 10000;
+    }
+    stage_play(&stage, b->until_ms - stage.now.mono_ms + 15000);
+    uint32_t prober = stage_next_end(&stage);
+    tap_ok(b->probing && prober < 5 && schedule_view(stage.schedule, prober)->tries == 1, "the probe's second try");
+    uint64_t run = stage.runs[prober];
+    stage.runs[prober] = 0;
+    schedule_lost(stage.schedule, run, stage.now);
+    stage_play(&stage, 5000);
+    uint32_t running = 0;
+    for (uint32_t slot = 0; slot < 5; slot++)
+        running += stage.runs[slot] != 0;
+    tap_ok(running == 1 && b->probing, "one probe, not two");
+    stage_close(&stage);
+}
+
+static void test_no_tries_when_open(void)
+{
+    open_shared();
+    stage.checks[0].retry.attempts = 3;
+    stage.outcomes[0].silent = true;
+    uint64_t run = schedule_run_now(stage.schedule, 0, stage.now);
+    tap_ok(stage_answer(&stage, 0, run), "behind an open breaker a failure is not tried again");
+    stage_close(&stage);
+}
+
+static void test_hold_stops_tries(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->retry = (struct retry){ .attempts = 3, .backoff_ms = { 4000 }, .backoff_count = 1 };
+    stage_configure(&stage);
+    stage.outcomes[0] = down;
+    stage_play(&stage, stage_view(&stage, "a/x")->due_ms - stage.now.mono_ms);
+    tap_is_int(stage_view(&stage, "a/x")->tries, 1, "about to try again");
+    schedule_breaker_hold(stage.schedule, "a/x", BREAKER_HELD_OPEN, "me", stage.now);
+    stage_play(&stage, 20000);
+    tap_ok(stage.starts[0] == 1 && stage_view(&stage, "a/x")->tries == 0, "a breaker held open stops that");
+    stage_close(&stage);
+}
+
+static void test_shared_breaker_hardens(void)
+{
+    static const char *const ids[] = { "z/a", "z/b", "z/c" };
+    stage_open(&stage);
+    for (int i = 0; i < 3; i++) {
+        struct check_config *c = add_shared(ids[i], "api");
+        c->attempts = 10;
+        c->breaker.failures = 2;
+    }
+    stage_configure(&stage);
+    for (int i = 0; i < 3; i++)
+        stage.outcomes[i] = down;
+    stage.outcomes[2].silent = true;
+    schedule_run_now(stage.schedule, 2, stage.now);
+    schedule_run_now(stage.schedule, 0, stage.now);
+    stage_answer(&stage, 0, stage.runs[0]);
+    tap_ok(!stage_view(&stage, "z/a")->standing.hard, "one failed, soft");
+    schedule_run_now(stage.schedule, 1, stage.now);
+    stage_answer(&stage, 1, stage.runs[1]);
+    tap_ok(stage_view(&stage, "z/a")->standing.hard && stage_view(&stage, "z/b")->standing.hard,
+           "the second opens the breaker, which confirms both");
+    stage_answer(&stage, 2, stage.runs[2]);
+    tap_ok(stage_view(&stage, "z/c")->standing.hard, "a failure that comes later is hard at once");
+    stage_close(&stage);
+}
+
 static void test_stragglers(void)
 {
     open_shared();
@@ -649,6 +722,10 @@ int main(void)
     test_cap();
     test_shared_breaker();
     test_lost_probe();
+    test_lost_try_of_probe();
+    test_no_tries_when_open();
+    test_hold_stops_tries();
+    test_shared_breaker_hardens();
     test_stragglers();
     test_manual_probe();
     test_breaker_hardens();

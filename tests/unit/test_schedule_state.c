@@ -42,6 +42,20 @@ static void test_reload_same(void)
     stage.outcomes[1] = (struct outcome){ .state = BELFRY_OK };
     tap_ok(stage_answer(&stage, 1, stage.runs[1]), "whose result is taken");
     tap_is_int(stage.event_count, 0, "nothing is said");
+    stage_play(&stage, was.due_ms - stage.now.mono_ms);
+    tap_is_int(stage_view(&stage, "a/x")->due_ms, was.due_ms + 60000, "nor does the phase move later");
+    stage_close(&stage);
+}
+
+static void test_reload_before_first_run(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x");
+    stage_configure(&stage);
+    int64_t due_ms = stage_view(&stage, "a/x")->due_ms;
+    stage_move(&stage, (stage.now.mono_ms + due_ms) / 2);
+    stage_configure(&stage);
+    tap_is_int(stage_view(&stage, "a/x")->due_ms, due_ms, "a reload does not put off the first run");
     stage_close(&stage);
 }
 
@@ -146,6 +160,52 @@ static void test_disabled_probe(void)
     stage_play(&stage, 20);
     tap_ok(b->probing && stage.starts[1 - prober] > 0 && stage.runs[1 - prober],
            "removed, it leaves the probe to the other");
+    stage_close(&stage);
+}
+
+static void test_disabled_in_tries(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->retry = (struct retry){ .attempts = 3, .backoff_ms = { 4000 }, .backoff_count = 1 };
+    stage_configure(&stage);
+    stage.outcomes[0] = (struct outcome){ .state = BELFRY_CRITICAL, .unreached = true };
+    stage_play(&stage, stage_view(&stage, "a/x")->due_ms - stage.now.mono_ms);
+    tap_is_int(stage_view(&stage, "a/x")->tries, 1, "about to try again");
+    stage.checks[0].enabled = false;
+    stage_configure(&stage);
+    stage_play(&stage, 60000);
+    tap_is_int(stage.starts[0], 1, "disabled it does not");
+    stage.checks[0].enabled = true;
+    stage_configure(&stage);
+    stage.outcomes[0].silent = true;
+    stage_play(&stage, 5000);
+    tap_is_int(stage.starts[0], 2, "enabled it runs soon");
+    stage.checks[0].enabled = false;
+    stage_configure(&stage);
+    tap_ok(stage.runs[0] && stage_answer(&stage, 0, stage.runs[0]), "disabled while it runs: that try is the last");
+    tap_is_int(schedule_next_ms(stage.schedule), INT64_MAX, "and nothing follows");
+    stage_close(&stage);
+}
+
+static void test_probe_moves_away(void)
+{
+    stage_open(&stage);
+    for (int i = 0; i < 2; i++) {
+        struct check_config *c = stage_add(&stage, i ? "a/y" : "a/x");
+        c->breaker.name = "shared";
+        c->breaker.failures = 1;
+    }
+    stage_configure(&stage);
+    stage.outcomes[0] = stage.outcomes[1] = (struct outcome){ .state = BELFRY_CRITICAL, .unreached = true };
+    stage_play(&stage, 10000);
+    stage.outcomes[0].silent = stage.outcomes[1].silent = true;
+    stage_play(&stage, 40000);
+    uint32_t prober = stage_next_end(&stage);
+    stage.checks[prober].breaker.name = "own";
+    stage_configure(&stage);
+    stage_play(&stage, 20);
+    tap_ok(stage.runs[1 - prober] && schedule_view(stage.schedule, 1 - prober)->breaker->probing,
+           "a probe that moves to another breaker leaves its place to the next");
     stage_close(&stage);
 }
 
@@ -387,10 +447,13 @@ static void test_held_over_restart(void)
 int main(void)
 {
     test_reload_same();
+    test_reload_before_first_run();
     test_reload_changes();
     test_removed_run();
     test_disable();
     test_disabled_probe();
+    test_disabled_in_tries();
+    test_probe_moves_away();
     test_breaker_reload();
     test_restart(false);
     test_restart(true);
