@@ -92,6 +92,23 @@ static void test_reload_changes(void)
     stage_close(&stage);
 }
 
+static void test_reload_retry(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->every_ms = 3600000;
+    stage_configure(&stage);
+    stage.checks[0].retry_every_ms = 1800000;
+    stage_configure(&stage);
+    stage.outcomes[0].state = BELFRY_CRITICAL;
+    stage_play(&stage, 5000);
+    tap_ok(stage_view(&stage, "a/x")->due_ms > stage.now.mono_ms + 1000000, "a soft problem with a long wait");
+    stage.checks[0].retry_every_ms = 10000;
+    stage.checks[0].schedule_mark = 1;
+    stage_configure(&stage);
+    tap_ok(stage_view(&stage, "a/x")->due_ms <= stage.now.mono_ms + 10000, "which a reload makes shorter");
+    stage_close(&stage);
+}
+
 static void test_removed_run(void)
 {
     stage_open(&stage);
@@ -351,6 +368,43 @@ static void test_times_after_restart(void)
     stage_close(&stage);
 }
 
+static void test_clock_back_while_away(void)
+{
+    play_a_day();
+    take_snapshot();
+    stage_restart(&stage);
+    schedule_restore_snapshot(stage.schedule, snapshot.data, snapshot.length);
+    stage.now.wall_ms -= 86400000;
+    stage_configure(&stage);
+    const struct breaker *b = stage_view(&stage, "b/broken")->breaker;
+    tap_ok(b->state == BREAKER_OPEN && b->until_ms - stage.now.mono_ms <= b->pause_ms,
+           "a clock that was set back makes no pause longer");
+    int late = 0;
+    for (uint32_t slot = 0; slot < 4; slot++)
+        late += schedule_view(stage.schedule, slot)->due_ms > stage.now.mono_ms + 60010;
+    tap_is_int(late, 0, "and no check wait longer than its interval");
+    stage_close(&stage);
+}
+
+static void test_times_by_events(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->every_ms = 3600000;
+    stage_configure(&stage);
+    stage_play(&stage, 5000);
+    int64_t last_ms = stage_view(&stage, "a/x")->last_run_wall_ms;
+    uint32_t count = stage.event_count;
+    stage_restart(&stage);
+    for (uint32_t i = 0; i < count; i++)
+        schedule_restore_event(stage.schedule, &stage.events[i]);
+    stage_configure(&stage);
+    const struct check_view *view = stage_view(&stage, "a/x");
+    tap_ok(view->last_run_wall_ms == last_ms && view->last_ok_wall_ms == last_ms, "an event tells when it ran");
+    int64_t wall_ms = view->due_ms + stage.now.wall_ms - stage.now.mono_ms;
+    tap_ok((wall_ms - (int64_t)(text_hash("a/x") % 3600000)) % 3600000 < SCHEDULE_TICK_MS, "so it waits for its grid");
+    stage_close(&stage);
+}
+
 static void test_changed_while_away(void)
 {
     play_a_day();
@@ -449,6 +503,7 @@ int main(void)
     test_reload_same();
     test_reload_before_first_run();
     test_reload_changes();
+    test_reload_retry();
     test_removed_run();
     test_disable();
     test_disabled_probe();
@@ -458,6 +513,8 @@ int main(void)
     test_restart(false);
     test_restart(true);
     test_times_after_restart();
+    test_clock_back_while_away();
+    test_times_by_events();
     test_changed_while_away();
     test_bad_snapshots();
     test_strange_events();
