@@ -69,8 +69,7 @@ struct standing_change standing_step(struct standing *standing, enum belfry_stat
     }
     if (standing->hard)
         change.hard_changed = confirm(standing, wall_ms);
-    change.state_changed =
-        !before.known || before.state != state || before.attempt != standing->attempt || before.hard != standing->hard;
+    change.state_changed = !before.known || before.state != state || before.attempt != standing->attempt;
     return change;
 }
 

@@ -40,6 +40,12 @@ tests_sim_sim_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 tests_sim_sim_LDFLAGS = $(pie_ldflags)
 tests_sim_sim_LDADD = $(schedule_libs)
 
+unit_tests += tests/unit/test_schedule_breaker
+tests_unit_test_schedule_breaker_SOURCES = tests/unit/test_schedule_breaker.c tests/unit/stage.h tests/tap.h
+tests_unit_test_schedule_breaker_CFLAGS = $(pie_cflags)
+tests_unit_test_schedule_breaker_LDFLAGS = $(pie_ldflags)
+tests_unit_test_schedule_breaker_LDADD = $(schedule_libs)
+
 unit_tests += tests/unit/test_schedule_state
 tests_unit_test_schedule_state_SOURCES = tests/unit/test_schedule_state.c tests/unit/stage.h tests/tap.h
 tests_unit_test_schedule_state_CFLAGS = $(pie_cflags)

@@ -42,6 +42,20 @@ static void test_reload_same(void)
     stage.outcomes[1] = (struct outcome){ .state = BELFRY_OK };
     tap_ok(stage_answer(&stage, 1, stage.runs[1]), "whose result is taken");
     tap_is_int(stage.event_count, 0, "nothing is said");
+    stage_play(&stage, was.due_ms - stage.now.mono_ms);
+    tap_is_int(stage_view(&stage, "a/x")->due_ms, was.due_ms + 60000, "nor does the phase move later");
+    stage_close(&stage);
+}
+
+static void test_reload_before_first_run(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x");
+    stage_configure(&stage);
+    int64_t due_ms = stage_view(&stage, "a/x")->due_ms;
+    stage_move(&stage, (stage.now.mono_ms + due_ms) / 2);
+    stage_configure(&stage);
+    tap_is_int(stage_view(&stage, "a/x")->due_ms, due_ms, "a reload does not put off the first run");
     stage_close(&stage);
 }
 
@@ -75,6 +89,23 @@ static void test_reload_changes(void)
     tap_ok(stage_view(&stage, "a/y")->due_ms <= stage.now.mono_ms + 10000, "it has its new interval");
     tap_is_int(stage_slot(&stage, "b/z"), SCHEDULE_NONE, "the removed one is gone");
     tap_is_int(schedule_service_state(stage.schedule, "b"), BELFRY_UNKNOWN, "and its service");
+    stage_close(&stage);
+}
+
+static void test_reload_retry(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->every_ms = 3600000;
+    stage_configure(&stage);
+    stage.checks[0].retry_every_ms = 1800000;
+    stage_configure(&stage);
+    stage.outcomes[0].state = BELFRY_CRITICAL;
+    stage_play(&stage, 5000);
+    tap_ok(stage_view(&stage, "a/x")->due_ms > stage.now.mono_ms + 1000000, "a soft problem with a long wait");
+    stage.checks[0].retry_every_ms = 10000;
+    stage.checks[0].schedule_mark = 1;
+    stage_configure(&stage);
+    tap_ok(stage_view(&stage, "a/x")->due_ms <= stage.now.mono_ms + 10000, "which a reload makes shorter");
     stage_close(&stage);
 }
 
@@ -146,6 +177,52 @@ static void test_disabled_probe(void)
     stage_play(&stage, 20);
     tap_ok(b->probing && stage.starts[1 - prober] > 0 && stage.runs[1 - prober],
            "removed, it leaves the probe to the other");
+    stage_close(&stage);
+}
+
+static void test_disabled_in_tries(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->retry = (struct retry){ .attempts = 3, .backoff_ms = { 4000 }, .backoff_count = 1 };
+    stage_configure(&stage);
+    stage.outcomes[0] = (struct outcome){ .state = BELFRY_CRITICAL, .unreached = true };
+    stage_play(&stage, stage_view(&stage, "a/x")->due_ms - stage.now.mono_ms);
+    tap_is_int(stage_view(&stage, "a/x")->tries, 1, "about to try again");
+    stage.checks[0].enabled = false;
+    stage_configure(&stage);
+    stage_play(&stage, 60000);
+    tap_is_int(stage.starts[0], 1, "disabled it does not");
+    stage.checks[0].enabled = true;
+    stage_configure(&stage);
+    stage.outcomes[0].silent = true;
+    stage_play(&stage, 5000);
+    tap_is_int(stage.starts[0], 2, "enabled it runs soon");
+    stage.checks[0].enabled = false;
+    stage_configure(&stage);
+    tap_ok(stage.runs[0] && stage_answer(&stage, 0, stage.runs[0]), "disabled while it runs: that try is the last");
+    tap_is_int(schedule_next_ms(stage.schedule), INT64_MAX, "and nothing follows");
+    stage_close(&stage);
+}
+
+static void test_probe_moves_away(void)
+{
+    stage_open(&stage);
+    for (int i = 0; i < 2; i++) {
+        struct check_config *c = stage_add(&stage, i ? "a/y" : "a/x");
+        c->breaker.name = "shared";
+        c->breaker.failures = 1;
+    }
+    stage_configure(&stage);
+    stage.outcomes[0] = stage.outcomes[1] = (struct outcome){ .state = BELFRY_CRITICAL, .unreached = true };
+    stage_play(&stage, 10000);
+    stage.outcomes[0].silent = stage.outcomes[1].silent = true;
+    stage_play(&stage, 40000);
+    uint32_t prober = stage_next_end(&stage);
+    stage.checks[prober].breaker.name = "own";
+    stage_configure(&stage);
+    stage_play(&stage, 20);
+    tap_ok(stage.runs[1 - prober] && schedule_view(stage.schedule, 1 - prober)->breaker->probing,
+           "a probe that moves to another breaker leaves its place to the next");
     stage_close(&stage);
 }
 
@@ -291,6 +368,43 @@ static void test_times_after_restart(void)
     stage_close(&stage);
 }
 
+static void test_clock_back_while_away(void)
+{
+    play_a_day();
+    take_snapshot();
+    stage_restart(&stage);
+    schedule_restore_snapshot(stage.schedule, snapshot.data, snapshot.length);
+    stage.now.wall_ms -= 86400000;
+    stage_configure(&stage);
+    const struct breaker *b = stage_view(&stage, "b/broken")->breaker;
+    tap_ok(b->state == BREAKER_OPEN && b->until_ms - stage.now.mono_ms <= b->pause_ms,
+           "a clock that was set back makes no pause longer");
+    int late = 0;
+    for (uint32_t slot = 0; slot < 4; slot++)
+        late += schedule_view(stage.schedule, slot)->due_ms > stage.now.mono_ms + 60010;
+    tap_is_int(late, 0, "and no check wait longer than its interval");
+    stage_close(&stage);
+}
+
+static void test_times_by_events(void)
+{
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->every_ms = 3600000;
+    stage_configure(&stage);
+    stage_play(&stage, 5000);
+    int64_t last_ms = stage_view(&stage, "a/x")->last_run_wall_ms;
+    uint32_t count = stage.event_count;
+    stage_restart(&stage);
+    for (uint32_t i = 0; i < count; i++)
+        schedule_restore_event(stage.schedule, &stage.events[i]);
+    stage_configure(&stage);
+    const struct check_view *view = stage_view(&stage, "a/x");
+    tap_ok(view->last_run_wall_ms == last_ms && view->last_ok_wall_ms == last_ms, "an event tells when it ran");
+    int64_t wall_ms = view->due_ms + stage.now.wall_ms - stage.now.mono_ms;
+    tap_ok((wall_ms - (int64_t)(text_hash("a/x") % 3600000)) % 3600000 < SCHEDULE_TICK_MS, "so it waits for its grid");
+    stage_close(&stage);
+}
+
 static void test_changed_while_away(void)
 {
     play_a_day();
@@ -387,14 +501,20 @@ static void test_held_over_restart(void)
 int main(void)
 {
     test_reload_same();
+    test_reload_before_first_run();
     test_reload_changes();
+    test_reload_retry();
     test_removed_run();
     test_disable();
     test_disabled_probe();
+    test_disabled_in_tries();
+    test_probe_moves_away();
     test_breaker_reload();
     test_restart(false);
     test_restart(true);
     test_times_after_restart();
+    test_clock_back_while_away();
+    test_times_by_events();
     test_changed_while_away();
     test_bad_snapshots();
     test_strange_events();
