@@ -78,8 +78,9 @@
 #include "core/journal/journal.h"
 
 #define NAME_DIGITS 20u
-#define BUFFER_SIZE (1u << 20)
-_Static_assert(BUFFER_SIZE > JOURNAL_RECORD_MAX, "a record must fit into the buffer");
+#define BUFFER_FIRST (64u << 10)
+#define BUFFER_MAX (512u << 10)
+_Static_assert(BUFFER_MAX > JOURNAL_RECORD_MAX, "a record must fit into the buffer");
 
 /* ---- names ----------------------------------------------------------------------------------------------------- */
 
@@ -193,7 +194,8 @@ int segment_lines_open(struct segment_lines *lines, int folder, const char *name
         segment_lines_close(lines);
         return code;
     }
-    lines->bytes = heap_alloc(BUFFER_SIZE + 1);
+    lines->size = BUFFER_FIRST;
+    lines->bytes = heap_alloc(lines->size + 1);
     return 0;
 }
 
@@ -205,6 +207,12 @@ void segment_lines_close(struct segment_lines *lines)
     *lines = (struct segment_lines){ .fd = -1 };
 }
 
+static void grow_buffer(struct segment_lines *lines)
+{
+    lines->size *= 2;
+    lines->bytes = heap_grow(lines->bytes, lines->size + 1, 1);
+}
+
 /* Moves what is left to the front and reads behind it: the bytes read, 0 at the end, or -errno. */
 static ssize_t fill_buffer(struct segment_lines *lines)
 {
@@ -214,8 +222,8 @@ static ssize_t fill_buffer(struct segment_lines *lines)
     lines->fill = rest;
     uint64_t at = lines->offset + rest;
     uint64_t want = at < lines->end ? lines->end - at : 0;
-    if (want > BUFFER_SIZE - rest)
-        want = BUFFER_SIZE - rest;
+    if (want > lines->size - rest)
+        want = lines->size - rest;
     ssize_t n;
     do
         n = pread(lines->fd, lines->bytes + rest, (size_t)want, (off_t)at);
@@ -257,9 +265,9 @@ static int skip_long_line(struct segment_lines *lines, struct segment_line *line
         lines->start += take;
         lines->offset += take;
         if (newline != NULL) {
-            lines->bytes[BUFFER_SIZE] = '\0';
+            lines->bytes[lines->size] = '\0';
             *line =
-                (struct segment_line){ lines->bytes + BUFFER_SIZE, 0, offset, ++lines->number, lines->offset - offset };
+                (struct segment_line){ lines->bytes + lines->size, 0, offset, ++lines->number, lines->offset - offset };
             return SEGMENT_LINE;
         }
         ssize_t n = fill_buffer(lines);
@@ -281,8 +289,10 @@ int segment_lines_next(struct segment_lines *lines, struct segment_line *line)
         const char *newline = rest > 0 ? memchr(begin, '\n', rest) : NULL;
         if (newline != NULL)
             return give_line(lines, line, (size_t)(newline - begin) + 1);
-        if (rest == BUFFER_SIZE)
+        if (rest == BUFFER_MAX)
             return skip_long_line(lines, line);
+        if (rest == lines->size)
+            grow_buffer(lines);
         ssize_t n = fill_buffer(lines);
         if (n < 0)
             return (int)n;

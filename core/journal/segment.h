@@ -39,7 +39,7 @@ struct segment_lines {
     uint64_t offset; /* in the file: where the next line begins */
     uint64_t number; /* of the last line returned, from 1 */
     char *bytes;     /* what lies in the file from offset on: bytes[start .. fill) */
-    size_t start, fill;
+    size_t start, fill, size;
 };
 struct segment_line {
     char *text; /* without the newline, NUL-terminated; lives until the next call */
