@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/map.h"
+#include "core/recorder/args.h"
 #include "core/recorder/header.h"
 #include "core/recorder/layout.h"
 #include "core/recorder/legend.h"
@@ -519,6 +520,28 @@ static void test_legend(void)
     }
 }
 
+static void test_args(void)
+{
+    struct args args = { .arena = &arena };
+    tap_is_text(args_number(&arena, -1234.5), "-1.2345000000e+03", "a number");
+    tap_is_text(args_number(&arena, 0.1), "1.0000000000e-01", "another");
+    tap_is_text(args_number(&arena, NAN), "U", "no number");
+    if (setlocale(LC_ALL, "de_DE.UTF-8"))
+        tap_is_text(args_number(&arena, 0.5), "5.0000000000e-01", "a number in a locale with commas");
+    else
+        tap_skip("a number in a locale with commas", "there is none here");
+    setlocale(LC_ALL, "C");
+    for (int i = 0; i < 100; i++)
+        args_add(&args, "x%d", i);
+    args_escaped(&args, "COMMENT:", "a:b\\c %s\n\x1b");
+    tap_ok(strncmp(args.v[100], "COMMENT:a\\:b/c %s", 17) == 0 && !strpbrk(args.v[100], "\n\x1b"),
+           "a text is escaped: %s", args.v[100]);
+    args_plain(&args, "--title=", "a:b\\c");
+    args_append(&args, "!");
+    tap_is_text(args.v[101], "--title=a:b\\c!", "an option's value is not");
+    tap_ok(args.count == 102 && args.v[102] == NULL && strcmp(args.v[99], "x99") == 0, "the list has its end");
+}
+
 static void test_scale(void)
 {
     static const struct {
@@ -572,6 +595,7 @@ int main(void)
     test_unwritable();
     test_layout();
     test_legend();
+    test_args();
     test_scale();
     arena_close(&arena);
     remove_folder();
