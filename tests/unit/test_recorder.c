@@ -378,6 +378,21 @@ static void check_set_aside(const char *what, const void *bytes, size_t n)
     tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 200, 10), 10, what);
 }
 
+/* A check that runs less often than its archive is long. */
+static void test_rare(void)
+{
+    struct series series = make_series("redis/rare", 1, 3 * 86400);
+    struct track *track = open_track(&series);
+    if (!tap_ok(track != NULL, "a series with points longer than its archives"))
+        return;
+    memset(&room.counts, 0, sizeof(room.counts));
+    add(track, NOW - 3 * 86400, 1, 1, 1);
+    add(track, NOW, 2, 2, 2);
+    track_flush(track, &room, NOW);
+    tap_is_int(room.counts.rows, 2, "is recorded");
+    track_close(&track);
+}
+
 static void test_damage(void)
 {
     size_t n;
@@ -590,6 +605,7 @@ int main(void)
     test_values();
     test_counter();
     test_migration();
+    test_rare();
     test_damage();
     test_flipped_headers();
     test_unwritable();
