@@ -229,13 +229,14 @@ static void on_writable(struct recorder *recorder)
         recorder->ended = true;
 }
 
-/* Logs, and tells the keeper unless it does not listen. */
+/* Tells the keeper, which logs it; when it does not listen, logs it here. */
 static void on_report(void *context, enum log_level level, uint32_t slot, const char *text)
 {
     struct recorder *recorder = context;
-    log_line(level, "recorder", text);
-    if (recorder->out.length > OUT_BYTES_MAX)
+    if (recorder->ended || recorder->broken || recorder->out.length > OUT_BYTES_MAX) {
+        log_line(level, "recorder", text);
         return;
+    }
     size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_EVENT);
     wire_put_u8(&recorder->out, (uint8_t)level);
     wire_put_u32(&recorder->out, slot);

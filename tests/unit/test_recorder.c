@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/map.h"
+#include "core/recorder/args.h"
 #include "core/recorder/header.h"
 #include "core/recorder/layout.h"
 #include "core/recorder/legend.h"
@@ -377,6 +378,21 @@ static void check_set_aside(const char *what, const void *bytes, size_t n)
     tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 200, 10), 10, what);
 }
 
+/* A check that runs less often than its archive is long. */
+static void test_rare(void)
+{
+    struct series series = make_series("redis/rare", 1, 3 * 86400);
+    struct track *track = open_track(&series);
+    if (!tap_ok(track != NULL, "a series with points longer than its archives"))
+        return;
+    memset(&room.counts, 0, sizeof(room.counts));
+    add(track, NOW - 3 * 86400, 1, 1, 1);
+    add(track, NOW, 2, 2, 2);
+    track_flush(track, &room, NOW);
+    tap_is_int(room.counts.rows, 2, "is recorded");
+    track_close(&track);
+}
+
 static void test_damage(void)
 {
     size_t n;
@@ -519,6 +535,28 @@ static void test_legend(void)
     }
 }
 
+static void test_args(void)
+{
+    struct args args = { .arena = &arena };
+    tap_is_text(args_number(&arena, -1234.5), "-1.2345000000e+03", "a number");
+    tap_is_text(args_number(&arena, 0.1), "1.0000000000e-01", "another");
+    tap_is_text(args_number(&arena, NAN), "U", "no number");
+    if (setlocale(LC_ALL, "de_DE.UTF-8"))
+        tap_is_text(args_number(&arena, 0.5), "5.0000000000e-01", "a number in a locale with commas");
+    else
+        tap_skip("a number in a locale with commas", "there is none here");
+    setlocale(LC_ALL, "C");
+    for (int i = 0; i < 100; i++)
+        args_add(&args, "x%d", i);
+    args_escaped(&args, "COMMENT:", "a:b\\c %s\n\x1b");
+    tap_ok(strncmp(args.v[100], "COMMENT:a\\:b/c %s", 17) == 0 && !strpbrk(args.v[100], "\n\x1b"),
+           "a text is escaped: %s", args.v[100]);
+    args_plain(&args, "--title=", "a:b\\c");
+    args_append(&args, "!");
+    tap_is_text(args.v[101], "--title=a:b\\c!", "an option's value is not");
+    tap_ok(args.count == 102 && args.v[102] == NULL && strcmp(args.v[99], "x99") == 0, "the list has its end");
+}
+
 static void test_scale(void)
 {
     static const struct {
@@ -567,11 +605,13 @@ int main(void)
     test_values();
     test_counter();
     test_migration();
+    test_rare();
     test_damage();
     test_flipped_headers();
     test_unwritable();
     test_layout();
     test_legend();
+    test_args();
     test_scale();
     arena_close(&arena);
     remove_folder();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test_recorder_wire - the real belfry-recorder behind a socket pair: what it answers, that it writes everything before
  * it ends, and that bytes which make no sense end it with status 1, never with a signal. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -152,7 +153,7 @@ static void test_delay_and_stop(void)
     put_series(&out, 0, "a/quick", 1);
     put_sample(&out, 0, now_s - 2, 1);
     channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
-    for (int i = 0; i < 1000 && last_of("a/quick") == 0; i++)
+    for (int i = 0; i < 1000 && last_of("a/quick") != now_s - 2; i++)
         usleep(10000);
     tap_is_int(last_of("a/quick"), now_s - 2, "a sample is written after the delay");
     put_series(&out, 0, "a/quick", 2);
@@ -273,12 +274,14 @@ static void test_random(void)
 
 int main(void)
 {
-    char command[128];
+    char command[128], program[PATH_MAX];
     const char *top = getenv("top_builddir");
-    recorder = arena_print(&arena, "%s/belfry-recorder", top ? top : ".");
+    recorder = realpath(arena_print(&arena, "%s/belfry-recorder", top ? top : "."), program);
     now_s = clock_wall_ms() / 1000;
-    if (!mkdtemp(folder))
+    if (!recorder || !mkdtemp(folder)) {
+        puts("Bail out! there is no belfry-recorder in $top_builddir, or no folder can be made");
         return 1;
+    }
     test_conversation();
     test_delay_and_stop();
     test_hostile();
