@@ -61,7 +61,7 @@ static void test_defaults(struct fixture *fixture, const struct catalog *catalog
     tap_is_text(config->conf_dir + strlen(fixture->folder), "/conf.d", "conf.d beside the file");
     tap_is_int(config->journal_segment_bytes, 16 << 20, "journal segments of 16 MiB");
     tap_is_int(config->archive_count, 4, "four archives");
-    tap_ok(config->archives[0].point_s == 0 && config->archives[0].length_s == 172800, "the step for 2 days");
+    tap_ok(config->archives[0].point_s == 1 && config->archives[0].length_s == 172800, "the step for 2 days");
     tap_ok(config->archives[1].point_s == 300 && config->archives[1].length_s == 1209600, "5 min for 2 weeks");
     tap_is_text(config->services[0].title, "a", "the service's title is its name");
     tap_is_text(config->services[0].severity, "sev3", "and its severity");
@@ -151,15 +151,15 @@ static void test_each(struct fixture *fixture, const struct catalog *catalog)
 
 static void test_thresholds(struct fixture *fixture, const struct catalog *catalog)
 {
-    struct config *config =
-        load_text(fixture, catalog,
-                  "templates: { t: { thresholds: { size = { warn = \"10\"; crit = \"20\"; }; }; }; };\n"
-                  "services: { a: { use = \"t\"; checks: {\n"
-                  "  b: { plugin = \"http\"; url = \"http://a/\"; thresholds: { size = { crit = 30; };\n"
-                  "    time_total = { warn = \"\"; }; }; };\n"
-                  "  c: { plugin = \"exec\"; command = \"x\"; thresholds = ( { metric = \"/var\"; part = \"d\"; crit = "
-                  "\"5:\"; } ); };\n"
-                  "}; }; };");
+    struct config *config = load_text(
+        fixture, catalog,
+        "templates: { t: { thresholds: { size = { warn = \"10\"; crit = \"20\"; }; }; }; };\n"
+        "services: { a: { use = \"t\"; checks: {\n"
+        "  b: { plugin = \"http\"; url = \"http://a/\"; thresholds: { size = { crit = 30; };\n"
+        "    time_total = { warn = \"\"; }; }; };\n"
+        "  c: { plugin = \"http\"; url = \"http://a/\"; thresholds = ( { metric = \"/var\"; part = \"d\"; crit = "
+        "\"5:\"; } ); };\n"
+        "}; }; };");
     tap_ok(config != NULL, "thresholds are taken");
     if (!config)
         return;
@@ -169,8 +169,8 @@ static void test_thresholds(struct fixture *fixture, const struct catalog *catal
            "warn of the template, crit of the check");
     tap_ok(b->thresholds[1].warn_given && !b->thresholds[1].warn.set && !b->thresholds[1].crit_given,
            "an empty range is given and not set");
-    tap_is_int(c->threshold_count, 2, "a plugin without declared metrics takes those of the template too");
-    tap_is_text(c->thresholds[1].metric, "/var", "any name in a list");
+    tap_is_int(c->threshold_count, 2, "the template's and its own");
+    tap_is_text(c->thresholds[1].metric, "/var", "any name in a list, declared or not");
     tap_is_text(c->thresholds[1].part, "d", "and a part");
     config_close(&config);
 }
