@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#include "core/base/text.h"
+
 /* In one level. */
 #define THRESHOLDS_MAX 256
 
@@ -101,11 +103,15 @@ static void say_unknown(struct load *load, const struct entry *entry, const stru
     const char **names = arena_array(&load->arena, info->metric_count + 1, sizeof(*names));
     for (uint32_t i = 0; i < info->metric_count; i++)
         names[i] = info->metrics[i].name;
-    setting_error(
-        load, entry->setting,
-        "plugin '%s' has no metric '%s'%s (one that it makes as it runs is written in a list: thresholds = ( { "
-        "metric = \"%s\"; crit = ...; } ))",
-        info->name, entry->metric, suggest(load, entry->metric, names), entry->metric);
+    if (text_nearest(entry->metric, names))
+        setting_error(load, entry->setting, "plugin '%s' has no metric '%s'%s", info->name, entry->metric,
+                      suggest(load, entry->metric, names));
+    else
+        setting_error(
+            load, entry->setting,
+            "plugin '%s' declares no metric '%s'; one that it makes as it runs is written in a list: thresholds "
+            "= ( { metric = \"%s\"; crit = ...; } )",
+            info->name, entry->metric, entry->metric);
 }
 
 static void merge(struct load *load, const config_setting_t *thresholds, bool own, const struct plugin_info *info,
