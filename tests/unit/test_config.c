@@ -412,7 +412,8 @@ static void marks(struct fixture *fixture, const struct catalog *catalog, const 
 {
     char text[512];
     snprintf(text, sizeof(text),
-             "breakers: { x: { failures = 3; }; };\nservices: { a: { checks: { b: { plugin = \"tcp\"; %s }; }; }; };",
+             "breakers: { x: { failures = 3; }; y: { failures = 3; }; };\nservices: { a: { checks: { b: { plugin = "
+             "\"tcp\"; %s }; }; }; };",
              settings);
     struct config *config = load_text(fixture, catalog, text);
     tap_ok(config != NULL, "taken: %s", settings);
@@ -437,11 +438,14 @@ static void test_marks(struct fixture *fixture, const struct catalog *catalog)
                                              "thresholds: { latency = { warn = \"1\"; }; };",
                                              "flapping = { low = 4; };" };
     static const char *const tasks[] = { "host = \"b\";", "ratio = 1;", "count = 1;" };
-    uint64_t base[2], got[2];
+    uint64_t base[2], got[2], other[2];
     char text[256];
     marks(fixture, catalog, "port = 80;", base);
     marks(fixture, catalog, "port = \"80\"; every = \"60s\"; attempts = 2;", got);
     tap_ok(got[0] == base[0] && got[1] == base[1], "what is said in other words is the same");
+    marks(fixture, catalog, "port = 80; breaker = \"x\";", got);
+    marks(fixture, catalog, "port = 80; breaker = \"y\";", other);
+    tap_ok(got[0] != other[0], "another shared breaker of the same numbers is another schedule");
     for (size_t i = 0; i < sizeof(schedules) / sizeof(schedules[0]); i++) {
         snprintf(text, sizeof(text), "port = 80; %s", schedules[i]);
         marks(fixture, catalog, text, got);
