@@ -90,9 +90,10 @@ void main_load_journal(struct load *load)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
-/* A point of 0 seconds is the step of the check. */
+/* A point shorter than the check's interval is one interval long (layout.c of the recorder): so 1 s is "step". */
+#define STEP 1
 static const struct series_archive default_archives[] = {
-    { 0, 2 * DAY },
+    { STEP, 2 * DAY },
     { 5 * MINUTE, 14 * DAY },
     { 30 * MINUTE, 61 * DAY },
     { 6 * HOUR, 2 * 365 * DAY },
@@ -101,7 +102,7 @@ static const struct series_archive default_archives[] = {
 static void load_archive(struct load *load, const config_setting_t *setting, struct series_archive *out)
 {
     static const char *const known[] = { "point", "keep", NULL };
-    int64_t point_ms = 0, keep_ms = 0;
+    int64_t point_ms = STEP * 1000, keep_ms = 0;
     const char *word;
     if (!setting_check_keys(load, setting, "an archive", known))
         return;

@@ -198,7 +198,7 @@ static void show_series(struct writer *w, const struct config *config)
     for (uint32_t i = 0; i < config->archive_count; i++) {
         const struct series_archive *archive = &config->archives[i];
         open_item(w);
-        if (archive->point_s == 0)
+        if (archive->point_s <= 1)
             put_text(w, "point", "step");
         else
             put_duration(w, "point", archive->point_s * 1000LL);

@@ -2,13 +2,16 @@
 /* config_threshold - thresholds of the sysadmin, in one of two shapes:
  *
  *     thresholds = { memory_used = { warn = "80"; crit = "95"; }; };
- *     thresholds = ( { metric = "/var"; part = "disk"; crit = "98"; }, ... );   any name, one part
+ *     thresholds = ( { metric = "/var"; part = "disk"; crit = "98"; }, ... );
  *
- * The levels are merged metric by metric (and part by part), warn and crit apart; "" switches a default off. A plugin
- * that declares no metrics makes them as it runs (exec): then any name is taken. */
+ * The levels are merged metric by metric (and part by part), warn and crit apart; "" switches a default off. A group
+ * takes what the plugin declares. A metric that it makes as it runs (performance data that exec reads) stands in the
+ * list, which takes any name; a plugin that declares no metrics takes any name in both. */
 #include "core/config/config_load.h"
 
 #include <string.h>
+
+#include "core/base/text.h"
 
 /* In one level. */
 #define THRESHOLDS_MAX 256
@@ -100,8 +103,15 @@ static void say_unknown(struct load *load, const struct entry *entry, const stru
     const char **names = arena_array(&load->arena, info->metric_count + 1, sizeof(*names));
     for (uint32_t i = 0; i < info->metric_count; i++)
         names[i] = info->metrics[i].name;
-    setting_error(load, entry->setting, "plugin '%s' has no metric '%s'%s", info->name, entry->metric,
-                  suggest(load, entry->metric, names));
+    if (text_nearest(entry->metric, names))
+        setting_error(load, entry->setting, "plugin '%s' has no metric '%s'%s", info->name, entry->metric,
+                      suggest(load, entry->metric, names));
+    else
+        setting_error(
+            load, entry->setting,
+            "plugin '%s' declares no metric '%s'; one that it makes as it runs is written in a list: thresholds "
+            "= ( { metric = \"%s\"; crit = ...; } )",
+            info->name, entry->metric, entry->metric);
 }
 
 static void merge(struct load *load, const config_setting_t *thresholds, bool own, const struct plugin_info *info,
@@ -112,7 +122,8 @@ static void merge(struct load *load, const config_setting_t *thresholds, bool ow
     for (int i = 0; i < count; i++) {
         if (!entry_at(load, thresholds, i, &entry))
             continue;
-        if (info->metric_count == 0 || plugin_metric_find(info, entry.metric)) {
+        bool listed = entry.setting->name == NULL;
+        if (listed || info->metric_count == 0 || plugin_metric_find(info, entry.metric)) {
             setting_mark_used(entry.setting);
             read_ranges(load, &entry, find_or_add(load, check, &entry));
         } else if (own) {
@@ -155,7 +166,7 @@ void threshold_check_shared(struct load *load, const config_setting_t *threshold
         if (!entry_at(load, thresholds, i, &entry))
             continue;
         read_ranges(load, &entry, &unused);
-        if (!setting_is_used(entry.setting) && !load->plugins_missing &&
+        if (entry.setting->name && !setting_is_used(entry.setting) && !load->plugins_missing &&
             !any_plugin_measures(load->catalog, entry.metric))
             setting_error(load, entry.setting, "no plugin has a metric '%s' (`belfry plugins info NAME` lists them)",
                           entry.metric);

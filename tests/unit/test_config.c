@@ -61,7 +61,7 @@ static void test_defaults(struct fixture *fixture, const struct catalog *catalog
     tap_is_text(config->conf_dir + strlen(fixture->folder), "/conf.d", "conf.d beside the file");
     tap_is_int(config->journal_segment_bytes, 16 << 20, "journal segments of 16 MiB");
     tap_is_int(config->archive_count, 4, "four archives");
-    tap_ok(config->archives[0].point_s == 0 && config->archives[0].length_s == 172800, "the step for 2 days");
+    tap_ok(config->archives[0].point_s == 1 && config->archives[0].length_s == 172800, "the step for 2 days");
     tap_ok(config->archives[1].point_s == 300 && config->archives[1].length_s == 1209600, "5 min for 2 weeks");
     tap_is_text(config->services[0].title, "a", "the service's title is its name");
     tap_is_text(config->services[0].severity, "sev3", "and its severity");
@@ -151,15 +151,15 @@ static void test_each(struct fixture *fixture, const struct catalog *catalog)
 
 static void test_thresholds(struct fixture *fixture, const struct catalog *catalog)
 {
-    struct config *config =
-        load_text(fixture, catalog,
-                  "templates: { t: { thresholds: { size = { warn = \"10\"; crit = \"20\"; }; }; }; };\n"
-                  "services: { a: { use = \"t\"; checks: {\n"
-                  "  b: { plugin = \"http\"; url = \"http://a/\"; thresholds: { size = { crit = 30; };\n"
-                  "    time_total = { warn = \"\"; }; }; };\n"
-                  "  c: { plugin = \"exec\"; command = \"x\"; thresholds = ( { metric = \"/var\"; part = \"d\"; crit = "
-                  "\"5:\"; } ); };\n"
-                  "}; }; };");
+    struct config *config = load_text(
+        fixture, catalog,
+        "templates: { t: { thresholds: { size = { warn = \"10\"; crit = \"20\"; }; }; }; };\n"
+        "services: { a: { use = \"t\"; checks: {\n"
+        "  b: { plugin = \"http\"; url = \"http://a/\"; thresholds: { size = { crit = 30; };\n"
+        "    time_total = { warn = \"\"; }; }; };\n"
+        "  c: { plugin = \"http\"; url = \"http://a/\"; thresholds = ( { metric = \"/var\"; part = \"d\"; crit = "
+        "\"5:\"; } ); };\n"
+        "}; }; };");
     tap_ok(config != NULL, "thresholds are taken");
     if (!config)
         return;
@@ -169,8 +169,8 @@ static void test_thresholds(struct fixture *fixture, const struct catalog *catal
            "warn of the template, crit of the check");
     tap_ok(b->thresholds[1].warn_given && !b->thresholds[1].warn.set && !b->thresholds[1].crit_given,
            "an empty range is given and not set");
-    tap_is_int(c->threshold_count, 2, "a plugin without declared metrics takes those of the template too");
-    tap_is_text(c->thresholds[1].metric, "/var", "any name in a list");
+    tap_is_int(c->threshold_count, 2, "the template's and its own");
+    tap_is_text(c->thresholds[1].metric, "/var", "any name in a list, declared or not");
     tap_is_text(c->thresholds[1].part, "d", "and a part");
     config_close(&config);
 }
@@ -412,7 +412,8 @@ static void marks(struct fixture *fixture, const struct catalog *catalog, const 
 {
     char text[512];
     snprintf(text, sizeof(text),
-             "breakers: { x: { failures = 3; }; };\nservices: { a: { checks: { b: { plugin = \"tcp\"; %s }; }; }; };",
+             "breakers: { x: { failures = 3; }; y: { failures = 3; }; };\nservices: { a: { checks: { b: { plugin = "
+             "\"tcp\"; %s }; }; }; };",
              settings);
     struct config *config = load_text(fixture, catalog, text);
     tap_ok(config != NULL, "taken: %s", settings);
@@ -437,11 +438,14 @@ static void test_marks(struct fixture *fixture, const struct catalog *catalog)
                                              "thresholds: { latency = { warn = \"1\"; }; };",
                                              "flapping = { low = 4; };" };
     static const char *const tasks[] = { "host = \"b\";", "ratio = 1;", "count = 1;" };
-    uint64_t base[2], got[2];
+    uint64_t base[2], got[2], other[2];
     char text[256];
     marks(fixture, catalog, "port = 80;", base);
     marks(fixture, catalog, "port = \"80\"; every = \"60s\"; attempts = 2;", got);
     tap_ok(got[0] == base[0] && got[1] == base[1], "what is said in other words is the same");
+    marks(fixture, catalog, "port = 80; breaker = \"x\";", got);
+    marks(fixture, catalog, "port = 80; breaker = \"y\";", other);
+    tap_ok(got[0] != other[0], "another shared breaker of the same numbers is another schedule");
     for (size_t i = 0; i < sizeof(schedules) / sizeof(schedules[0]); i++) {
         snprintf(text, sizeof(text), "port = 80; %s", schedules[i]);
         marks(fixture, catalog, text, got);
