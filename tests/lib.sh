@@ -89,7 +89,7 @@ start_belfryd() { # waits for the control socket
     belfryd_pid=$!
     eventually 20 control || { echo "# belfryd does not answer"; sed 's/^/# /' "$scratch/log" | tail -n 20; return 1; }
 }
-control() { "$belfry" -c "$scratch/belfry.conf" -o json plugins; }
+control() { b -o json breaker list; } # a verb that only the daemon can answer
 stop_belfryd() { # [SIGNAL]; the exit status is in $belfryd_status
     kill "-${1:-TERM}" "$belfryd_pid" 2>/dev/null
     eventually 20 gone "$belfryd_pid" || kill -KILL "$belfryd_pid"

@@ -7,3 +7,10 @@ system_tests += \
 	tests/system/isolation.test \
 	tests/system/restart.test \
 	tests/system/dropin.test
+
+# benches: by hand, figures in doc/BENCH.md
+EXTRA_DIST += tests/bench/null.c tests/bench/cpu.py tests/bench/family.sh tests/bench/nagios.sh
+bench: all
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/family.sh
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/nagios.sh
+.PHONY: bench

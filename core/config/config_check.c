@@ -134,14 +134,14 @@ static void claim_id(struct making *m, const char *id)
         map_put(places, id, (void *)(uintptr_t)&m->block->place);
 }
 
-/* One check, or one instance of it. */
-static void make_check(struct making *m, const char *instance_name, const struct instance *instance)
+/* One check, or one instance of it; false when there is no room for it. */
+static bool make_check(struct making *m, const char *instance_name, const struct instance *instance)
 {
     struct arena *arena = &m->load->config->arena;
     const config_setting_t *title = setting_member(m->block->setting, "title");
     const char *text;
     if (!check_bounds(m))
-        return;
+        return false;
     struct check_config *check = new_check(m->load);
     *check = m->proto;
     check->id = arena_print(arena, "%s/%s%s%s", m->service->name, m->block->name, instance_name ? "@" : "",
@@ -161,6 +161,7 @@ static void make_check(struct making *m, const char *instance_name, const struct
     if (m->info)
         load_options(m, instance, check);
     level_mark(check);
+    return true;
 }
 
 /* ---- each ---------------------------------------------------------------------------------------------------- */
@@ -221,7 +222,7 @@ static void make_instances(struct making *m, const config_setting_t *setting)
     struct each each = { .length = 0 };
     if (!read_each(m, setting, &each))
         return;
-    for (int i = 0; i < each.length && m->load->config->check_count < CONFIG_CHECKS_MAX; i++) {
+    for (int i = 0; i < each.length; i++) {
         const char *values[EACH_MAX + 1] = { NULL };
         bool good = true;
         for (int n = 0; each.names[n]; n++) {
@@ -232,8 +233,8 @@ static void make_instances(struct making *m, const config_setting_t *setting)
             good = good && values[n] && (n > 0 || check_instance_name(m, item, values[n], each.names[n]));
         }
         struct instance instance = { each.names, values };
-        if (good)
-            make_check(m, values[0], &instance);
+        if (good && !make_check(m, values[0], &instance))
+            return;
     }
 }
 

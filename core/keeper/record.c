@@ -169,8 +169,13 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
                                                 ? (uint32_t)((check->every_ms * 5ull + 1999) / 2000)
                                                 : 2,
                              .source_count = recorded->metric_count,
-                             .archives = (struct series_archive *)config->archives,
                              .archive_count = config->archive_count };
+    series.archives = arena_array(&arena, config->archive_count, sizeof *series.archives);
+    for (uint32_t i = 0; i < config->archive_count; i++) {
+        series.archives[i] = config->archives[i];
+        if (series.archives[i].point_s == 0) /* "step" */
+            series.archives[i].point_s = series.step_s;
+    }
     series.sources = arena_array(&arena, recorded->metric_count, sizeof *series.sources);
     for (uint32_t i = 0; i < recorded->metric_count; i++) {
         const struct recorded_metric *metric = &recorded->metrics[i];

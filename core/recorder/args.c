@@ -62,5 +62,11 @@ void args_append(struct args *args, const char *text)
 
 const char *args_number(struct arena *arena, double value)
 {
-    return isfinite(value) ? arena_print(arena, "%.10e", value) : "U";
+    if (!isfinite(value))
+        return "U";
+    const char *text = arena_print(arena, "%.10e", value);
+    /* whatever the locale puts behind the first digit becomes a point */
+    size_t head = text[0] == '-' ? 2 : 1;
+    size_t gap = strcspn(text + head, "0123456789");
+    return arena_print(arena, "%.*s.%s", (int)head, text, text + head + gap);
 }

@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/clock.h"
@@ -39,6 +40,22 @@
 #define PIXELS_MAX 4000
 #define PARTS_MAX 4096
 #define TIME_MAX_S 253402300799 /* the end of the year 9999 */
+
+#ifdef BELFRY_SANITIZERS
+/* What the drawing libraries keep until the end of the process, which is the end of one picture, is no leak of ours.
+ * Only the slow unwinder sees through them, as they have no frame pointers. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "fast_unwind_on_malloc=0";
+}
+
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:librrd\nleak:libfontconfig\nleak:libpango\nleak:libcairo\nleak:libglib\n";
+}
+#endif
 
 struct request {
     const char *folder, *check, *part, *title, *out;

@@ -37,6 +37,11 @@ static void set_retired(struct legend_metric *out, const struct layout_source *s
     out->live = false;
 }
 
+static const char *or_null(const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
 void legend_make(struct arena *arena, const struct series *series, const struct layout *layout,
                  const struct legend *old, struct legend *out)
 {
@@ -53,8 +58,8 @@ void legend_make(struct arena *arena, const struct series *series, const struct 
         *metric = (struct legend_metric){ .name = source->metric,
                                           .source = layout->sources[i].name,
                                           .unit = source->unit ? source->unit : "",
-                                          .warn = source->warn,
-                                          .crit = source->crit,
+                                          .warn = or_null(source->warn),
+                                          .crit = or_null(source->crit),
                                           .kind = source->kind,
                                           .live = true };
     }

@@ -33,5 +33,11 @@ tests_unit_test_recorder_wire_SOURCES = tests/unit/test_recorder_wire.c tests/ta
 tests_unit_test_recorder_wire_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_wire_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_wire_LDADD = $(recorder_libs)
+
+# plays the keeper for the recorder: what graph.test draws
+check_PROGRAMS += tests/peers/feed_recorder
+tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c
+tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
+tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
+tests_peers_feed_recorder_LDADD = $(model_libs)
 system_tests += tests/system/graph.test
-EXTRA_DIST += tests/lsan.supp

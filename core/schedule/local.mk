@@ -31,3 +31,17 @@ tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c tests/unit/stage.h
 tests_unit_test_schedule_CFLAGS = $(pie_cflags)
 tests_unit_test_schedule_LDFLAGS = $(pie_ldflags)
 tests_unit_test_schedule_LDADD = $(schedule_libs)
+
+# days in seconds, with all that goes wrong in them; more: tests/sim/sim --seeds 10000 --hours 720
+unit_tests += tests/sim/sim
+tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/compare.c tests/sim/compare.h \
+	tests/sim/observer.c tests/sim/observer.h tests/sim/world.c tests/sim/world.h tests/tap.h
+tests_sim_sim_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+tests_sim_sim_LDFLAGS = $(pie_ldflags)
+tests_sim_sim_LDADD = $(schedule_libs)
+
+unit_tests += tests/unit/test_schedule_state
+tests_unit_test_schedule_state_SOURCES = tests/unit/test_schedule_state.c tests/unit/stage.h tests/tap.h
+tests_unit_test_schedule_state_CFLAGS = $(pie_cflags)
+tests_unit_test_schedule_state_LDFLAGS = $(pie_ldflags)
+tests_unit_test_schedule_state_LDADD = $(schedule_libs)

@@ -230,6 +230,7 @@ bool schedule_result(struct schedule *s, uint64_t run, const struct result *resu
     if (!c)
         return false;
     c->view.run = 0;
+    schedule_emit_events(s, c, result, now);
     *final_try = !may_try_again(c, result);
     if (!*final_try) {
         try_again(s, c, now);

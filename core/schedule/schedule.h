@@ -86,7 +86,8 @@ void schedule_configure(struct schedule *schedule, const struct config *config, 
 void schedule_tick(struct schedule *schedule, struct instant now);
 /* When to tick next (monotonic); INT64_MAX: never. */
 int64_t schedule_next_ms(const struct schedule *schedule);
-/* The result of a run, judged already by verdict_judge(). False, and nothing happens, when no such run is in progress
+/* The result of a run, judged already by verdict_judge() (the plugin's own events are recorded whether it is the final
+ * try or not). False, and nothing happens, when no such run is in progress
  * (a dead generation, a removed check). final_try: false when the run is tried again and the result was not judged. */
 bool schedule_result(struct schedule *schedule, uint64_t run, const struct result *result,
                      const struct verdict *verdict, struct instant now, bool *final_try);
@@ -103,7 +104,7 @@ const struct breaker *schedule_breaker(const struct schedule *schedule, uint32_t
 uint32_t schedule_slot_count(const struct schedule *schedule);                 /* slots in use or free below this */
 uint32_t schedule_find(const struct schedule *schedule, const char *check_id); /* or SCHEDULE_NONE */
 const struct check_view *schedule_view(const struct schedule *schedule, uint32_t slot);
-/* Worst hard state of the service's enabled checks. */
+/* Worst hard state of the service's enabled checks; UNKNOWN while none of them has one. */
 enum belfry_state schedule_service_state(const struct schedule *schedule, const char *service);
 
 #endif

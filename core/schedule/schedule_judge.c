@@ -78,7 +78,7 @@ static void step_flapping(struct schedule *s, struct check *c, enum belfry_state
     schedule_emit(s, event, now);
 }
 
-static void emit_events(struct schedule *s, const struct check *c, const struct result *result, struct instant now)
+void schedule_emit_events(struct schedule *s, const struct check *c, const struct result *result, struct instant now)
 {
     for (uint32_t i = 0; i < result->event_count; i++) {
         const struct result_event *e = &result->events[i];
@@ -178,5 +178,4 @@ void schedule_judge(struct schedule *s, struct check *c, const struct result *re
     step_check(s, c, verdict->state, now);
     step_parts(s, c, result, verdict, now);
     step_flapping(s, c, verdict->state, now);
-    emit_events(s, c, result, now);
 }

@@ -115,6 +115,8 @@ void schedule_start(struct schedule *s, struct check *c, struct instant now);
 /* ---- schedule_judge.c */
 void schedule_judge(struct schedule *s, struct check *c, const struct result *result, const struct verdict *verdict,
                     struct instant now);
+/* What the plugin itself has to tell: it happened, also in a try that is not judged. */
+void schedule_emit_events(struct schedule *s, const struct check *c, const struct result *result, struct instant now);
 /* Confirms a soft problem at once. */
 void schedule_harden(struct schedule *s, struct check *c, struct instant now);
 void schedule_update_service(struct schedule *s, struct service *service, struct instant now);

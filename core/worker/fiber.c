@@ -50,6 +50,7 @@ static void enter(unsigned high, unsigned low)
     __sanitizer_finish_switch_fiber(NULL, &fiber->home->stack, &fiber->home->stack_bytes);
     for (;;) {
         fiber->work(fiber);
+        fiber->rests = true;
         fiber_suspend(fiber);
     }
 }
@@ -69,6 +70,9 @@ void fiber_resume(struct fiber *fiber)
 {
     if (!fiber->started)
         start(fiber);
+    else if (fiber->rests) /* the mask that the last work() left behind is not for the next */
+        fiber->context.uc_sigmask = fiber->home->context.uc_sigmask;
+    fiber->rests = false;
     __sanitizer_start_switch_fiber(&fiber->home->shadow, fiber->map + FIBER_GUARD_BYTES, FIBER_STACK_BYTES);
     swapcontext(&fiber->home->context, &fiber->context);
     __sanitizer_finish_switch_fiber(fiber->home->shadow, NULL, NULL);

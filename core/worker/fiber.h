@@ -26,6 +26,7 @@ struct fiber {
     void (*work)(struct fiber *fiber);
     char *map;    /* guard, then stack */
     bool started; /* the stack holds frames */
+    bool rests;   /* work() has returned */
     void *shadow;
 };
 

@@ -26,6 +26,7 @@ struct outcome {
     uint32_t part_count;
     bool truncated;
     const char *text;
+    struct result_event *event; /* one, or none */
 };
 
 struct stage {
@@ -126,6 +127,8 @@ static inline bool stage_answer(struct stage *stage, uint32_t slot, uint64_t run
     bool final_try = false;
     result.reached = !outcome->unreached;
     result.truncated = outcome->truncated;
+    result.events = outcome->event;
+    result.event_count = outcome->event != NULL;
     result.parts = outcome->parts;
     result.part_count = verdict.part_count = outcome->part_count;
     for (uint32_t i = 0; i < outcome->part_count; i++)

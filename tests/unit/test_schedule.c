@@ -249,6 +249,22 @@ static void test_tries(void)
     stage_close(&stage);
 }
 
+static void test_plugin_events(void)
+{
+    static struct result_event restarted = { "container.restarted", "web", "3 times" };
+    stage_open(&stage);
+    stage_add(&stage, "a/x")->retry.attempts = 2;
+    stage_configure(&stage);
+    stage.outcomes[0] = (struct outcome){ .event = &restarted, .silent = true, .unreached = true };
+    stage_play(&stage, 5000);
+    tap_ok(!stage_answer(&stage, 0, stage.runs[0]), "a first try");
+    const struct event *e = stage_last(&stage, EVENT_CHECK_EVENT);
+    tap_ok(stage_count(&stage, EVENT_CHECK_EVENT) == 1 && strcmp(e->name, "container.restarted") == 0 &&
+               strcmp(e->part, "web") == 0 && strcmp(e->text, "3 times") == 0 && strcmp(e->check, "a/x") == 0,
+           "what the plugin tells of is recorded, though it is tried again");
+    stage_close(&stage);
+}
+
 static void test_lost(void)
 {
     stage_open(&stage);
@@ -624,6 +640,7 @@ int main(void)
     test_soft_hard();
     test_soft_recovery();
     test_tries();
+    test_plugin_events();
     test_lost();
     test_flapping();
     test_parts();

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The journal on a bad disk. A script of appends, rotations and a snapshot runs over a disk that fails, tears or stops
+ * at operation n, for n = 1, 2, 3 ... until the script needs fewer operations than n; then the power goes, the journal
+ * is opened again and everything that was acknowledged must be there, in an unbroken chain. The same is done with a
+ * second stop in the middle of the recovery.
+ *
+ * The disk is real files plus the knowledge of what was synced. A power cut takes away what was not: of each file's
+ * unsynced bytes none, a part or all stay, and names that were created or renamed since the last sync of the folder
+ * are gone or not. A file of which one sync has failed has lost its pages: later syncs "succeed" without saving them,
+ * as Linux does it. */
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/journal/writer.h"
+#include "tests/tap.h"
+#include "tests/unit/test_journal.h"
+
+#define FILES_MAX 256
+#define NAME_SIZE 256
+
+/* ---- the disk ---------------------------------------------------------------------------------------------------- */
+
+enum fault {
+    FAULT_NONE,
+    FAULT_ONCE,    /* operation n fails, what follows works */
+    FAULT_FOREVER, /* operation n and all that follow fail */
+    FAULT_STOP,    /* the machine stops before operation n */
+    FAULT_TEAR,    /* the machine stops in operation n: a write is done in part, all else is done but never told */
+    FAULT_SHORT    /* operation n, a write, is short and a success; the others are not touched */
+};
+static const char *const fault_names[] = { "none", "once", "forever", "stop", "tear", "short" };
+
+/* What a power cut leaves of what was not synced. */
+enum cut {
+    CUT_NONE,
+    CUT_PART,
+    CUT_ALL
+};
+
+struct file {
+    char name[NAME_SIZE];  /* now; "": removed */
+    char stays[NAME_SIZE]; /* the name that is on disk; "": none */
+    uint64_t size, synced;
+    bool lost;   /* a sync has failed */
+    char *ghost; /* what was there before it was removed, replaced or truncated without a sync since */
+    size_t ghost_size;
+    int fd;
+};
+
+struct disk {
+    struct journal_disk table;
+    enum fault fault;
+    unsigned fail_at, operations;
+    int error;
+    bool stopped;
+    unsigned random;
+    struct file files[FILES_MAX];
+    size_t count;
+};
+
+static unsigned draw(struct disk *d)
+{
+    d->random = d->random * 1103515245u + 12345u;
+    return d->random >> 16;
+}
+
+static void keep_ghost(struct file *file)
+{
+    free(file->ghost);
+    file->ghost = read_whole(file->name, &file->ghost_size);
+}
+
+enum verdict {
+    DO,
+    FAIL,
+    TEAR,
+    SHORTEN
+};
+
+static enum verdict next_operation(struct disk *d)
+{
+    d->operations++;
+    if (d->stopped)
+        return FAIL;
+    if (d->fault == FAULT_NONE || d->operations < d->fail_at)
+        return DO;
+    if (d->operations > d->fail_at)
+        return d->fault == FAULT_FOREVER ? FAIL : DO;
+    d->stopped = d->fault == FAULT_STOP || d->fault == FAULT_TEAR;
+    return d->fault == FAULT_TEAR ? TEAR : d->fault == FAULT_SHORT ? SHORTEN : FAIL;
+}
+
+static struct file *by_fd(struct disk *d, int fd)
+{
+    for (size_t i = d->count; i-- > 0;)
+        if (d->files[i].fd == fd && d->files[i].name[0] != '\0')
+            return &d->files[i];
+    return NULL;
+}
+
+static struct file *by_name(struct disk *d, const char *name)
+{
+    for (size_t i = 0; i < d->count; i++)
+        if (strcmp(d->files[i].name, name) == 0)
+            return &d->files[i];
+    return NULL;
+}
+
+static struct file *add_file(struct disk *d, const char *name)
+{
+    if (d->count == FILES_MAX)
+        die("too many files");
+    struct file *file = &d->files[d->count++];
+    *file = (struct file){ .fd = -1 };
+    snprintf(file->name, sizeof file->name, "%s", name);
+    return file;
+}
+
+static int disk_open(void *self, int at, const char *name, int flags)
+{
+    struct disk *d = self;
+    enum verdict verdict = next_operation(d);
+    if (verdict == FAIL)
+        return -d->error;
+    int fd = openat(at, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    struct file *file = by_name(d, name);
+    if (file == NULL)
+        file = add_file(d, name);
+    if (flags & O_TRUNC)
+        file->size = file->synced = 0;
+    for (size_t i = 0; i < d->count; i++) /* a descriptor that was closed and given out again */
+        if (d->files[i].fd == fd)
+            d->files[i].fd = -1;
+    file->fd = fd;
+    if (verdict != TEAR)
+        return fd;
+    close(fd);
+    return -d->error;
+}
+
+static ssize_t disk_write(void *self, int fd, const void *bytes, size_t n)
+{
+    struct disk *d = self;
+    enum verdict verdict = next_operation(d);
+    if (verdict == FAIL)
+        return -d->error;
+    if (verdict != DO && n > 1)
+        n = 1 + draw(d) % (n - 1);
+    ssize_t done = write(fd, bytes, n);
+    if (done > 0)
+        by_fd(d, fd)->size += (uint64_t)done;
+    return verdict == TEAR ? -d->error : done;
+}
+
+static void sync_now(struct file *file)
+{
+    file->synced = file->size;
+    free(file->ghost);
+    file->ghost = NULL;
+}
+
+static int disk_sync(void *self, int fd)
+{
+    struct disk *d = self;
+    struct file *file = by_fd(d, fd);
+    enum verdict verdict = next_operation(d);
+    if (verdict == FAIL)
+        file->lost = true;
+    else if (!file->lost)
+        sync_now(file);
+    return verdict == FAIL || verdict == TEAR ? -d->error : 0;
+}
+
+static int disk_sync_folder(void *self, int at)
+{
+    (void)at;
+    struct disk *d = self;
+    enum verdict verdict = next_operation(d);
+    if (verdict == FAIL)
+        return -d->error;
+    for (size_t i = 0; i < d->count; i++)
+        memcpy(d->files[i].stays, d->files[i].name, sizeof d->files[i].stays);
+    return verdict == TEAR ? -d->error : 0;
+}
+
+static int disk_truncate(void *self, int fd, uint64_t size)
+{
+    struct disk *d = self;
+    enum verdict verdict = next_operation(d);
+    if (verdict == FAIL)
+        return -d->error;
+    struct file *file = by_fd(d, fd);
+    keep_ghost(file);
+    if (ftruncate(fd, (off_t)size) < 0)
+        die("ftruncate");
+    file->size = size; /* `synced` may now be greater: then the old end may come back */
+    return verdict == TEAR ? -d->error : 0;
+}
+
+static int disk_rename(void *self, int at, const char *from, const char *to)
+{
+    struct disk *d = self;
+    enum verdict verdict = next_operation(d);
+    if (verdict == FAIL)
+        return -d->error;
+    struct file *old = by_name(d, to);
+    if (old != NULL) {
+        keep_ghost(old);
+        old->name[0] = '\0';
+    }
+    if (renameat(at, from, at, to) < 0)
+        die("rename");
+    snprintf(by_name(d, from)->name, NAME_SIZE, "%s", to);
+    return verdict == TEAR ? -d->error : 0;
+}
+
+static int disk_remove(void *self, int at, const char *name)
+{
+    struct disk *d = self;
+    enum verdict verdict = next_operation(d);
+    if (verdict == FAIL)
+        return -d->error;
+    struct file *file = by_name(d, name);
+    if (file == NULL)
+        return -ENOENT;
+    keep_ghost(file);
+    if (unlinkat(at, name, 0) < 0)
+        die("unlink");
+    file->name[0] = '\0';
+    return verdict == TEAR ? -d->error : 0;
+}
+
+/* What lies in the folder is on disk. */
+static void disk_begin(struct disk *d, enum fault fault, unsigned fail_at, unsigned random)
+{
+    for (size_t i = 0; i < d->count; i++)
+        free(d->files[i].ghost);
+    *d = (struct disk){ .fault = fault, .fail_at = fail_at, .random = random };
+    d->error = fail_at % 2 ? EIO : ENOSPC;
+    d->table = (struct journal_disk){ d,           disk_open,  disk_write, disk_sync, disk_sync_folder, disk_truncate,
+                                      disk_rename, disk_remove };
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL) {
+        struct stat st;
+        if (stat(path_of(entry->d_name), &st) < 0 || !S_ISREG(st.st_mode))
+            continue;
+        struct file *file = add_file(d, entry->d_name);
+        memcpy(file->stays, file->name, sizeof file->stays);
+        file->size = file->synced = (uint64_t)st.st_size;
+    }
+    closedir(dir);
+}
+
+static bool choose(struct disk *d, enum cut cut)
+{
+    return cut == CUT_ALL || (cut == CUT_PART && draw(d) % 2 == 0);
+}
+
+/* The bytes of a file that is still there. */
+static void cut_bytes(struct disk *d, struct file *file, enum cut cut)
+{
+    if (file->size < file->synced) { /* truncated and not synced */
+        if (!choose(d, cut))
+            write_whole(file->name, file->ghost, file->ghost_size);
+        return;
+    }
+    uint64_t unsynced = file->size - file->synced, keep = 0;
+    if (cut == CUT_ALL)
+        keep = unsynced;
+    else if (cut == CUT_PART && !file->lost)
+        keep = draw(d) % (unsynced + 1);
+    if (truncate(path_of(file->name), (off_t)(file->synced + keep)) < 0)
+        die("truncate");
+}
+
+/* A name that was created, renamed or removed since the folder was synced: as it is now, or as it was. */
+static void cut_name(struct file *file)
+{
+    if (file->name[0] != '\0')
+        unlink(path_of(file->name));
+    if (file->stays[0] != '\0' && file->ghost != NULL)
+        write_whole(file->stays, file->ghost, file->synced < file->ghost_size ? file->synced : file->ghost_size);
+}
+
+static void cut_power(struct disk *d, enum cut cut)
+{
+    bool names = choose(d, cut); /* one rename is one thing: all names or none */
+    for (size_t i = 0; i < d->count; i++) {
+        struct file *file = &d->files[i];
+        if (file->name[0] != '\0')
+            cut_bytes(d, file, cut);
+    }
+    for (size_t i = 0; !names && i < d->count; i++)
+        if (strcmp(d->files[i].name, d->files[i].stays) != 0)
+            cut_name(&d->files[i]);
+}
+
+/* ---- the script -------------------------------------------------------------------------------------------------- */
+
+#define SEGMENT_BYTES 1200
+#define SCRIPT_STEPS 24
+#define SEQ_MAX 200
+
+static struct {
+    unsigned texts[SEQ_MAX]; /* what record seq says; 0: not the script's */
+    uint64_t acknowledged;
+    unsigned torn, opened; /* of all rounds */
+} script;
+
+static struct disk disk;
+
+static struct journal *open_on(const struct journal_disk *table, journal_visit visit, void *context,
+                               struct journal_recovery *recovery)
+{
+    struct journal_options options = { folder, SEGMENT_BYTES };
+    struct writer_open request = { table, &options, 0, visit, context };
+    struct journal *journal = NULL;
+    writer_open(&request, &journal, recovery, &why);
+    script.torn += recovery->cut;
+    return journal;
+}
+
+static void append_one(struct journal *journal)
+{
+    static unsigned number;
+    char members[64];
+    snprintf(members, sizeof members, "\"text\":\"number %u\"", ++number);
+    uint64_t seq = journal_append(journal, T0, "check.state", "keeper", members);
+    script.texts[seq] = number;
+    if (script.texts[seq - 1] != number - 1)
+        script.texts[seq - 1] = 0; /* a new segment's record took that number */
+}
+
+static void acknowledge(const struct journal *journal)
+{
+    if (journal_durable(journal) > script.acknowledged)
+        script.acknowledged = journal_durable(journal);
+}
+
+static void run_script(struct journal *journal)
+{
+    for (unsigned i = 0; i < SCRIPT_STEPS; i++) {
+        append_one(journal);
+        if (i % 3 == 2)
+            append_one(journal);
+        if (i % 4 != 1) /* else two groups may become one */
+            wait_durable(journal, journal_last(journal));
+        acknowledge(journal);
+        if (i % 5 == 4)
+            journal_snapshot(journal, path_of("snapshot.json"), journal_last(journal), "{}", 2);
+    }
+}
+
+/* ---- torn bytes are kept ----------------------------------------------------------------------------------------- */
+
+static struct {
+    char *bytes;
+    size_t length;
+} tail;
+
+/* What stands behind the last newline of the last segment. */
+static void remember_tail(void)
+{
+    char last[256] = "";
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    while ((entry = readdir(dir)) != NULL)
+        if (strlen(entry->d_name) == strlen(FIRST_SEGMENT) && strcmp(entry->d_name, last) > 0)
+            snprintf(last, sizeof last, "%s", entry->d_name);
+    closedir(dir);
+    free(tail.bytes);
+    tail.bytes = NULL;
+    tail.length = 0;
+    if (last[0] == '\0')
+        return;
+    size_t length;
+    char *bytes = read_whole(last, &length);
+    const char *newline = memrchr(bytes, '\n', length);
+    size_t begin = newline != NULL ? (size_t)(newline + 1 - bytes) : 0;
+    tail.length = length - begin;
+    tail.bytes = memmove(bytes, bytes + begin, tail.length);
+}
+
+/* Some file ends with it. */
+static bool is_tail_kept(void)
+{
+    bool found = tail.length == 0;
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    while (!found && (entry = readdir(dir)) != NULL) {
+        size_t length;
+        if (entry->d_name[0] == '.')
+            continue;
+        char *bytes = read_whole(entry->d_name, &length);
+        found = length >= tail.length && memcmp(bytes + length - tail.length, tail.bytes, tail.length) == 0;
+        free(bytes);
+    }
+    closedir(dir);
+    return found;
+}
+
+/* ---- what must hold afterwards ----------------------------------------------------------------------------------- */
+
+struct check {
+    uint64_t next;
+    const char *trouble;
+};
+
+static int check_record(void *context, const struct journal_record *record)
+{
+    struct check *check = context;
+    const char *text = strstr(record->line, "\"text\":\"number ");
+    if (record->seq != check->next++)
+        check->trouble = "a number is missing or twice";
+    if (text != NULL && record->seq < SEQ_MAX && script.texts[record->seq] != 0 &&
+        (unsigned)strtoul(text + 15, NULL, 10) != script.texts[record->seq])
+        check->trouble = "a record is another than was acknowledged";
+    return 0;
+}
+
+static const char *check_snapshot(uint64_t last)
+{
+    struct arena arena = { 0 };
+    uint64_t seq = 0;
+    char *json;
+    size_t length;
+    int code = journal_snapshot_read(&arena, path_of("snapshot.json"), &seq, &json, &length);
+    arena_close(&arena);
+    if (code != 0 && code != -ENOENT)
+        return "a snapshot is neither old nor new";
+    return code == 0 && seq > last ? "a snapshot is ahead of its journal" : NULL;
+}
+
+static const char *check_whole(void)
+{
+    struct journal_report report;
+    if (journal_verify(folder, &report, &why) != 0)
+        return "verify can't read it";
+    if (report.fault_count > 0)
+        printf("# %s line %" PRIu64 " %s: %s\n", report.faults[0].segment, report.faults[0].line, report.faults[0].kind,
+               report.faults[0].text);
+    return report.fault_count > 0 || report.torn_tail ? "verify finds faults" : NULL;
+}
+
+/* Opens on a good disk: NULL, or what is wrong. */
+static const char *check_recovered(void)
+{
+    if (!is_tail_kept())
+        return "torn bytes are lost";
+    struct check check = { .next = 1 };
+    struct journal_recovery recovery;
+    struct journal *journal = open_on(&disk_system, check_record, &check, &recovery);
+    if (journal == NULL)
+        return "it can't be opened any more";
+    script.opened++;
+    const char *trouble = check.trouble;
+    if (trouble == NULL && recovery.damage[0] != '\0')
+        trouble = "a crash looks like damage";
+    if (trouble == NULL && journal_last(journal) < script.acknowledged)
+        trouble = "an acknowledged record is lost";
+    if (trouble == NULL)
+        trouble = check_snapshot(journal_last(journal));
+    append_one(journal);
+    append_one(journal);
+    if (wait_durable(journal, journal_last(journal)) != 0 && trouble == NULL)
+        trouble = "it can't be written any more";
+    journal_close(&journal);
+    return trouble != NULL ? trouble : check_whole();
+}
+
+/* ---- rounds ------------------------------------------------------------------------------------------------------ */
+
+/* Runs the script over the faulty disk and cuts the power; whether the fault came. */
+static bool crash(enum fault fault, enum cut cut, unsigned n)
+{
+    empty_folder();
+    memset(script.texts, 0, sizeof script.texts);
+    script.acknowledged = 0;
+    disk_begin(&disk, fault, n, n * 7 + cut);
+    struct journal_recovery recovery;
+    struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
+    if (journal != NULL) {
+        run_script(journal);
+        /* what is acknowledged after an error would be a lie: read it once more at the very end */
+        acknowledge(journal);
+        journal_close(&journal);
+    }
+    cut_power(&disk, cut);
+    remember_tail();
+    return disk.operations >= n;
+}
+
+/* Crashes once more in operation m of the recovery; whether it has so many. */
+static bool crash_again(enum fault fault, enum cut cut, unsigned m)
+{
+    disk_begin(&disk, fault, m, m * 13 + cut);
+    struct journal_recovery recovery;
+    struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
+    journal_close(&journal);
+    cut_power(&disk, cut);
+    return disk.operations >= m;
+}
+
+static void report(const char *trouble, enum fault fault, enum cut cut, unsigned n, unsigned m)
+{
+    printf("# fault %s at operation %u (then %u), cut %d: %s (%" PRIu64 " acknowledged)\n", fault_names[fault], n, m,
+           (int)cut, trouble, script.acknowledged);
+}
+
+static void test_crashes(enum fault fault, enum cut cut)
+{
+    const char *trouble = NULL;
+    unsigned n = 1;
+    for (bool came = true; came && trouble == NULL; n++) {
+        came = crash(fault, cut, n);
+        trouble = check_recovered();
+        if (trouble != NULL)
+            report(trouble, fault, cut, n, 0);
+    }
+    tap_ok(trouble == NULL && n > 60, "fault '%s', cut %d: nothing is lost at any of %u operations", fault_names[fault],
+           (int)cut, n - 2);
+}
+
+static void test_crashes_in_recovery(enum fault fault, enum cut cut, enum cut second)
+{
+    const char *trouble = NULL;
+    unsigned rounds = 0;
+    bool came = true;
+    for (unsigned n = 1; came && trouble == NULL; n++) {
+        bool again = true;
+        for (unsigned m = 1; again && trouble == NULL; m++, rounds++) {
+            came = crash(fault, cut, n);
+            again = crash_again(fault, second, m);
+            trouble = check_recovered();
+            if (trouble != NULL)
+                report(trouble, fault, cut, n, m);
+        }
+    }
+    tap_ok(trouble == NULL && rounds > 80,
+           "fault '%s', cut %d then %d: nor by a second crash in the recovery (%u rounds)", fault_names[fault],
+           (int)cut, (int)second, rounds);
+}
+
+int main(void)
+{
+    log_setup(LOG_LEVEL_ERROR); /* snapshots that can't be written are told as warnings */
+    make_folder();
+    for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++)
+        for (enum fault fault = FAULT_ONCE; fault <= FAULT_SHORT; fault++)
+            test_crashes(fault, cut);
+    for (enum cut cut = CUT_PART; cut <= CUT_ALL; cut++)
+        for (enum cut second = CUT_NONE; second <= CUT_ALL; second++) {
+            test_crashes_in_recovery(FAULT_STOP, cut, second);
+            test_crashes_in_recovery(FAULT_TEAR, cut, second);
+        }
+    printf("# %u recoveries, %u torn tails\n", script.opened, script.torn);
+    tap_ok(script.torn >= 100, "enough torn tails were among them");
+    disk_begin(&disk, FAULT_NONE, 0, 0);
+    free(tail.bytes);
+    remove_folder();
+    return tap_done();
+}
