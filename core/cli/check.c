@@ -16,6 +16,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/cli/guard.h"
+#include "core/cli/help.h"
 #include "core/cli/places.h"
 
 #define GRACE_MS 1000
@@ -31,8 +32,9 @@ static const struct argument arguments[] = {
 };
 
 static const struct option options[] = {
-    { 'w', "warning", "METRIC=RANGE", "Warn when the metric is outside this Nagios range (empty: no threshold)",
-      .kind = OPTION_LIST, .target = offsetof(struct check_args, warn) },
+    { 'w', "warning", "METRIC=RANGE",
+      "Warn when the metric is outside this Nagios range (empty: no threshold; quote a ~)", .kind = OPTION_LIST,
+      .target = offsetof(struct check_args, warn) },
     { 'c', "critical", "METRIC=RANGE", "The same for critical", .kind = OPTION_LIST,
       .target = offsetof(struct check_args, crit) },
     { 't', "timeout", "SECONDS", "End with CRITICAL after this time", .kind = OPTION_SECONDS,
@@ -50,7 +52,7 @@ static const struct option options[] = {
 
 static const char *const examples[] = { "belfry check redis host=127.0.0.1",
                                         "is this Redis well?",
-                                        "belfry check file-age path=/var/backups/db.dump -w age=~:90000",
+                                        "belfry check file-age path=/var/backups/db.dump -w 'age=~:90000'",
                                         "warn when a backup is older than 25 hours",
                                         "belfry check ./mine.so --help",
                                         "the options of a plugin just compiled",
@@ -151,10 +153,12 @@ static int print_guarded(const struct check *check, const struct guarded *guarde
 /* Without a plugin's name --help and --version are about the verb. */
 static int run_without_plugin(struct cli *cli, const struct check_args *args)
 {
-    if (args->version) {
+    if (args->help)
+        help_print(&cli->out, &cli->term, cli->parsed);
+    else if (args->version)
         buf_print(&cli->out, "belfry %s\n", PACKAGE_VERSION);
+    if (args->help || args->version)
         return EXIT_UNKNOWN;
-    }
     return cli_usage(cli, "PLUGIN is missing; 'belfry plugins' lists them");
 }
 

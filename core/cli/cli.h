@@ -11,6 +11,8 @@
 #include "core/cli/term.h"
 #include "core/cli/verb.h"
 
+struct parsed;
+
 #define EXIT_DONE 0
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
@@ -19,7 +21,8 @@
 struct cli {
     struct arena arena; /* lives as long as the process */
     const struct verb *verb;
-    const char *path; /* "belfry journal tail" */
+    const struct parsed *parsed; /* the verb with the levels above it */
+    const char *path;            /* "belfry journal tail" */
     struct globals globals;
     struct term term;
     struct buf out; /* what goes to stdout; cli_flush() writes it */

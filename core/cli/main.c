@@ -40,6 +40,7 @@ static int run(struct cli *cli, int argc, char *const *argv)
     int status;
     int code = parse_command(&cli->arena, &verb_root, argc, argv, clock_wall_ms(), &parsed, &why);
     cli->verb = parsed.levels[parsed.depth];
+    cli->parsed = &parsed;
     cli->path = parse_path(&cli->arena, &parsed);
     cli->globals = *(const struct globals *)parsed.args[0];
     if (code != 0)
