@@ -168,8 +168,10 @@ static bool on_link_frame(struct link *link, struct wire_frame *frame)
 static void on_link_end(struct link *link, const char *why)
 {
     struct child *child = link->owner;
-    if (why)
+    if (why) {
         log_warn(child->name, "ended: %s", why);
+        child->violated = true;
+    }
     link_close(link);
     if (!child->exited)
         child_kill(child);

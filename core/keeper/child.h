@@ -28,9 +28,9 @@ struct child {
     struct link link;
     struct child_output output;
     uv_poll_t exit_poll;
-    int exit_fd; /* pidfd */
-    bool exited;
-    int status; /* of waitpid() */
+    int exit_fd;           /* pidfd */
+    bool exited, violated; /* violated: it sent what it must not and was killed for it */
+    int status;            /* of waitpid() */
     int open_handles;
     int64_t lines_second;
     uint32_t lines, lines_dropped;

@@ -76,7 +76,7 @@ void dispatch_all(struct keeper *keeper)
     struct watched *watched;
     while ((watched = keeper->starts.first) != NULL) {
         const struct check_config *check = schedule_view(keeper->schedule, watched->slot)->config;
-        watched_push(&pool_of(keeper, check->plugin)->queue, watched);
+        pool_enqueue(pool_of(keeper, check->plugin), watched);
     }
     struct pool *pool;
     for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
@@ -135,6 +135,7 @@ bool dispatch_result(struct keeper *keeper, struct worker *worker, struct wire_r
         return true; /* of a check that was removed meanwhile */
     pool_forget(watched);
     watched->suspect = false;
+    watched->losses = 0;
     judge(keeper, watched, &result, payload, size);
     keeper_plan(keeper);
     if (worker->pool)
@@ -153,7 +154,7 @@ void dispatch_made_up(struct keeper *keeper, struct watched *watched, enum resul
     };
     struct buf payload = { 0 };
     result_encode(&payload, &result);
-    watched->suspect = false;
+    watched->losses = 0;
     judge(keeper, watched, &result, payload.data, payload.length);
     buf_close(&payload);
 }

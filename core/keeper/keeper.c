@@ -136,6 +136,7 @@ static void on_housekeeping(uv_timer_t *timer)
     for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
         pool_housekeeping(pool, now_ms);
     record_housekeeping(keeper, now_ms);
+    orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
     dispatch_all(keeper);
     keeper_plan(keeper);
@@ -260,6 +261,7 @@ static void finish(struct keeper *keeper)
         pool_end(pool);
     record_close(keeper);
     reload_close(keeper);
+    orphan_end_all(keeper);
     uv_walk(&keeper->loop, close_handle, NULL);
     uv_run(&keeper->loop, UV_RUN_DEFAULT);
     uv_loop_close(&keeper->loop);
@@ -340,6 +342,7 @@ int main(int argc, char **argv)
     log_setup(level);
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    orphan_adopt();
     uv_loop_init(&keeper.loop);
     int status = start(&keeper);
     if (!status) {

@@ -7,6 +7,7 @@
  *     dispatch.c  starts that the schedule decided → a worker with room; results → judged, back to the schedule
  *     pool.c      the workers of each plugin: started, drained, replaced, blamed
  *     child.c     any process of the family: spawned, read, written, reaped
+ *     orphan.c    what plugins left behind
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
@@ -77,7 +78,9 @@ struct watched {
     char id[200];          /* its id */
     uint64_t run;          /* in progress: queued or in flight; 0: none */
     struct worker *worker; /* in flight there; NULL while queued */
-    bool suspect;          /* may have crashed its worker: runs alone until that is known */
+    bool suspect;          /* has, or may have, brought its worker down: runs in quarantine until it returned */
+    bool guilty;           /* of the death of its worker, as the keeper sees it */
+    uint8_t losses;        /* workers that died under it since its last result */
     int64_t deadline_ms;   /* monotonic, grace included */
     int64_t sent_ms;
     struct watched_list *list; /* where it is: decided starts, a pool's queue, a worker's flights; or NULL */
@@ -124,9 +127,10 @@ struct keeper {
 
     int lock_fd;
     int64_t started_wall_ms, loaded_wall_ms, lag_ms;
-    uint32_t config_number; /* counts the configurations that came into force */
-    int64_t planned_ms;     /* when the tick timer is set to */
-    int64_t snapshot_ms;    /* monotonic, of the last one */
+    uint32_t config_number;   /* counts the configurations that came into force */
+    int64_t orphans_until_ms; /* abandoned processes are ended until then */
+    int64_t planned_ms;       /* when the tick timer is set to */
+    int64_t snapshot_ms;      /* monotonic, of the last one */
     uint64_t snapshot_runs, runs;
     json_t *remembered; /* what the snapshot kept for checks, until the first configuration took it over */
     bool stopping;
@@ -162,6 +166,7 @@ void reload_start(struct keeper *keeper, reload_done done, void *context);
 /* Files in the plugin folders changed: the catalog is read again in the background. */
 void reload_catalog(struct keeper *keeper);
 void reload_watch_plugins(struct keeper *keeper);
+bool reload_is_describer(const struct keeper *keeper, pid_t pid);
 void reload_close(struct keeper *keeper);
 
 /* dispatch.c */
@@ -183,7 +188,17 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
                    const struct verdict *verdict, int64_t wall_ms);
 void record_forget(struct keeper *keeper, struct watched *watched);
 void record_housekeeping(struct keeper *keeper, int64_t now_ms);
+bool record_is_recorder(const struct keeper *keeper, pid_t pid);
 void record_close(struct keeper *keeper);
+
+/* orphan.c */
+/* From now on abandoned descendants become our children. */
+void orphan_adopt(void);
+/* A worker is dead: what it left behind is ended in the next housekeepings. */
+void orphan_worker_died(struct keeper *keeper);
+void orphan_housekeeping(struct keeper *keeper, int64_t now_ms);
+/* The daemon stops: ends every child that is not of the family. */
+void orphan_end_all(struct keeper *keeper);
 
 /* control.c */
 int control_open(struct keeper *keeper);

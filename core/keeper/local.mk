@@ -7,6 +7,7 @@ belfryd_SOURCES = \
 	core/keeper/dispatch.c \
 	core/keeper/keeper.c core/keeper/keeper.h \
 	core/keeper/link.c core/keeper/link.h \
+	core/keeper/orphan.c \
 	core/keeper/pool.c core/keeper/pool.h \
 	core/keeper/record.c \
 	core/keeper/reload.c \

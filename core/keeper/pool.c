@@ -105,37 +105,67 @@ static void blame(struct worker *worker, struct watched *culprit)
     dispatch_made_up(keeper, culprit, worker->stuck ? RESULT_STUCK : RESULT_CRASHED, text);
 }
 
-/* Killed because a run was overdue: what executed then kept the worker; when nothing did, the overdue ones are to
- * blame. */
-static bool is_stuck(const struct worker *worker, const struct watched *watched, enum named named)
+/* For how long the run has been executing without a wait; -1: it is not executing. */
+static int64_t held_ms(const struct worker *worker, uint64_t run, int64_t now_ms)
 {
-    bool overdue = watched->deadline_ms <= worker->killed_ms;
-    if (named == NAMED_ONE || named == NAMED_SEVERAL)
-        return is_executing(worker, watched->run) && (overdue || named == NAMED_ONE);
-    return overdue;
+    for (uint32_t slot = 0; slot < LEDGER_SLOTS; slot++)
+        if (atomic_load(&worker->ledger->slots[slot].run) == run)
+            return now_ms - atomic_load(&worker->ledger->slots[slot].since_ms);
+    return -1;
+}
+
+/* Some run is overdue. Whose fault is it? A coroutine that held the thread for RUN_GRACE_MS kept the others from their
+ * deadlines; a thread only keeps itself. When nobody holds anything the worker may just be slow: it is given time once
+ * more, then the overdue ones are to blame. Returns whether anybody is. */
+static bool accuse(struct worker *worker, int64_t now_ms)
+{
+    bool blocking = worker->pool->info && worker->pool->info->blocking, any = false;
+    for (struct watched *watched = worker->flights.first; watched; watched = watched->next) {
+        bool overdue = watched->deadline_ms <= now_ms;
+        bool holds = held_ms(worker, watched->run, now_ms) >= RUN_GRACE_MS;
+        watched->guilty = (holds && (overdue || !blocking)) || watched->deadline_ms + 2 * RUN_GRACE_MS <= now_ms;
+        any |= watched->guilty;
+    }
+    return any;
+}
+
+/* A worker died while no plugin code ran: somebody killed it, or a run before left damage behind. Once or twice, nobody
+ * is suspected. */
+static bool dies_often(struct pool *pool)
+{
+    int64_t now_ms = clock_now_ms();
+    if (now_ms - pool->unexplained_ms > UNEXPLAINED_MS)
+        pool->unexplained = 0;
+    pool->unexplained_ms = now_ms;
+    return ++pool->unexplained >= UNEXPLAINED_MAX;
 }
 
 /* The runs that were in flight: the culprit's result is made up, the others are lost without fault. Where the culprit
- * can't be told, those that may be it run again alone; one that ran alone is the culprit. */
+ * can't be told, those that may be it go into quarantine; what dies there is the culprit. */
 static void settle_flights(struct worker *worker)
 {
     struct keeper *keeper = worker->keeper;
     uint64_t culprit;
     enum named named = read_ledger(worker, &culprit);
-    bool alone = worker->flights.count == 1;
-    bool unexplained = !worker->stuck && worker->state != WORKER_DRAINING && named != NAMED_ONE;
+    if (worker->child.violated)
+        named = NAMED_NOBODY; /* who wrote the bytes may have yielded since */
+    bool draining = worker->state == WORKER_DRAINING;
+    bool unexplained = !worker->stuck && !draining && named != NAMED_ONE;
+    bool search = unexplained && (named == NAMED_SEVERAL || worker->child.violated || dies_often(worker->pool));
     while (worker->flights.first) {
         struct watched *watched = worker->flights.first;
         uint64_t run = watched->run;
-        bool guilty = worker->stuck ? is_stuck(worker, watched, named)
-                                    : (named == NAMED_ONE && run == culprit) || (alone && unexplained);
-        bool maybe = unexplained && (named == NAMED_NOBODY || is_executing(worker, run));
+        bool guilty = worker->stuck ? watched->guilty
+                                    : (named == NAMED_ONE && run == culprit) || (worker->quarantine && !draining);
+        bool maybe = search && (named == NAMED_NOBODY || is_executing(worker, run));
         pool_forget(watched);
+        watched->guilty = false;
+        /* a run that others keep tearing down with them is kept apart, too */
+        watched->suspect = guilty || maybe || ++watched->losses >= LOSSES_MAX;
         if (guilty) {
             blame(worker, watched);
             continue;
         }
-        watched->suspect = maybe;
         watched->run = 0;
         schedule_lost(keeper->schedule, run, clock_instant());
     }
@@ -217,6 +247,7 @@ static void on_child_exit(struct child *child)
     move(worker, WORKER_ENDED);
     child_close(child);
     if (!keeper->stopping) {
+        orphan_worker_died(keeper);
         keeper_plan(keeper);
         dispatch_all(keeper);
     }
@@ -281,10 +312,11 @@ static int spawn(struct worker *worker, int ledger_fd)
     return child_start(&worker->child, &worker->keeper->loop, &worker->keeper->dirty, &spec);
 }
 
-static void start_worker(struct pool *pool)
+static void start_worker(struct pool *pool, bool quarantine)
 {
     struct worker *worker = heap_alloc(sizeof *worker);
     worker->pool = pool;
+    worker->quarantine = quarantine;
     worker->keeper = pool->keeper;
     worker->started_ms = clock_now_ms();
     snprintf(worker->child.name, sizeof worker->child.name, "plugin %s", pool->name);
@@ -367,49 +399,83 @@ static void send_run(struct worker *worker, struct watched *watched)
     watched_push(&worker->flights, watched);
 }
 
-/* A ready worker with room, the emptiest one. A suspect wants one of its own, and nothing joins a suspect. */
-static struct worker *find_room(const struct pool *pool, const struct watched *watched)
+/* A ready worker with room, the emptiest one; in quarantine there is room for one. */
+static struct worker *find_room(const struct pool *pool, bool quarantine)
 {
     struct worker *best = NULL;
+    uint32_t room = quarantine ? 1 : pool->concurrency;
     for (struct worker *worker = pool->workers; worker; worker = worker->next) {
-        uint32_t room = watched->suspect ? 1 : pool->concurrency;
-        bool fits = worker->state == WORKER_READY && worker->flights.count < room &&
-                    !(worker->flights.first && worker->flights.first->suspect);
+        bool fits = worker->state == WORKER_READY && worker->quarantine == quarantine && worker->flights.count < room;
         if (fits && (!best || worker->flights.count < best->flights.count))
             best = worker;
     }
     return best;
 }
 
-static void refuse_queue(struct pool *pool, const char *text)
+static void refuse_queue(struct pool *pool, struct watched_list *queue, const char *text)
 {
-    while (pool->queue.first) {
-        struct watched *watched = pool->queue.first;
+    while (queue->first) {
+        struct watched *watched = queue->first;
         watched_unlink(watched);
         dispatch_made_up(pool->keeper, watched, RESULT_MISUSE, text);
     }
 }
 
+static uint32_t count_workers(const struct pool *pool, bool quarantine)
+{
+    uint32_t count = 0;
+    for (const struct worker *worker = pool->workers; worker; worker = worker->next)
+        count +=
+            (worker->state == WORKER_READY || worker->state == WORKER_STARTING) && worker->quarantine == quarantine;
+    return count;
+}
+
+/* One of the two queues, with the workers that serve it. */
+static void serve(struct pool *pool, struct watched_list *queue, bool quarantine)
+{
+    uint32_t most = quarantine ? 1 : pool->worker_max;
+    if (!queue->first)
+        return;
+    if (count_workers(pool, quarantine) == 0 && clock_now_ms() < pool->restart_at_ms) {
+        char text[400];
+        snprintf(text, sizeof text, "plugin '%s' does not start: %s", pool->name, pool->why);
+        refuse_queue(pool, queue, text);
+        return;
+    }
+    while (count_workers(pool, quarantine) < most && clock_now_ms() >= pool->restart_at_ms)
+        start_worker(pool, quarantine);
+    struct worker *worker;
+    while (queue->first && (worker = find_room(pool, quarantine)) != NULL)
+        send_run(worker, queue->first);
+}
+
+/* Nobody is left to be kept apart: the next suspect gets a fresh process. */
+static void close_quarantine(struct pool *pool)
+{
+    for (struct worker *worker = pool->workers; worker && !pool->quarantined.first; worker = worker->next)
+        if (worker->quarantine && worker->state == WORKER_READY && worker->flights.count == 0)
+            drain(worker);
+}
+
+void pool_enqueue(struct pool *pool, struct watched *watched)
+{
+    watched_push(watched->suspect ? &pool->quarantined : &pool->queue, watched);
+}
+
 void pool_dispatch(struct pool *pool)
 {
-    if (!pool->queue.first || pool->keeper->stopping)
+    if (pool->keeper->stopping)
         return;
-    char text[400];
     if (!pool->info) {
+        char text[400];
         snprintf(text, sizeof text, "plugin '%s' is not in the plugin folders any more", pool->name);
-        refuse_queue(pool, text);
+        refuse_queue(pool, &pool->queue, text);
+        refuse_queue(pool, &pool->quarantined, text);
         return;
     }
-    if (pool_worker_count(pool) == 0 && clock_now_ms() < pool->restart_at_ms) {
-        snprintf(text, sizeof text, "plugin '%s' does not start: %s", pool->name, pool->why);
-        refuse_queue(pool, text);
-        return;
-    }
-    while (pool_worker_count(pool) < pool->worker_max && clock_now_ms() >= pool->restart_at_ms)
-        start_worker(pool);
-    struct worker *worker;
-    while (pool->queue.first && (worker = find_room(pool, pool->queue.first)) != NULL)
-        send_run(worker, pool->queue.first);
+    serve(pool, &pool->queue, false);
+    serve(pool, &pool->quarantined, true);
+    close_quarantine(pool);
 }
 
 /* ---- the pool -------------------------------------------------------------------------------------------------- */
@@ -455,13 +521,12 @@ void pool_undefine(struct pool *pool)
         memset(worker->defined, 0, worker->defined_count * sizeof *worker->defined);
 }
 
-static void kill_stuck(struct worker *worker)
+static bool is_overdue(const struct worker *worker, int64_t now_ms)
 {
-    log_warn(worker->child.name, "a run did not come back within its timeout, worker %d is killed",
-             (int)worker->child.pid);
-    worker->stuck = true;
-    worker->killed_ms = clock_now_ms();
-    kill_worker(worker);
+    for (const struct watched *watched = worker->flights.first; watched; watched = watched->next)
+        if (watched->deadline_ms <= now_ms)
+            return true;
+    return false;
 }
 
 void pool_housekeeping(struct pool *pool, int64_t now_ms)
@@ -471,13 +536,12 @@ void pool_housekeeping(struct pool *pool, int64_t now_ms)
             snprintf(pool->why, sizeof pool->why, "it was not ready within %d s", WORKER_START_MS / 1000);
             kill_worker(worker);
         }
-        if (worker->state != WORKER_READY && worker->state != WORKER_DRAINING)
-            continue;
-        for (const struct watched *watched = worker->flights.first; watched; watched = watched->next) {
-            if (watched->deadline_ms <= now_ms) {
-                kill_stuck(worker);
-                break;
-            }
+        bool serves = worker->state == WORKER_READY || worker->state == WORKER_DRAINING;
+        if (serves && is_overdue(worker, now_ms) && accuse(worker, now_ms)) {
+            log_warn(worker->child.name, "a run did not come back within its timeout, worker %d is killed",
+                     (int)worker->child.pid);
+            worker->stuck = true;
+            kill_worker(worker);
         }
     }
     pool_dispatch(pool);
@@ -491,10 +555,7 @@ void pool_forget(struct watched *watched)
 
 uint32_t pool_worker_count(const struct pool *pool)
 {
-    uint32_t count = 0;
-    for (const struct worker *worker = pool->workers; worker; worker = worker->next)
-        count += worker->state == WORKER_READY || worker->state == WORKER_STARTING;
-    return count;
+    return count_workers(pool, false) + count_workers(pool, true);
 }
 
 uint32_t pool_flight_count(const struct pool *pool)

@@ -13,6 +13,11 @@
 /* Back-off after a worker that died before it was ready. */
 #define POOL_BACKOFF_MS 100
 #define POOL_BACKOFF_MAX_MS 30000
+/* Deaths within this time that nobody can be blamed for, until every run that was in flight is tried alone. */
+#define UNEXPLAINED_MAX 3
+#define UNEXPLAINED_MS 60000
+/* So often a run is lost with its worker before it runs alone. */
+#define LOSSES_MAX 3
 #define WORKER_START_MS 10000 /* to become ready */
 
 enum worker_state {
@@ -30,7 +35,8 @@ struct worker {
     struct keeper *keeper;
     enum worker_state state;
     bool was_ready, stuck;
-    int64_t started_ms, killed_ms;
+    bool quarantine; /* for runs that are under suspicion, one at a time */
+    int64_t started_ms;
     struct ledger *ledger;
     struct watched_list flights;
     uint64_t *defined; /* by slot: mark of the check as this worker knows it; 0: not at all */
@@ -45,15 +51,18 @@ struct pool {
     uint64_t file_mark;
     uint32_t worker_max, concurrency;
     struct worker *workers; /* also those that are draining or dying */
-    struct watched_list queue;
+    struct watched_list queue, quarantined;
     int64_t restart_at_ms; /* throttled until then */
     int64_t backoff_ms;
-    uint32_t crashes;
-    char why[256]; /* of the last failed start, or "" */
+    uint32_t crashes, unexplained;
+    int64_t unexplained_ms; /* of the last one */
+    char why[256];          /* of the last failed start, or "" */
 };
 
 /* The pool of the plugin, made when there is none. */
 struct pool *pool_of(struct keeper *keeper, const char *plugin);
+/* Puts a decided run where its kind waits: the queue, or the quarantine. */
+void pool_enqueue(struct pool *pool, struct watched *watched);
 /* Sends queued runs to workers with room; starts workers. */
 void pool_dispatch(struct pool *pool);
 /* New catalog or new settings: points at the new description, drains workers of a replaced or removed file. */

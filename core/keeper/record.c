@@ -130,6 +130,11 @@ void record_housekeeping(struct keeper *keeper, int64_t now_ms)
         recorder->restart_at_ms = now_ms + RECORDER_BACKOFF_MAX_MS;
 }
 
+bool record_is_recorder(const struct keeper *keeper, pid_t pid)
+{
+    return keeper->recorder && keeper->recorder->child.pid == pid;
+}
+
 /* At the end it shall write what it has: the end of its socket tells it to, and it is given some time. */
 void record_close(struct keeper *keeper)
 {

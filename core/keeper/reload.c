@@ -365,6 +365,11 @@ void reload_watch_plugins(struct keeper *keeper)
                           IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR);
 }
 
+bool reload_is_describer(const struct keeper *keeper, pid_t pid)
+{
+    return keeper->catalog_job && keeper->catalog_job->pid == pid;
+}
+
 void reload_close(struct keeper *keeper)
 {
     if (keeper->plugins_fd >= 0) {

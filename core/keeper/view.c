@@ -204,13 +204,14 @@ json_t *view_plugins(struct keeper *keeper)
     for (uint32_t i = 0; i < keeper->catalog->plugin_count; i++) {
         const struct plugin_info *info = keeper->catalog->plugins[i];
         const struct pool *pool = map_get(&keeper->pools, info->name);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name", info->name,
-                                              "version", info->version, "summary", info->summary, "path", info->path,
-                                              "state", pool ? pool_state_name(pool) : "idle", "workers",
-                                              (json_int_t)(pool ? pool_worker_count(pool) : 0), "in_flight",
-                                              (json_int_t)(pool ? pool_flight_count(pool) : 0), "queued",
-                                              (json_int_t)(pool ? pool->queue.count : 0), "crashes",
-                                              (json_int_t)(pool ? pool->crashes : 0), "text", pool ? pool->why : ""));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name", info->name,
+                                        "version", info->version, "summary", info->summary, "path", info->path, "state",
+                                        pool ? pool_state_name(pool) : "idle", "workers",
+                                        (json_int_t)(pool ? pool_worker_count(pool) : 0), "in_flight",
+                                        (json_int_t)(pool ? pool_flight_count(pool) : 0), "queued",
+                                        (json_int_t)(pool ? pool->queue.count + pool->quarantined.count : 0), "crashes",
+                                        (json_int_t)(pool ? pool->crashes : 0), "text", pool ? pool->why : ""));
     }
     struct pool *pool;
     for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
