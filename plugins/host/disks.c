@@ -119,18 +119,16 @@ static void measure(struct host_run *run, const char *point, const struct statvf
 {
     struct belfry_probe *p = run->p;
     double block = (double)fs->f_frsize, used = (double)(fs->f_blocks - fs->f_bfree),
-           usable = used + (double)fs->f_bavail;
-    double share = usable > 0 ? 100 * used / usable : 0;
-    const char *inodes = "";
+           usable = used + (double)fs->f_bavail, share = usable > 0 ? 100 * used / usable : 0, inodes = 0;
+    if (fs->f_files > 0)
+        inodes = 100 * (double)(fs->f_files - fs->f_ffree) / (double)fs->f_files;
+    belfry_part(p, point, BELFRY_OK, "%.0f %% of %s used, %s free%s", share, say_bytes(p, (double)fs->f_blocks * block),
+                say_bytes(p, (double)fs->f_bavail * block),
+                fs->f_files > 0 ? belfry_print(p, ", inodes %.0f %%", inodes) : "");
     belfry_measure_part(p, point, "disk_used", share);
     belfry_measure_part(p, point, "disk_free", (double)fs->f_bavail * block);
-    if (fs->f_files > 0) {
-        double inode_share = 100 * (double)(fs->f_files - fs->f_ffree) / (double)fs->f_files;
-        belfry_measure_part(p, point, "inodes_used", inode_share);
-        inodes = belfry_print(p, ", inodes %.0f %%", inode_share);
-    }
-    belfry_part(p, point, BELFRY_OK, "%.0f %% of %s used, %s free%s", share, say_bytes(p, (double)fs->f_blocks * block),
-                say_bytes(p, (double)fs->f_bavail * block), inodes);
+    if (fs->f_files > 0) /* btrfs and vfat count none */
+        belfry_measure_part(p, point, "inodes_used", inodes);
 }
 
 static void look_at(struct host_run *run, const struct mount *mount)
