@@ -77,9 +77,17 @@ plugins_file_age_la_SOURCES = plugins/file-age.c
 plugins_file_age_la_CFLAGS = $(plugin_cflags)
 plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
-plugin_tests = tests/system/plugin-tcp.test
+plugin_tests = \
+	tests/system/plugin-exec.test \
+	tests/system/plugin-host.test \
+	tests/system/plugin-http.test \
+	tests/system/plugin-redis.test \
+	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
-EXTRA_DIST += $(wildcard $(srcdir)/tests/plugins/*)
+EXTRA_DIST += \
+	tests/plugins/certs.sh \
+	tests/plugins/lib.sh \
+	tests/plugins/peer.py
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive

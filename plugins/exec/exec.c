@@ -25,7 +25,7 @@ static const struct belfry_option options[] = {
       .list = true, .example = "/usr/lib/nagios/plugins/check_load" },
     { "args", BELFRY_TEXT, "Arguments, when they are not in command", .list = true, .example = "-w 5" },
     { "env", BELFRY_TEXT, "Environment variables by name; nothing else is inherited", .map = true,
-      .example = "LANG = \"C.UTF-8\"" },
+      .example = "C.UTF-8" },
     { "path", BELFRY_TEXT, "PATH of the program, and where it is looked for",
       .fallback = "/usr/lib/nagios/plugins:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       .example = "/usr/bin:/bin" },

@@ -1,71 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# lib.sh - what the plugins' test scripts share: TAP, running a plugin, peers, a scratch folder. Sourced.
-top_builddir=${top_builddir:-.}
-top_srcdir=${top_srcdir:-.}
-drive="$top_builddir/tests/plugins/drive"
-plugins="$top_builddir/plugins/.libs"
-export LC_ALL=C # bytes that are no text pass through
-count=0
-failed=0
-scratch=$(mktemp -d)
-own_pids=()
-
-clean_up() {
-    local pid
-    for pid in "${own_pids[@]}"; do
-        kill -CONT "$pid" 2>/dev/null
-        kill "$pid" 2>/dev/null
-    done
-    wait 2>/dev/null
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-ok() { # ok RESULT NAME [WHY]
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $2"
-        [ -z "$3" ] || printf '%s\n' "$3" | sed 's/^/# /'
-    fi
-}
-skip() { # skip NAME REASON
-    count=$((count + 1))
-    echo "ok $count - $1 # SKIP $2"
-}
-is() { # is GOT WANT NAME
-    local good=1
-    [ "$1" = "$2" ] && good=0
-    ok $good "$3" "got  '$1'
-want '$2'"
-}
-like() { # like TEXT REGEX NAME
-    local good=1
-    [[ "$1" =~ $2 ]] && good=0
-    ok $good "$3" "got  '$1'
-want something like '$2'"
-}
-plan_done() {
-    echo "1..$count"
-    exit $((failed != 0))
-}
-skip_all() {
-    echo "1..0 # SKIP $1"
-    exit 0
-}
-
-# wait_for SECONDS COMMAND...: until the command succeeds
-wait_for() {
-    local tries=$(($1 * 50))
-    shift
-    until "$@" > /dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
-        sleep 0.02
-    done
-}
+# lib.sh - what the plugins' test scripts share on top of tests/lib.sh: running one plugin, the peer, tables. Sourced.
+: "${top_builddir:=.}" "${top_srcdir:=.}"
+. "$top_srcdir/tests/lib.sh" || exit 99
+export LC_ALL=C # bytes that are no text pass through the tools
+drive=$top_builddir/tests/plugins/drive
+plugins=$top_builddir/plugins/.libs
+out='' verdict='' text='' elapsed=''
+declare -A port
 
 # read_result FILE: out, verdict ("STATE reached"), text, elapsed
 read_result() {
@@ -74,6 +15,7 @@ read_result() {
     text=$(sed -n 's/^text //p' "$1")
     elapsed=$(sed -n 's/^elapsed_ms //p' "$1")
 }
+
 # run_plugin NAME ARGUMENTS...: options of drive first
 run_plugin() {
     local options=() plugin
@@ -83,49 +25,53 @@ run_plugin() {
     done
     plugin=$1
     shift
-    "$drive" "${options[@]}" "$plugins/$plugin.so" "$@" > "$scratch/result" 2> "$scratch/errors"
+    "$drive" "${options[@]}" "$plugins/$plugin.so" "$@" >"$scratch/result" 2>&1
     read_result "$scratch/result"
-    [ ! -s "$scratch/errors" ] || out="$out
-$(cat "$scratch/errors")"
-}
-metric() { # metric NAME: its value in $out
-    printf '%s\n' "$out" | awk -v name="$1" '$1 == "metric" && $2 == name { print $3 }'
-}
-# No line of the host about a broken rule, no sanitizer's report.
-clean() {
-    local bad
-    bad=$(printf '%s\n' "$out" | grep -E '^misuse|ERROR: |runtime error:|Sanitizer')
-    is "$bad" "" "$1"
 }
 
-declare -A port
+# metric NAME: its value in $out; bounds NAME: "warn W crit C min A max B"
+metric() {
+    printf '%s\n' "$out" | awk -v name="$1" '$1 == "metric" && $2 == name { print $3 }'
+}
+bounds() {
+    printf '%s\n' "$out" | sed -n "s|^metric $1 [^ ]* [^ ]* ||p"
+}
+
+# dirty FILE: lines about a broken rule of the host, or a sanitizer's report
+dirty() {
+    grep -aE '^misuse|ERROR: |runtime error:|Sanitizer' "$1"
+}
+clean() { # NAME
+    is "$(dirty "$scratch/result")" "" "$1"
+}
+
 # start_peer [CERTIFICATES]: fills port[MODE]
 start_peer() {
     local name number
     mkfifo "$scratch/hold"
-    /usr/bin/python3 "$top_srcdir/tests/plugins/peer.py" "$@" < "$scratch/hold" > "$scratch/ports" 2> "$scratch/peer.log" &
-    own_pids+=($!)
-    exec 9> "$scratch/hold"
-    wait_for 20 grep -q '^ready' "$scratch/ports" || return 1
+    /usr/bin/python3 "$top_srcdir/tests/plugins/peer.py" "$@" <"$scratch/hold" >"$scratch/ports" 2>"$scratch/peer.log" &
+    started_pids+=($!)
+    exec 9>"$scratch/hold"
+    eventually 20 grep -q '^ready' "$scratch/ports" || return 1
     while read -r name number; do
         port[$name]=$number
-    done < "$scratch/ports"
+    done <"$scratch/ports"
 }
 
 # run_table PLUGIN LIMIT_MS: standard input has "mode|state reached|regex|arguments" lines; '@' in the arguments is the
 # mode's port. Eight run at once; each must end within its limit and half a second.
 run_table() {
     local plugin=$1 limit=$2 line mode want regex arguments n=0 i
-    local -a lines pids
+    local -a lines=() pids=()
     while IFS= read -r line; do
         case $line in '' | '#'*) continue ;; esac
         lines+=("$line")
     done
     for line in "${lines[@]}"; do
-        IFS='|' read -r mode want regex arguments <<< "$line"
-        if [ -n "${port[$mode]}" ]; then
+        IFS='|' read -r mode want regex arguments <<<"$line"
+        if [ -n "${port[$mode]:-}" ]; then
             # shellcheck disable=SC2086
-            "$drive" -t "$limit" "$plugins/$plugin.so" ${arguments//@/${port[$mode]}} > "$scratch/row.$n" 2>&1 &
+            "$drive" -t "$limit" "$plugins/$plugin.so" ${arguments//@/${port[$mode]}} >"$scratch/row.$n" 2>&1 &
             pids[n]=$!
         fi
         n=$((n + 1))
@@ -133,16 +79,15 @@ run_table() {
     done
     wait "${pids[@]}"
     for ((i = 0; i < n; i++)); do
-        IFS='|' read -r mode want regex arguments <<< "${lines[i]}"
-        if [ -z "${port[$mode]}" ]; then
+        IFS='|' read -r mode want regex arguments <<<"${lines[i]}"
+        if [ -z "${port[$mode]:-}" ]; then
             skip "$plugin, $mode" "the peer lacks it (is faketime installed?)"
             continue
         fi
         read_result "$scratch/row.$i"
-        local good=1 name="$plugin, $mode${arguments:+ (${arguments//@/PORT})}: $want"
         [ "$verdict" = "$want" ] && [[ "$text" =~ $regex ]] && [ "${elapsed:-999999}" -le $((limit + 500)) ] &&
-            ! grep -qE '^misuse|ERROR: |runtime error:' "$scratch/row.$i" && good=0
-        ok $good "$name" "want $want within $((limit + 500)) ms, like '$regex'
-$out"
+            [ -z "$(dirty "$scratch/row.$i")" ]
+        ok $? "$plugin, $mode${arguments:+ (${arguments//@/PORT})}: $want" ||
+            printf '%s\n' "want $want within $((limit + 500)) ms, like '$regex'" "$out" | sed 's/^/# /'
     done
 }
