@@ -147,8 +147,8 @@ static void say_end(const struct exec_child *child, const char *text, double spe
     struct belfry_probe *p = child->p;
     const char *said = strcmp(text, "(no output)") != 0 ? belfry_print(p, ": %s", text) : "";
     if (child->timed_out)
-        belfry_unreachable(p, "'%s' did not end within %s and was killed%s%s", child->argv[0], say_seconds(p, spent_s),
-                           child->lost ? ", but does not die" : "", said);
+        belfry_unreachable(p, "'%s' did not end in time and was killed after %s%s%s", child->argv[0],
+                           say_seconds(p, spent_s), child->lost ? ", but does not die" : "", said);
     else if (child->flooded)
         belfry_unknown(p, "'%s' was killed: it printed more than 16 MiB%s", child->argv[0], said);
     else if (child->code != CLD_EXITED)
