@@ -131,16 +131,19 @@ static void measure(struct host_run *run, const char *point, const struct statvf
         belfry_measure_part(p, point, "inodes_used", inodes);
 }
 
-static void look_at(struct host_run *run, const struct mount *mount)
+/* Makes a part of it; false when there is none to be made. */
+static bool look_at(struct host_run *run, const struct mount *mount)
 {
     struct statvfs fs;
     if (statvfs(belfry_print(run->p, "%s%s", run->root, mount->point), &fs) == 0) {
         if (fs.f_blocks > 0)
             measure(run, mount->point, &fs);
-        return;
+        return fs.f_blocks > 0;
     }
-    if (errno != EACCES && errno != ENOENT) /* not ours to see, or gone since the list was read */
-        belfry_part(run->p, mount->point, BELFRY_CRITICAL, "can't be examined: %s", say_error(run->p, errno));
+    if (errno == EACCES || errno == ENOENT) /* not ours to see, or gone since the list was read */
+        return false;
+    belfry_part(run->p, mount->point, BELFRY_CRITICAL, "can't be examined: %s", say_error(run->p, errno));
+    return true;
 }
 
 void host_disks(struct host_run *run)
@@ -157,7 +160,8 @@ void host_disks(struct host_run *run)
         if (parse(line, &mount))
             add(run, mounts, &mount);
     }
+    int seen = 0;
     for (size_t i = 0; i < mounts->count; i++)
-        look_at(run, &mounts->all[i]);
-    host_say(run, belfry_print(run->p, "%zu file system%s", mounts->count, mounts->count == 1 ? "" : "s"));
+        seen += look_at(run, &mounts->all[i]);
+    host_say(run, belfry_print(run->p, "%d file system%s", seen, seen == 1 ? "" : "s"));
 }
