@@ -79,6 +79,7 @@ plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
 	tests/system/plugin-exec.test \
+	tests/system/plugin-family.test \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
 	tests/system/plugin-redis.test \
