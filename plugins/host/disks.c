@@ -82,14 +82,16 @@ static bool matches(struct host_run *run, const char *option, const char *point)
     return false;
 }
 
+static bool has_space(struct host_run *run, const struct mount *mount)
+{
+    return IS_ONE_OF(mount->type, local_types) ||
+           (belfry_flag(run->p, "network") && IS_ONE_OF(mount->type, network_types));
+}
+
 static bool is_wanted(struct host_run *run, const struct mount *mount)
 {
-    bool network = IS_ONE_OF(mount->type, network_types) && belfry_flag(run->p, "network");
-    if (matches(run, "exclude", mount->point))
-        return false;
-    if (belfry_has(run->p, "include") && !matches(run, "include", mount->point))
-        return false;
-    return network || IS_ONE_OF(mount->type, local_types);
+    return !matches(run, "exclude", mount->point) &&
+           (!belfry_has(run->p, "include") || matches(run, "include", mount->point));
 }
 
 static void drop(struct mounts *mounts, size_t i)
@@ -103,7 +105,7 @@ static void add(struct host_run *run, struct mounts *mounts, const struct mount 
     for (size_t i = mounts->count; i-- > 0;)
         if (strcmp(mounts->all[i].point, mount->point) == 0)
             drop(mounts, i);
-    if (!is_wanted(run, mount))
+    if (!has_space(run, mount))
         return;
     for (size_t i = 0; i < mounts->count; i++)
         if (strcmp(mounts->all[i].device, mount->device) == 0) {
@@ -162,6 +164,7 @@ void host_disks(struct host_run *run)
     }
     int seen = 0;
     for (size_t i = 0; i < mounts->count; i++)
-        seen += look_at(run, &mounts->all[i]);
+        if (is_wanted(run, &mounts->all[i])) /* only now, so that a bind mount does not stand in for its own */
+            seen += look_at(run, &mounts->all[i]);
     host_say(run, belfry_print(run->p, "%d file system%s", seen, seen == 1 ? "" : "s"));
 }

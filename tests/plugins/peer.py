@@ -92,6 +92,11 @@ async def garbage(reader, writer):
     await send(writer, bytes((i * 7919 >> 3) & 255 for i in range(4000)))
 
 
+@mode('escape')
+async def escape(reader, writer):
+    await send(writer, b'\x1b[31mred\x07\x01')
+
+
 @mode('flood')
 async def flood(reader, writer):
     while True:
