@@ -77,6 +77,22 @@ plugins_file_age_la_SOURCES = plugins/file-age.c
 plugins_file_age_la_CFLAGS = $(plugin_cflags)
 plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
-plugin_tests =
+plugin_tests = \
+	tests/system/plugin-exec.test \
+	tests/system/plugin-family.test \
+	tests/system/plugin-host.test \
+	tests/system/plugin-http.test \
+	tests/system/plugin-redis.test \
+	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
-EXTRA_DIST += $(wildcard $(srcdir)/tests/plugins/*)
+EXTRA_DIST += \
+	tests/plugins/certs.sh \
+	tests/plugins/lib.sh \
+	tests/plugins/peer.py
+
+# the plugins' tests run them in a host of a few lines, one process a run
+check_PROGRAMS += tests/plugins/drive
+tests_plugins_drive_SOURCES = tests/plugins/drive.c
+tests_plugins_drive_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) -D_GNU_SOURCE
+tests_plugins_drive_LDFLAGS = $(pie_ldflags)
+tests_plugins_drive_LDADD = $(DL_LIBS) $(PTHREAD_LIBS)

@@ -58,7 +58,7 @@ eventually() {
 }
 
 # A process is gone when nothing runs under its number (a zombie that awaits its parent has no command line).
-gone() { [ ! -s "/proc/$1/cmdline" ]; }
+gone() { [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; } # (files in /proc have no size)
 
 background() { # COMMAND...: its pid is in $background_pid
     "$@" &

@@ -25,7 +25,7 @@ static const struct belfry_option options[] = {
       .list = true, .example = "/usr/lib/nagios/plugins/check_load" },
     { "args", BELFRY_TEXT, "Arguments, when they are not in command", .list = true, .example = "-w 5" },
     { "env", BELFRY_TEXT, "Environment variables by name; nothing else is inherited", .map = true,
-      .example = "LANG = \"C.UTF-8\"" },
+      .example = "C.UTF-8" },
     { "path", BELFRY_TEXT, "PATH of the program, and where it is looked for",
       .fallback = "/usr/lib/nagios/plugins:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       .example = "/usr/bin:/bin" },
@@ -147,8 +147,8 @@ static void say_end(const struct exec_child *child, const char *text, double spe
     struct belfry_probe *p = child->p;
     const char *said = strcmp(text, "(no output)") != 0 ? belfry_print(p, ": %s", text) : "";
     if (child->timed_out)
-        belfry_unreachable(p, "'%s' did not end within %s and was killed%s%s", child->argv[0], say_seconds(p, spent_s),
-                           child->lost ? ", but does not die" : "", said);
+        belfry_unreachable(p, "'%s' did not end in time and was killed after %s%s%s", child->argv[0],
+                           say_seconds(p, spent_s), child->lost ? ", but does not die" : "", said);
     else if (child->flooded)
         belfry_unknown(p, "'%s' was killed: it printed more than 16 MiB%s", child->argv[0], said);
     else if (child->code != CLD_EXITED)

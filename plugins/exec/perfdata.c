@@ -127,6 +127,12 @@ static bool is_number(const char *text)
     return end && !*end;
 }
 
+/* What may follow a number: nothing, or a unit that begins with a letter, '%' or a byte beyond ASCII. */
+static bool is_unit_start(char c)
+{
+    return !c || c == ' ' || c == ';' || c == '%' || isalpha((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
 static const char *read_value(const char *at, struct datum *out)
 {
     const char *end = skip_number(at);
@@ -139,6 +145,8 @@ static const char *read_value(const char *at, struct datum *out)
     } else {
         return NULL;
     }
+    if (!is_unit_start(*end))
+        return NULL; /* "1,5" is not 1 of some unit */
     for (at = end; *at && *at != ';' && *at != ' '; at++)
         put(out->unit, sizeof out->unit, &length, *at);
     if (!isfinite(out->value))

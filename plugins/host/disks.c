@@ -82,14 +82,16 @@ static bool matches(struct host_run *run, const char *option, const char *point)
     return false;
 }
 
+static bool has_space(struct host_run *run, const struct mount *mount)
+{
+    return IS_ONE_OF(mount->type, local_types) ||
+           (belfry_flag(run->p, "network") && IS_ONE_OF(mount->type, network_types));
+}
+
 static bool is_wanted(struct host_run *run, const struct mount *mount)
 {
-    bool network = IS_ONE_OF(mount->type, network_types) && belfry_flag(run->p, "network");
-    if (matches(run, "exclude", mount->point))
-        return false;
-    if (belfry_has(run->p, "include") && !matches(run, "include", mount->point))
-        return false;
-    return network || IS_ONE_OF(mount->type, local_types);
+    return !matches(run, "exclude", mount->point) &&
+           (!belfry_has(run->p, "include") || matches(run, "include", mount->point));
 }
 
 static void drop(struct mounts *mounts, size_t i)
@@ -103,7 +105,7 @@ static void add(struct host_run *run, struct mounts *mounts, const struct mount 
     for (size_t i = mounts->count; i-- > 0;)
         if (strcmp(mounts->all[i].point, mount->point) == 0)
             drop(mounts, i);
-    if (!is_wanted(run, mount))
+    if (!has_space(run, mount))
         return;
     for (size_t i = 0; i < mounts->count; i++)
         if (strcmp(mounts->all[i].device, mount->device) == 0) {
@@ -119,30 +121,31 @@ static void measure(struct host_run *run, const char *point, const struct statvf
 {
     struct belfry_probe *p = run->p;
     double block = (double)fs->f_frsize, used = (double)(fs->f_blocks - fs->f_bfree),
-           usable = used + (double)fs->f_bavail;
-    double share = usable > 0 ? 100 * used / usable : 0;
-    const char *inodes = "";
+           usable = used + (double)fs->f_bavail, share = usable > 0 ? 100 * used / usable : 0, inodes = 0;
+    if (fs->f_files > 0)
+        inodes = 100 * (double)(fs->f_files - fs->f_ffree) / (double)fs->f_files;
+    belfry_part(p, point, BELFRY_OK, "%.0f %% of %s used, %s free%s", share, say_bytes(p, (double)fs->f_blocks * block),
+                say_bytes(p, (double)fs->f_bavail * block),
+                fs->f_files > 0 ? belfry_print(p, ", inodes %.0f %%", inodes) : "");
     belfry_measure_part(p, point, "disk_used", share);
     belfry_measure_part(p, point, "disk_free", (double)fs->f_bavail * block);
-    if (fs->f_files > 0) {
-        double inode_share = 100 * (double)(fs->f_files - fs->f_ffree) / (double)fs->f_files;
-        belfry_measure_part(p, point, "inodes_used", inode_share);
-        inodes = belfry_print(p, ", inodes %.0f %%", inode_share);
-    }
-    belfry_part(p, point, BELFRY_OK, "%.0f %% of %s used, %s free%s", share, say_bytes(p, (double)fs->f_blocks * block),
-                say_bytes(p, (double)fs->f_bavail * block), inodes);
+    if (fs->f_files > 0) /* btrfs and vfat count none */
+        belfry_measure_part(p, point, "inodes_used", inodes);
 }
 
-static void look_at(struct host_run *run, const struct mount *mount)
+/* Makes a part of it; false when there is none to be made. */
+static bool look_at(struct host_run *run, const struct mount *mount)
 {
     struct statvfs fs;
     if (statvfs(belfry_print(run->p, "%s%s", run->root, mount->point), &fs) == 0) {
         if (fs.f_blocks > 0)
             measure(run, mount->point, &fs);
-        return;
+        return fs.f_blocks > 0;
     }
-    if (errno != EACCES && errno != ENOENT) /* not ours to see, or gone since the list was read */
-        belfry_part(run->p, mount->point, BELFRY_CRITICAL, "can't be examined: %s", say_error(run->p, errno));
+    if (errno == EACCES || errno == ENOENT) /* not ours to see, or gone since the list was read */
+        return false;
+    belfry_part(run->p, mount->point, BELFRY_CRITICAL, "can't be examined: %s", say_error(run->p, errno));
+    return true;
 }
 
 void host_disks(struct host_run *run)
@@ -159,7 +162,9 @@ void host_disks(struct host_run *run)
         if (parse(line, &mount))
             add(run, mounts, &mount);
     }
+    int seen = 0;
     for (size_t i = 0; i < mounts->count; i++)
-        look_at(run, &mounts->all[i]);
-    host_say(run, belfry_print(run->p, "%zu file system%s", mounts->count, mounts->count == 1 ? "" : "s"));
+        if (is_wanted(run, &mounts->all[i])) /* only now, so that a bind mount does not stand in for its own */
+            seen += look_at(run, &mounts->all[i]);
+    host_say(run, belfry_print(run->p, "%d file system%s", seen, seen == 1 ? "" : "s"));
 }

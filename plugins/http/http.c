@@ -28,7 +28,7 @@ static const struct belfry_option options[] = {
       .example = "Welcome" },
     { "refuse_body", BELFRY_TEXT, "Texts of which none may be in the body", .list = true, .example = "Fatal error" },
     { "header", BELFRY_TEXT, "Request headers by name; an empty value leaves out one that is sent by itself",
-      .map = true, .example = "Accept = \"application/json\"" },
+      .map = true, .example = "application/json" },
     { "body", BELFRY_TEXT, "Request body", .example = "{\\\"ping\\\":1}" },
     { "max_redirects", BELFRY_INTEGER, "How many redirects are followed, 0 to 20", .fallback = "5", .example = "0" },
     { "ip_version", BELFRY_TEXT, "Addresses to try: any, 4 or 6", .fallback = "any", .choices = net_ip_versions,

@@ -35,8 +35,8 @@ struct work {
     double timer_at; /* now_s() when libcurl wants to be called; < 0: not at all */
     size_t body_most;
     bool keep_body, header_flood, requested, headers_ended;
-    double begin;
-    const char *target; /* host and port, for texts */
+    double begin, tls_at; /* now_s() at the start, and when the TLS handshake began */
+    const char *target;   /* host and port, for texts */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -121,6 +121,16 @@ static int on_request(void *user, char *remote, char *local, int remote_port, in
     (void)local_port;
     w->requested = true;
     return CURL_PREREQFUNC_OK;
+}
+
+/* Called when TCP stands and the TLS handshake begins. */
+static CURLcode on_tls(CURL *easy, void *ssl_context, void *user)
+{
+    struct work *w = user;
+    (void)easy;
+    (void)ssl_context;
+    w->tls_at = now_s();
+    return CURLE_OK;
 }
 
 /* ---- making the request -------------------------------------------------------------------------------------- */
@@ -239,6 +249,8 @@ static void set_callbacks(struct work *w)
     curl_easy_setopt(w->easy, CURLOPT_HEADERDATA, w);
     curl_easy_setopt(w->easy, CURLOPT_PREREQFUNCTION, on_request);
     curl_easy_setopt(w->easy, CURLOPT_PREREQDATA, w);
+    curl_easy_setopt(w->easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
+    curl_easy_setopt(w->easy, CURLOPT_SSL_CTX_DATA, w);
     curl_easy_setopt(w->easy, CURLOPT_ERRORBUFFER, w->error);
     curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(w->multi, CURLMOPT_SOCKETDATA, w);
@@ -404,21 +416,23 @@ static const struct {
 
 static enum phase find_phase(const struct work *w)
 {
-    bool connected = time_of(w, CURLINFO_CONNECT_TIME_T) > 0, tls = strncasecmp(w->t->url, "https:", 6) == 0;
-    if (!connected)
-        return PHASE_CONNECT;
-    if (tls && !w->requested)
-        return PHASE_TLS;
+    if (!w->requested)
+        return w->tls_at > 0 ? PHASE_TLS : PHASE_CONNECT;
     if (w->t->header_size == 0)
         return PHASE_FIRST_BYTE;
     return w->headers_ended ? PHASE_BODY : PHASE_HEADERS;
 }
 
-/* libcurl's sentence without its headings. */
+/* libcurl's sentence without its headings: "SSL certificate problem: certificate has expired", and OpenSSL's
+ * "OpenSSL/3.0.22: error:0A00010B:SSL routines::wrong version number". */
 static const char *plain_error(struct work *w, CURLcode code)
 {
     static const char *const headings[] = { "SSL certificate problem: ", "SSL: " };
-    const char *text = w->error[0] ? w->error : curl_easy_strerror(code);
+    const char *text = w->error[0] ? w->error : curl_easy_strerror(code), *routine = strstr(text, "routines::");
+    if (strstr(text, "SSL_ERROR_SYSCALL"))
+        text = "the connection was closed";
+    if (routine)
+        text = routine + strlen("routines::");
     for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++)
         if (strncmp(text, headings[i], strlen(headings[i])) == 0)
             text += strlen(headings[i]);
@@ -466,7 +480,6 @@ static void explain(struct work *w, CURLcode code)
                belfry_print(w->p, "ca_file '%s' can't be read as certificates", belfry_text(w->p, "ca_file")));
         return;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         end_as(w, HTTP_MISUSED, belfry_print(w->p, "'%.200s' is no web address", w->t->url));
         return;
     default:

@@ -77,7 +77,7 @@ int redis_open(struct redis_link *link, struct belfry_probe *p, const struct net
         link->report.why = "out of memory";
         return -ENOMEM;
     }
-    redisReaderSetPrivdata(link->reader, p);
+    link->reader->privdata = p;
     return 0;
 }
 
