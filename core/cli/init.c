@@ -28,7 +28,7 @@ static void write_main(struct cli *cli, struct buf *out, bool own_folder)
     const char *built = file_join(&cli->arena, file_program_folder(), "plugins/.libs");
     buf_text(out, "# Belfry's main file; belfry.conf(5) describes it. Services are in conf.d/.\n\n");
     if (own_folder)
-        buf_text(out, "state_dir = \".\";      # journal, graphs and state; relative to this file\n"
+        buf_text(out, "state_dir = \"var\";    # journal, graphs and state; relative to this file\n"
                       "run_dir = \"run\";      # the control socket\n");
     if (own_folder && access(built, X_OK) == 0)
         buf_print(out, "plugin_dirs = [ \"%s\" ];\n", built);

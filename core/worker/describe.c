@@ -67,7 +67,7 @@ static int send_frames(struct buf *out)
 
 int describe_file(const char *path)
 {
-    struct loaded_plugin plugin;
+    struct loaded_plugin plugin = { 0 };
     struct why why;
     struct buf out = { 0 };
     if (plugin_load(path, &plugin, &why) == 0)
@@ -76,6 +76,7 @@ int describe_file(const char *path)
         put_rejected(&out, path, why.text);
     int status = send_frames(&out);
     buf_close(&out);
+    arena_close(&plugin.arena);
     return status;
 }
 

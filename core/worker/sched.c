@@ -8,6 +8,11 @@
  * needs no waiting goes through the queue too, so that a run that always has something to read does not starve the
  * others.
  *
+ * Times of waiting runs stand still while another run holds the thread (a plugin that computes or blocks where it
+ * should wait): a stretch of HELD_MIN_NS or more is added to held_ns, the heap is ordered by time less held_ns, and a
+ * run's deadline moves by what was held while it waited. So a run that does not yield costs the others time, but not
+ * their deadlines.
+ *
  * Idle strands are reused, last one first. A few keep their stacks as they are; after a burst the memory of the others
  * is given back. */
 #include "core/worker/sched.h"
@@ -21,13 +26,15 @@
 #include "core/worker/fiber.h"
 
 #define WARM_MAX 64u
+#define HELD_MIN_NS 10000000
 
 struct strand {
     struct fiber fiber; /* first */
     struct sched *sched;
     struct job *job; /* NULL: idle */
     bool ended;
-    int64_t wake_ns;
+    int64_t wake_ns;     /* less held_ns */
+    int64_t held_ns;     /* the scheduler's, when it began to wait */
     size_t heap_at;      /* place in the heap + 1; 0: not in it */
     uint32_t events;     /* what epoll reported */
     struct strand *next; /* in the queue or the list of idle ones */
@@ -42,6 +49,7 @@ struct sched {
     struct strand *ready, **ready_last;
     struct strand *warm, *cold, *all;
     unsigned warm_count;
+    int64_t held_ns; /* how long runs have held the thread, in stretches */
 };
 
 /* ---- heap ---------------------------------------------------------------------------------------------------- */
@@ -156,12 +164,14 @@ int sched_wait(struct run *run, struct pollfd *fds, size_t n, int64_t until_ns)
     if (rc < 0)
         return rc;
     strand->events = 0;
-    strand->wake_ns = until_ns;
+    strand->wake_ns = until_ns - s->held_ns;
+    strand->held_ns = s->held_ns;
     if (rc > 0 || until_ns <= clock_now_ns())
         make_ready(s, strand);
     else
         heap_add(s, strand);
     fiber_suspend(&strand->fiber);
+    run->deadline_ns += s->held_ns - strand->held_ns;
     rc = collect(strand, fds, n);
     unwatch(s, fds, n);
     return rc;
@@ -221,13 +231,30 @@ static void put_back(struct sched *s, struct strand *strand)
     *list = strand;
 }
 
+/* The strand held the thread from then on: not its own times, but everybody else's stand still. */
+static void hold(struct sched *s, struct strand *strand, int64_t from_ns)
+{
+    int64_t held_ns = clock_now_ns() - from_ns;
+    if (held_ns < HELD_MIN_NS)
+        return;
+    s->held_ns += held_ns;
+    strand->held_ns = s->held_ns;
+    if (strand->heap_at != 0) {
+        heap_remove(s, strand);
+        strand->wake_ns -= held_ns;
+        heap_add(s, strand);
+    }
+}
+
 /* All code of the plugin runs inside of this function's bracket of the ledger. */
 static void resume(struct sched *s, struct strand *strand)
 {
     struct job *job = strand->job;
-    book_enter(s->setup.book, 0, job->number, clock_now_ms());
+    int64_t from_ns = clock_now_ns();
+    book_enter(s->setup.book, 0, job->number, from_ns / 1000000);
     fiber_resume(&strand->fiber);
     bool ended = strand->ended;
+    hold(s, strand, from_ns);
     job_verify_descriptors(job, s->setup.epoll_fd);
     if (ended)
         s->setup.on_ended(job);
@@ -250,7 +277,7 @@ int sched_start(struct sched *s, struct job *job)
 
 static void expire(struct sched *s, int64_t now_ns)
 {
-    while (s->heap_count > 0 && s->heap[0]->wake_ns <= now_ns)
+    while (s->heap_count > 0 && s->heap[0]->wake_ns <= now_ns - s->held_ns)
         make_ready(s, s->heap[0]);
 }
 
@@ -274,7 +301,7 @@ int sched_timeout_ms(const struct sched *s)
         return 0;
     if (s->heap_count == 0)
         return -1;
-    int64_t left = s->heap[0]->wake_ns - clock_now_ns();
+    int64_t left = s->heap[0]->wake_ns + s->held_ns - clock_now_ns();
     if (left <= 0)
         return 0;
     int64_t ms = (left + 999999) / 1000000;

@@ -543,6 +543,36 @@ static void test_rejected(void)
     peer_close(&peer);
 }
 
+/* One run computes for longer than the others have time; they wait for less. Their deadlines stand still meanwhile. */
+static void test_held(void)
+{
+    struct peer peer;
+    struct peer_result got;
+    struct why why;
+    if (!tap_ok(peer_start(&peer, peer_fixture("evil"), 8, &why), "held: started"))
+        return;
+    peer_check(&peer, 1, "svc/sleeps", "mode", "sleep", "ms", "100", NULL);
+    peer_check(&peer, 2, "svc/spins", "mode", "spin", "ms", "900", NULL);
+    peer_run(&peer, 11, 1, 500, NULL);
+    peer_run(&peer, 12, 2, 5000, NULL);
+    peer_run(&peer, 13, 1, 500, NULL);
+    peer_send(&peer);
+    for (int i = 0; i < 3; i++) {
+        bool answered = peer_result(&peer, &got, LONG_MS);
+        tap_ok(answered && got.result.end == RESULT_RETURNED && got.result.state == BELFRY_OK,
+               "held: run %d keeps its time while another computes: '%s'", answered ? (int)got.run : 0,
+               answered && got.result.text ? got.result.text : "");
+    }
+    peer_check(&peer, 3, "svc/late", "mode", "sleep", "ms", "2000", NULL);
+    peer_run(&peer, 14, 3, 300, NULL);
+    peer_run(&peer, 15, 2, 5000, NULL);
+    peer_send(&peer);
+    bool spun = peer_result(&peer, &got, LONG_MS) && got.run == 15;
+    bool late = peer_result(&peer, &got, LONG_MS) && got.run == 14;
+    tap_ok(spun && late && got.result.end == RESULT_TIMEOUT, "held: a deadline that stood still comes all the same");
+    peer_close(&peer);
+}
+
 int main(void)
 {
     /* a sanitizer would report deaths in its own way, and leaks are what the fixture is for */
@@ -556,6 +586,7 @@ int main(void)
     test_deaths("evil-blocking", true);
     test_thread_exit();
     test_stuck();
+    test_held();
     test_killed_from_outside();
     test_garbage();
     test_floods();
