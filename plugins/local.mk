@@ -34,8 +34,10 @@ plugin_LTLIBRARIES += plugins/http.la
 endif
 plugins_http_la_SOURCES = \
 	plugins/http/http.c plugins/http/http.h \
+	plugins/http/request.c \
 	plugins/http/transfer.c \
-	plugins/http/verdict.c
+	plugins/http/verdict.c \
+	plugins/http/work.h
 plugins_http_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS)
 plugins_http_la_LDFLAGS = $(plugin_ldflags)
 plugins_http_la_LIBADD = plugins/common/libcommon.la $(CURL_LIBS) -lm
