@@ -108,3 +108,14 @@ tests_unit_test_worker_SOURCES = tests/unit/test_worker.c tests/fixtures/peer.c 
 tests_unit_test_worker_CFLAGS = $(pie_cflags)
 tests_unit_test_worker_LDFLAGS = $(pie_ldflags)
 tests_unit_test_worker_LDADD = $(model_libs)
+
+unit_tests += tests/unit/test_worker_host
+tests_unit_test_worker_host_SOURCES = tests/unit/test_worker_host.c tests/fixtures/peer.c tests/fixtures/peer.h tests/tap.h
+tests_unit_test_worker_host_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_worker_host_LDFLAGS = $(pie_ldflags)
+tests_unit_test_worker_host_LDADD = $(host_libs)
+
+check_LTLIBRARIES += tests/fixtures/file-age.la
+tests_fixtures_file_age_la_SOURCES = plugins/file-age.c
+tests_fixtures_file_age_la_CFLAGS = $(AM_CFLAGS)
+tests_fixtures_file_age_la_LDFLAGS = $(fixture_ldflags)
