@@ -119,3 +119,9 @@ check_LTLIBRARIES += tests/fixtures/file-age.la
 tests_fixtures_file_age_la_SOURCES = plugins/file-age.c
 tests_fixtures_file_age_la_CFLAGS = $(AM_CFLAGS)
 tests_fixtures_file_age_la_LDFLAGS = $(fixture_ldflags)
+
+check_PROGRAMS += tests/bench/bench_worker
+tests_bench_bench_worker_SOURCES = tests/bench/bench_worker.c tests/fixtures/peer.c tests/fixtures/peer.h
+tests_bench_bench_worker_CFLAGS = $(pie_cflags)
+tests_bench_bench_worker_LDFLAGS = $(pie_ldflags)
+tests_bench_bench_worker_LDADD = $(model_libs)

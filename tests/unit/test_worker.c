@@ -177,6 +177,7 @@ static void test_killed_from_outside(void)
     kill(peer.pid, SIGSEGV);
     tap_ok(started && peer_end(&peer, LONG_MS) != -1 && peer_blamed(&peer) == 0,
            "a kill from outside while 100 runs wait blames none of them");
+    tap_ok(atomic_load(&peer.ledger->crashed) == UINT64_MAX, "and the ledger says that it came from outside");
     peer_close(&peer);
 }
 
@@ -186,6 +187,26 @@ static void test_garbage(void)
     struct peer_result got;
     bool answered = run_mode(&peer, "evil", "garbage", 5000, &got);
     tap_ok(!answered, "bytes that a plugin writes into the worker's socket are no frame");
+    peer_close(&peer);
+}
+
+static void test_forks(const char *plugin)
+{
+    struct peer peer;
+    struct peer_result got = { 0 };
+    bool good = run_mode(&peer, plugin, "double_fork", 5000, &got);
+    pid_t stray = good ? (pid_t)atoi(got.result.text) : 0;
+    peer_frame(&peer, WIRE_STOP);
+    good = good && stray > 0 && peer_send(&peer) && peer_end(&peer, LONG_MS) == 0;
+    tap_ok(good, "%s: a process that left the group does not keep its worker", plugin);
+    if (stray > 1)
+        kill(stray, SIGKILL);
+    peer_close(&peer);
+    good = run_mode(&peer, plugin, "fork_and_return", 5000, &got) && strcmp(got.result.text, "the parent") == 0;
+    peer_frame(&peer, WIRE_STOP);
+    struct peer_result more;
+    tap_ok(good && peer_send(&peer) && !peer_result(&peer, &more, LONG_MS) && peer_end(&peer, LONG_MS) == 0,
+           "%s: a forked child that comes back sends nothing", plugin);
     peer_close(&peer);
 }
 
@@ -589,6 +610,8 @@ int main(void)
     test_held();
     test_killed_from_outside();
     test_garbage();
+    test_forks("evil");
+    test_forks("evil-blocking");
     test_floods();
     test_bytes();
     test_options();
