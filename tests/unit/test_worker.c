@@ -174,6 +174,7 @@ static void test_killed_from_outside(void)
         peer_run(&peer, run, 1, 60000, NULL);
     peer_run(&peer, 101, 2, 1000, NULL);
     started = started && peer_send(&peer) && peer_result(&peer, &got, LONG_MS) && got.run == 101;
+    tap_ok(started && peer_await_ledger(&peer, 0, LONG_MS), "runs that wait or have ended are not in the ledger");
     kill(peer.pid, SIGSEGV);
     tap_ok(started && peer_end(&peer, LONG_MS) != -1 && peer_blamed(&peer) == 0,
            "a kill from outside while 100 runs wait blames none of them");
@@ -251,6 +252,10 @@ static void test_bytes(void)
                 "line breaks become spaces, the rest is made visible");
     tap_is_text(answered && r->part_count == 1 ? r->parts[0].name : NULL, "part \\x01", "in names too");
     tap_ok(answered && r->detail != NULL && strcmp(r->detail, "one\\x1b\ntwo") == 0, "and in long text");
+    peer_close(&peer);
+    answered = run_mode(&peer, "evil", "long_line", 5000, &got);
+    tap_ok(answered && r->truncated && strlen(r->text) == 1023 && strcmp(r->text + 1020, "\xe2\x82\xac") == 0,
+           "a long line is cut between characters");
     peer_close(&peer);
     answered = run_mode(&peer, "evil", "nan", 5000, &got);
     tap_ok(answered && r->metric_count == 3 && isnan(r->metrics[0].value) && isnan(r->metrics[1].value),

@@ -162,6 +162,21 @@ static void test_trust(void)
     arena_close(&arena);
 }
 
+/* What was checked is what runs: nobody can write to it any more, not even by way of the descriptor. */
+static void test_sealed(void)
+{
+    unsigned copies = 0, sealed = 0;
+    for (int fd = 3; fd < 64; fd++) {
+        char name[32], target[128] = "";
+        snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+        if (readlink(name, target, sizeof(target) - 1) < 0 || strstr(target, "memfd:belfry-plugin") == NULL)
+            continue;
+        copies++;
+        sealed += (fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE) != 0;
+    }
+    tap_ok(copies > 0 && copies == sealed, "%u of %u loaded copies are sealed", sealed, copies);
+}
+
 static void test_locate(void)
 {
     struct arena arena = { 0 };
@@ -407,6 +422,7 @@ int main(void)
     test_elf();
     test_refusals();
     test_trust();
+    test_sealed();
     test_locate();
     test_host_run();
     test_author_example();
