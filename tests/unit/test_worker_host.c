@@ -415,8 +415,7 @@ static void remove_scratch(void)
 int main(void)
 {
     umask(022);
-    setenv("ASAN_OPTIONS",
-           "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:detect_leaks=0", 1);
+    peer_plain_deaths();
     if (mkdtemp(scratch) == NULL)
         return 1;
     test_elf();
