@@ -10,6 +10,11 @@
 
 #include "core/base/error.h"
 
+void book_take_slot(struct book *book, uint32_t slot)
+{
+    atomic_store(&book->threads[slot], (uint32_t)syscall(SYS_gettid));
+}
+
 int book_open(struct book *book)
 {
     struct stat st;
@@ -21,15 +26,12 @@ int book_open(struct book *book)
     if (ledger == MAP_FAILED)
         return ERROR_PROTOCOL;
     book->ledger = ledger;
+    book->process = getpid();
+    book_take_slot(book, 0);
     if (!given)
         return 0;
     close(LEDGER_FD);
     return ledger->magic == LEDGER_MAGIC && ledger->size == sizeof(*ledger) ? 0 : ERROR_PROTOCOL;
-}
-
-void book_take_slot(struct book *book, uint32_t slot)
-{
-    atomic_store(&book->threads[slot], (uint32_t)syscall(SYS_gettid));
 }
 
 void book_enter(struct book *book, uint32_t slot, uint64_t run, int64_t now_ms)
@@ -44,15 +46,25 @@ void book_leave(struct book *book, uint32_t slot)
     atomic_store_explicit(&book->ledger->slots[slot].run, 0, memory_order_release);
 }
 
+/* The first word counts: abort() in an exit handler does not change who called exit(). */
+static void note(struct book *book, uint64_t culprit)
+{
+    uint64_t none = 0;
+    if (getpid() == book->process)
+        atomic_compare_exchange_strong(&book->ledger->crashed, &none, culprit);
+}
+
 void book_blame_thread(struct book *book)
 {
     uint32_t self = (uint32_t)syscall(SYS_gettid);
-    uint64_t culprit = BOOK_NOBODY, nobody = 0;
     for (uint32_t i = 0; i < LEDGER_SLOTS; i++) {
         uint64_t run = atomic_load(&book->ledger->slots[i].run);
         if (run != 0 && atomic_load(&book->threads[i]) == self)
-            culprit = run;
+            note(book, run);
     }
-    /* the first word counts: abort() in an exit handler does not change who called exit() */
-    atomic_compare_exchange_strong(&book->ledger->crashed, &nobody, culprit);
+}
+
+void book_blame_nobody(struct book *book)
+{
+    note(book, BOOK_NOBODY);
 }

@@ -209,7 +209,8 @@ static void finish_probe(struct probe *probe, bool in_time)
     if (in_time)
         judge_end(probe, status);
     else
-        reject(probe, "'%s' was not loaded within %d ms, wanted a plugin that starts at once", probe->path, WALL_MS);
+        reject(probe, "'%s' took more than %d ms while it was loaded, wanted a plugin that starts at once", probe->path,
+               WALL_MS);
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* job - queues, the result frame and the check of the worker's own descriptors. */
+/* job - queues, the result frame and the check that the process is still the worker's own. */
 #include "core/worker/job.h"
 
 #include <errno.h>
@@ -52,14 +52,18 @@ struct job *job_queue_take(struct job_queue *queue)
     return job;
 }
 
-void job_verify_descriptors(const struct job *job, int epoll_fd)
+void job_verify_process(const struct job *job, const struct book *book, int epoll_fd)
 {
+    const char *plugin = job->run.plugin->info.name, *id = job->run.id;
+    if (getpid() != book->process) {
+        dprintf(STDERR_FILENO, "plugin '%s' forked in a run of '%s' and the child came back: ended\n", plugin, id);
+        _exit(1);
+    }
     /* The kernel keys the set by descriptor and open file: EEXIST says that both are what they were, and nothing else
      * gives EEXIST. One call for two descriptors, without side effects. */
     struct epoll_event event = { .events = EPOLLIN };
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, FRAMES_FD, &event) != 0 && errno == EEXIST)
         return;
-    dprintf(STDERR_FILENO, "plugin '%s' closed or replaced descriptors of its worker during a run of '%s'\n",
-            job->run.plugin->info.name, job->run.id);
+    dprintf(STDERR_FILENO, "plugin '%s' closed or replaced descriptors of its worker in a run of '%s'\n", plugin, id);
     abort();
 }

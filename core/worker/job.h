@@ -43,9 +43,9 @@ void job_queue_open(struct job_queue *queue);
 void job_queue_put(struct job_queue *queue, struct job *job);
 struct job *job_queue_take(struct job_queue *queue); /* NULL when empty */
 
-/* Ends the process, with a line that says so, when the plugin closed or replaced the worker's own descriptors: what
- * FRAMES_FD names must be what was added to the epoll set at the start. To be called while the run is still in the
- * ledger. */
-void job_verify_descriptors(const struct job *job, int epoll_fd);
+/* Ends the process, with a line that says so, when the plugin closed or replaced the worker's own descriptors (what
+ * FRAMES_FD names must be what was added to the epoll set at the start), or when this is a child that the plugin forked
+ * and that came back. To be called while the run is still in the ledger. */
+void job_verify_process(const struct job *job, const struct book *book, int epoll_fd);
 
 #endif

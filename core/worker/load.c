@@ -189,8 +189,10 @@ int plugin_load(const char *path, struct loaded_plugin *out, struct why *why)
     rc = link_copy(copy, out, &inner);
     if (rc == 0)
         rc = plugin_info_make(&out->arena, out->plugin, &out->info, &inner);
-    if (rc < 0)
+    if (rc < 0) {
+        arena_close(&out->arena);
         return refuse(why, rc, path, &inner);
+    }
     out->info.path = arena_text(&out->arena, path);
     out->info.file_mark = mark;
     return 0;

@@ -32,10 +32,10 @@ belfry_worker_LDADD = $(host_libs)
 # plugins to test with: modules that are never installed
 fixture_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere
 check_LTLIBRARIES += tests/fixtures/evil.la tests/fixtures/evil-blocking.la tests/fixtures/null.la
-tests_fixtures_evil_la_SOURCES = tests/fixtures/evil.c
+tests_fixtures_evil_la_SOURCES = tests/fixtures/evil.c tests/fixtures/evil_allowed.c tests/fixtures/evil.h
 tests_fixtures_evil_la_CFLAGS = $(AM_CFLAGS) $(PTHREAD_CFLAGS)
 tests_fixtures_evil_la_LDFLAGS = $(fixture_ldflags)
-tests_fixtures_evil_blocking_la_SOURCES = tests/fixtures/evil.c
+tests_fixtures_evil_blocking_la_SOURCES = tests/fixtures/evil.c tests/fixtures/evil_allowed.c tests/fixtures/evil.h
 tests_fixtures_evil_blocking_la_CFLAGS = $(tests_fixtures_evil_la_CFLAGS) \
 	-DEVIL_NAME='"evil-blocking"' -DEVIL_BLOCKING=true
 tests_fixtures_evil_blocking_la_LDFLAGS = $(fixture_ldflags)
@@ -108,3 +108,29 @@ tests_unit_test_worker_SOURCES = tests/unit/test_worker.c tests/fixtures/peer.c 
 tests_unit_test_worker_CFLAGS = $(pie_cflags)
 tests_unit_test_worker_LDFLAGS = $(pie_ldflags)
 tests_unit_test_worker_LDADD = $(model_libs)
+
+unit_tests += tests/unit/test_worker_deaths
+tests_unit_test_worker_deaths_SOURCES = tests/unit/test_worker_deaths.c tests/fixtures/peer.c tests/fixtures/peer.h \
+	tests/tap.h
+tests_unit_test_worker_deaths_CFLAGS = $(pie_cflags)
+tests_unit_test_worker_deaths_LDFLAGS = $(pie_ldflags)
+tests_unit_test_worker_deaths_LDADD = $(model_libs)
+
+unit_tests += tests/unit/test_worker_host
+tests_unit_test_worker_host_SOURCES = tests/unit/test_worker_host.c tests/fixtures/peer.c tests/fixtures/peer.h tests/tap.h
+tests_unit_test_worker_host_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_worker_host_LDFLAGS = $(pie_ldflags)
+tests_unit_test_worker_host_LDADD = $(host_libs)
+
+check_LTLIBRARIES += tests/fixtures/file-age.la
+tests_fixtures_file_age_la_SOURCES = plugins/file-age.c
+tests_fixtures_file_age_la_CFLAGS = $(AM_CFLAGS)
+tests_fixtures_file_age_la_LDFLAGS = $(fixture_ldflags)
+
+check_PROGRAMS += tests/bench/bench_worker
+tests_bench_bench_worker_SOURCES = tests/bench/bench_worker.c tests/fixtures/peer.c tests/fixtures/peer.h
+tests_bench_bench_worker_CFLAGS = $(pie_cflags)
+tests_bench_bench_worker_LDFLAGS = $(pie_ldflags)
+tests_bench_bench_worker_LDADD = $(model_libs)
+
+EXTRA_DIST += doc/worker.md doc/adr/0010-coroutines-on-epoll.md doc/adr/0011-blame.md

@@ -64,7 +64,7 @@ static void run_job(struct pool *pool, struct job *job, uint32_t slot)
 {
     book_enter(pool->setup.book, slot, job->number, clock_now_ms());
     execute(job);
-    job_verify_descriptors(job, pool->setup.epoll_fd);
+    job_verify_process(job, pool->setup.book, pool->setup.epoll_fd);
     pthread_mutex_lock(&pool->lock);
     job_encode(job, &pool->out);
     book_leave(pool->setup.book, slot);

@@ -255,7 +255,7 @@ static void resume(struct sched *s, struct strand *strand)
     fiber_resume(&strand->fiber);
     bool ended = strand->ended;
     hold(s, strand, from_ns);
-    job_verify_descriptors(job, s->setup.epoll_fd);
+    job_verify_process(job, s->setup.book, s->setup.epoll_fd);
     if (ended)
         s->setup.on_ended(job);
     book_leave(s->setup.book, 0);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,12 +40,17 @@ static void blame_thread(void)
 static void on_fatal_signal(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    blame_thread();
-    if (info->si_code <= 0)
+    bool sent = info->si_code <= 0;
+    if (sent && info->si_pid != getpid())
+        book_blame_nobody(&book);
+    else
+        blame_thread();
+    if (sent)
         raise(number);
 }
 
-/* Threads share a process, so from outside a death can't be told to be one run's: the dying thread says so. */
+/* From outside a death can't be told to be one thread's run's, or a signal to be somebody else's: the dying thread says
+ * so. */
 static void watch_deaths(void)
 {
     static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
@@ -81,10 +87,9 @@ static int serve_plugin(const char *path, unsigned concurrency)
     }
     if (plugin_load(path, &plugin, &why) < 0)
         return send_rejected(path, &why);
-    if (plugin.info.blocking) {
-        concurrency = concurrency < POOL_THREADS_MAX ? concurrency : POOL_THREADS_MAX;
-        watch_deaths();
-    }
+    if (plugin.info.blocking && concurrency > POOL_THREADS_MAX)
+        concurrency = POOL_THREADS_MAX;
+    watch_deaths();
     const struct serve_setup setup = { .plugin = &plugin, .book = &book, .concurrency = concurrency };
     int rc = serve_run(&setup);
     if (rc == -EPIPE || rc == -ECONNRESET)

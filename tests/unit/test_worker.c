@@ -19,18 +19,6 @@
 
 #define LONG_MS 20000
 
-/* Runs one mode in a worker of its own. */
-static bool run_mode(struct peer *peer, const char *plugin, const char *mode, uint32_t timeout_ms,
-                     struct peer_result *out)
-{
-    struct why why;
-    if (!peer_start(peer, peer_fixture(plugin), 8, &why))
-        return false;
-    peer_check(peer, 1, "svc/check", "mode", mode, NULL);
-    peer_run(peer, 7, 1, timeout_ms, NULL);
-    return peer_send(peer) && peer_result(peer, out, LONG_MS);
-}
-
 static void test_results(const char *plugin)
 {
     static const struct {
@@ -67,7 +55,7 @@ static void test_results(const char *plugin)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct peer peer;
         struct peer_result got = { 0 };
-        bool answered = run_mode(&peer, plugin, cases[i].mode, cases[i].timeout_ms, &got);
+        bool answered = peer_run_mode(&peer, plugin, cases[i].mode, cases[i].timeout_ms, &got);
         tap_ok(answered && got.run == 7 && got.slot == 1 && got.result.end == cases[i].end &&
                    got.result.state == cases[i].state &&
                    (cases[i].text == NULL || (got.result.text != NULL && strcmp(got.result.text, cases[i].text) == 0)),
@@ -75,118 +63,6 @@ static void test_results(const char *plugin)
                got.result.text ? got.result.text : "(none)");
         peer_close(&peer);
     }
-}
-
-/* ---- deaths -------------------------------------------------------------------------------------------------- */
-
-/* Deaths are looked at as they are, not as a sanitizer reports them. */
-static bool died_as_wanted(int status, int wanted_signal, int wanted_exit)
-{
-    if (wanted_signal != 0)
-        return WIFSIGNALED(status) && WTERMSIG(status) == wanted_signal;
-    return WIFEXITED(status) && WEXITSTATUS(status) == wanted_exit;
-}
-
-/* Run 1 waits in the same worker (and must not be blamed) while run 7 dies. */
-static bool start_doomed(struct peer *peer, const char *plugin, const char *mode)
-{
-    struct why why;
-    if (!peer_start(peer, peer_fixture(plugin), 8, &why))
-        return false;
-    peer_check(peer, 1, "svc/waits", "mode", "sleep", "ms", "60000", NULL);
-    peer_check(peer, 2, "svc/dies", "mode", mode, "size", "1MiB", NULL);
-    peer_run(peer, 1, 1, 60000, NULL);
-    peer_run(peer, 7, 2, 5000, NULL);
-    return peer_send(peer);
-}
-
-static void test_deaths(const char *plugin, bool blocking)
-{
-    static const struct {
-        const char *mode;
-        int signal, exit;
-        bool not_in_threads;
-    } cases[] = {
-        { "crash", SIGSEGV, 0, false },
-        { "abort", SIGABRT, 0, false },
-        { "sigbus", SIGBUS, 0, false },
-        { "sigill", SIGILL, 0, false },
-        { "exit0", 0, 0, false },
-        { "exit1", 0, 1, false },
-        { "_exit", 0, 7, true }, /* nothing is called: which thread it was can't be known */
-        { "pthread_exit", 0, 0, true },
-        { "overflow", SIGSEGV, 0, false },
-        { "vla", SIGSEGV, 0, true }, /* a thread's stack is large enough */
-        { "close_all", SIGABRT, 0, false },
-        { "close_and_wait", SIGABRT, 0, false },
-        { "dup_over", SIGABRT, 0, false },
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        if (blocking && cases[i].not_in_threads)
-            continue;
-        struct peer peer;
-        bool started = start_doomed(&peer, plugin, cases[i].mode);
-        int status = started ? peer_end(&peer, LONG_MS) : -1;
-        uint64_t blamed = peer_blamed(&peer);
-        tap_ok(started && status != -1 && died_as_wanted(status, cases[i].signal, cases[i].exit) && blamed == 7,
-               "%s: %s ends the worker (status 0x%x) and run %llu is blamed", plugin, cases[i].mode, status,
-               (unsigned long long)blamed);
-        peer_close(&peer);
-    }
-}
-
-static void test_thread_exit(void)
-{
-    struct peer peer;
-    bool started = start_doomed(&peer, "evil-blocking", "pthread_exit");
-    int status = started ? peer_end(&peer, LONG_MS) : -1;
-    tap_ok(status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && peer_blamed(&peer) == 7,
-           "pthread_exit() in a thread is a crash of that run (status 0x%x)", status);
-    peer_close(&peer);
-}
-
-static void test_stuck(void)
-{
-    static const char *const modes[] = { "loop", "loop_blocked_signals", "block" };
-    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        struct peer peer;
-        int64_t before = clock_now_ms();
-        bool seen = start_doomed(&peer, "evil", modes[i]) && peer_await_ledger(&peer, 7, LONG_MS);
-        int64_t since = atomic_load(&peer.ledger->slots[0].since_ms);
-        tap_ok(seen && since >= before && since <= clock_now_ms(), "%s: the ledger says which run and since when",
-               modes[i]);
-        kill(peer.pid, SIGKILL);
-        tap_ok(peer_end(&peer, LONG_MS) != -1 && peer_blamed(&peer) == 7, "%s: and still does after the kill",
-               modes[i]);
-        peer_close(&peer);
-    }
-}
-
-static void test_killed_from_outside(void)
-{
-    struct peer peer;
-    struct peer_result got;
-    struct why why;
-    bool started = peer_start(&peer, peer_fixture("evil"), 1000, &why);
-    peer_check(&peer, 1, "svc/waits", "mode", "sleep", "ms", "60000", NULL);
-    peer_check(&peer, 2, "svc/fine", "mode", "ok", NULL);
-    for (uint64_t run = 1; run <= 100; run++)
-        peer_run(&peer, run, 1, 60000, NULL);
-    peer_run(&peer, 101, 2, 1000, NULL);
-    started = started && peer_send(&peer) && peer_result(&peer, &got, LONG_MS) && got.run == 101;
-    kill(peer.pid, SIGSEGV);
-    tap_ok(started && peer_end(&peer, LONG_MS) != -1 && peer_blamed(&peer) == 0,
-           "a kill from outside while 100 runs wait blames none of them");
-    peer_close(&peer);
-}
-
-static void test_garbage(void)
-{
-    struct peer peer;
-    struct peer_result got;
-    bool answered = run_mode(&peer, "evil", "garbage", 5000, &got);
-    tap_ok(!answered, "bytes that a plugin writes into the worker's socket are no frame");
-    peer_close(&peer);
 }
 
 /* ---- bounds -------------------------------------------------------------------------------------------------- */
@@ -205,7 +81,7 @@ static void test_floods(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct peer peer;
         struct peer_result got = { 0 };
-        bool answered = run_mode(&peer, "evil", cases[i].mode, 60000, &got);
+        bool answered = peer_run_mode(&peer, "evil", cases[i].mode, 60000, &got);
         const struct result *r = &got.result;
         tap_ok(answered && r->end == RESULT_RETURNED && r->truncated && r->metric_count == cases[i].metrics &&
                    r->part_count == cases[i].parts,
@@ -215,7 +91,7 @@ static void test_floods(void)
     }
     struct peer peer;
     struct peer_result got = { 0 };
-    bool answered = run_mode(&peer, "evil", "flood_log", 5000, &got);
+    bool answered = peer_run_mode(&peer, "evil", "flood_log", 5000, &got);
     tap_ok(answered && peer.logs == 257 && strstr(peer.last_log, "dropped") != NULL, "log lines of a run are bounded");
     peer_close(&peer);
 }
@@ -224,14 +100,18 @@ static void test_bytes(void)
 {
     struct peer peer;
     struct peer_result got = { 0 };
-    bool answered = run_mode(&peer, "evil", "bytes", 5000, &got);
+    bool answered = peer_run_mode(&peer, "evil", "bytes", 5000, &got);
     const struct result *r = &got.result;
     tap_is_text(answered ? r->text : NULL, "a\xef\xbf\xbd\xef\xbf\xbd(\\x1b[31m b c",
                 "line breaks become spaces, the rest is made visible");
     tap_is_text(answered && r->part_count == 1 ? r->parts[0].name : NULL, "part \\x01", "in names too");
     tap_ok(answered && r->detail != NULL && strcmp(r->detail, "one\\x1b\ntwo") == 0, "and in long text");
     peer_close(&peer);
-    answered = run_mode(&peer, "evil", "nan", 5000, &got);
+    answered = peer_run_mode(&peer, "evil", "long_line", 5000, &got);
+    tap_ok(answered && r->truncated && strlen(r->text) == 1023 && strcmp(r->text + 1020, "\xe2\x82\xac") == 0,
+           "a long line is cut between characters");
+    peer_close(&peer);
+    answered = peer_run_mode(&peer, "evil", "nan", 5000, &got);
     tap_ok(answered && r->metric_count == 3 && isnan(r->metrics[0].value) && isnan(r->metrics[1].value),
            "NaN and infinity arrive as NaN");
     peer_close(&peer);
@@ -270,7 +150,7 @@ static void test_report(void)
 {
     struct peer peer;
     struct peer_result got = { 0 };
-    bool answered = run_mode(&peer, "evil", "report", 5000, &got);
+    bool answered = peer_run_mode(&peer, "evil", "report", 5000, &got);
     const struct result *r = &got.result;
     tap_ok(answered && r->end == RESULT_RETURNED && r->state == BELFRY_WARNING && r->reached && !r->truncated,
            "the verdict of a whole report");
@@ -312,7 +192,7 @@ static void test_kept(void)
 {
     struct peer peer;
     struct peer_result got = { 0 };
-    bool good = run_mode(&peer, "evil", "keep", 5000, &got);
+    bool good = peer_run_mode(&peer, "evil", "keep", 5000, &got);
     tap_ok(good && got.result.kept_changed && got.result.kept.count == 1 &&
                strcmp(got.result.kept.values[0].value, "1") == 0,
            "a value is kept");
@@ -331,7 +211,7 @@ static void test_rate(void)
 {
     struct peer peer;
     struct peer_result got = { 0 };
-    bool good = run_mode(&peer, "evil", "rate", 5000, &got);
+    bool good = peer_run_mode(&peer, "evil", "rate", 5000, &got);
     tap_is_text(good ? got.result.text : NULL, "no rate right", "no rate on the first run");
     poll(NULL, 0, 20);
     peer_check(&peer, 1, "svc/check", "mode", "rate", "size", "4048B", NULL);
@@ -408,7 +288,7 @@ static void test_signals(void)
 {
     struct peer peer;
     struct peer_result got = { 0 };
-    bool good = run_mode(&peer, "evil", "signals", 5000, &got);
+    bool good = peer_run_mode(&peer, "evil", "signals", 5000, &got);
     peer_check(&peer, 1, "svc/check", "mode", "is_masked", NULL);
     peer_check(&peer, 2, "svc/check", "mode", "is_masked", NULL);
     good = good && run_again(&peer, 8, &got);
@@ -575,20 +455,10 @@ static void test_held(void)
 
 int main(void)
 {
-    /* a sanitizer would report deaths in its own way, and leaks are what the fixture is for */
-    setenv("ASAN_OPTIONS",
-           "handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigill=0:handle_sigfpe=0:detect_leaks=0:"
-           "use_sigaltstack=0:detect_stack_use_after_return=0",
-           1);
+    peer_plain_deaths();
     test_results("evil");
     test_results("evil-blocking");
-    test_deaths("evil", false);
-    test_deaths("evil-blocking", true);
-    test_thread_exit();
-    test_stuck();
     test_held();
-    test_killed_from_outside();
-    test_garbage();
     test_floods();
     test_bytes();
     test_options();
