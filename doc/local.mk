@@ -11,3 +11,9 @@ doc/belfry.1: belfry$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) doc && ./belfry$(EXEEXT) --man > $@.tmp && mv -f $@.tmp $@
 doc/belfry-%.7: plugins/%.la pluginman$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) doc && ./pluginman$(EXEEXT) plugins/.libs/$*.so > $@.tmp && mv -f $@.tmp $@
+
+# the pictures of README.md, by hand: needs redis-server, python3 and script
+EXTRA_DIST += doc/pictures/make.sh doc/pictures/terminal.py doc/pictures/board.svg doc/pictures/graph-light.svg doc/pictures/graph-dark.svg
+pictures: all tests/peers/feed_recorder
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/doc/pictures/make.sh
+.PHONY: pictures

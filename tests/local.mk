@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # tests: what no single room owns: the family as a whole, benches, what scripts share
-EXTRA_DIST += tests/lib.sh tests/lsan.supp
+EXTRA_DIST += tests/lib.sh tests/nagios.sh tests/lsan.supp
 system_tests += \
 	tests/system/family.test \
 	tests/system/reload.test \
 	tests/system/isolation.test \
 	tests/system/restart.test \
-	tests/system/dropin.test
+	tests/system/dropin.test \
+	tests/system/nagios.test \
+	tests/system/init.test
 
 # benches: by hand, figures in doc/BENCH.md
 EXTRA_DIST += tests/bench/null.c tests/bench/cpu.py tests/bench/family.sh tests/bench/nagios.sh

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # nagios.sh [SERVICES] [SECONDS]: CPU time per check of Nagios Core 4 with check_tcp and of Belfry with its tcp plugin, on the same targets
 # (local TCP ports), each alone, one after the other, every service once a second.
-. "${top_srcdir:?run it by make check}/tests/lib.sh" || exit 1
+. "${top_srcdir:?run it by make bench}/tests/lib.sh" || exit 1
+. "$top_srcdir/tests/nagios.sh"
 services=${1:-100} seconds=${2:-20}
 command -v nagios4 >/dev/null && [ -x /usr/lib/nagios/plugins/check_tcp ] || { echo "needs nagios4-core and monitoring-plugins-basic"; exit 1; }
 cpu() { /usr/bin/python3 "$top_srcdir/tests/bench/cpu.py" "$1"; }
@@ -34,40 +35,10 @@ read -r -a ports <"$scratch/ports"
 
 # ---- Nagios
 n=$scratch/nagios
-mkdir -p "$n/var/spool" "$n/tmp"
-cat >"$n/nagios.cfg" <<CFG
-log_file=$n/var/nagios.log
-cfg_file=$n/objects.cfg
-object_cache_file=$n/var/objects.cache
-precached_object_file=$n/var/objects.precache
-status_file=$n/var/status.dat
-status_update_interval=10
-nagios_user=root
-nagios_group=root
-check_external_commands=0
-command_file=$n/var/nagios.cmd
-query_socket=$n/var/nagios.qh
-lock_file=$n/var/nagios.pid
-temp_file=$n/tmp/nagios.tmp
-temp_path=$n/tmp
-check_result_path=$n/var/spool
-state_retention_file=$n/var/retention.dat
-interval_length=1
-check_for_updates=0
-log_rotation_method=n
-execute_host_checks=0
-enable_notifications=0
-max_concurrent_checks=0
-CFG
 {
-    printf 'define command {\ncommand_name tcp\ncommand_line /usr/lib/nagios/plugins/check_tcp -H 127.0.0.1 -p $ARG1$ -t 5\n}\n'
-    printf 'define timeperiod {\ntimeperiod_name always\nalias always\nsunday 00:00-24:00\nmonday 00:00-24:00\ntuesday 00:00-24:00\nwednesday 00:00-24:00\nthursday 00:00-24:00\nfriday 00:00-24:00\nsaturday 00:00-24:00\n}\n'
-    printf 'define contact {\ncontact_name none\nhost_notifications_enabled 0\nservice_notifications_enabled 0\nhost_notification_period always\nservice_notification_period always\nhost_notification_commands tcp\nservice_notification_commands tcp\n}\n'
-    printf 'define host {\nhost_name h\naddress 127.0.0.1\nmax_check_attempts 1\ncheck_period always\ncontacts none\nactive_checks_enabled 0\n}\n'
-    for ((i = 0; i < services; i++)); do
-        printf 'define service {\nhost_name h\nservice_description s%d\ncheck_command tcp!%d\nmax_check_attempts 2\ncheck_interval 1\nretry_interval 1\ncheck_period always\ncontacts none\n}\n' "$i" "${ports[$((i % 10))]}"
-    done
-} >"$n/objects.cfg"
+    nagios_command tcp '/usr/lib/nagios/plugins/check_tcp -H 127.0.0.1 -p $ARG1$ -t 5'
+    for ((i = 0; i < services; i++)); do nagios_service "s$i" "tcp!${ports[$((i % 10))]}"; done
+} | nagios_conf "$n"
 nagios4 -v "$n/nagios.cfg" >"$n/verify" || { tail -n 20 "$n/verify"; exit 1; }
 nagios4 "$n/nagios.cfg" >/dev/null 2>&1 &
 nagios=$!
