@@ -141,8 +141,8 @@ static void print_counts(struct board *b)
         waiting += b->entries[i].checks - b->entries[i].known;
     if (*gap == '\0' && b->count && !waiting)
         term_text(&b->cli->term, &b->cli->out, STYLE_OK, "all OK");
-    else if (waiting)
-        buf_print(&b->cli->out, "%s%zu without a result yet", gap, waiting);
+    else if (*gap == '\0' && waiting)
+        buf_print(&b->cli->out, "%zu without a result yet", waiting);
 }
 
 static const char *plural(struct cli *cli, int64_t n, const char *what)
