@@ -136,8 +136,13 @@ static void print_counts(struct board *b)
                   arena_print(&b->cli->arena, "%zu %s", count, state_name(order[s])));
         gap = ", ";
     }
-    if (*gap == '\0' && b->count)
+    size_t waiting = 0;
+    for (size_t i = 0; i < b->count; i++)
+        waiting += b->entries[i].checks - b->entries[i].known;
+    if (*gap == '\0' && b->count && !waiting)
         term_text(&b->cli->term, &b->cli->out, STYLE_OK, "all OK");
+    else if (*gap == '\0' && waiting)
+        buf_print(&b->cli->out, "%zu without a result yet", waiting);
 }
 
 static const char *plural(struct cli *cli, int64_t n, const char *what)
