@@ -292,7 +292,9 @@ static void explain(struct http_work *w, CURLcode code)
         return;
     case CURLE_SSL_CACERT_BADFILE:
         end_as(w, HTTP_MISUSED,
-               belfry_print(w->p, "ca_file '%s' can't be read as certificates", belfry_text(w->p, "ca_file")));
+               belfry_has(w->p, "ca_file")
+                   ? belfry_print(w->p, "ca_file '%s' can't be read as certificates", belfry_text(w->p, "ca_file"))
+                   : "this machine has no CA certificates to verify with: install ca-certificates, or set ca_file");
         return;
     case CURLE_URL_MALFORMAT:
         end_as(w, HTTP_MISUSED, belfry_print(w->p, "'%.200s' is no web address", w->t->url));
