@@ -148,8 +148,6 @@ void dispatch_made_up(struct keeper *keeper, struct watched *watched, enum resul
     const struct result result = {
         .end = end,
         .state = BELFRY_UNKNOWN,
-        /* a plugin that can't be had says nothing about the target; one that crashes on it may */
-        .reached = end == RESULT_MISUSE,
         .text = text
     };
     struct buf payload = { 0 };
