@@ -7,6 +7,7 @@ system_tests += \
 	tests/system/isolation.test \
 	tests/system/restart.test \
 	tests/system/dropin.test \
+	tests/system/board.test \
 	tests/system/nagios.test \
 	tests/system/init.test
 
