@@ -93,6 +93,7 @@ struct watched {
     struct buf kept; /* kept values, as kept_encode() wrote them; empty: none */
     bool reported;   /* no worker could be had: said once */
     struct recorded *recorded;
+    uint32_t recorded_count;
 };
 
 void watched_push(struct watched_list *list, struct watched *watched);

@@ -25,7 +25,7 @@ struct link {
     int fd; /* -1 when closed */
     bool writing, dirty, closing;
     struct buf in, out;
-    size_t sent; /* bytes of out that left already */
+    size_t sent;         /* bytes of out that left already */
     struct links *links; /* the list of dirty ones */
     struct link *next_dirty;
     void *owner;

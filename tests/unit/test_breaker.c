@@ -64,8 +64,8 @@ static void add_state(struct search *search, struct breaker b, int64_t now_ms)
 static int64_t act(struct breaker *b, const struct breaker_rules *rules, enum action action, bool *admitted)
 {
     int64_t now_ms = action == TICK_DUE && b->state == BREAKER_OPEN && b->hold == BREAKER_AUTO ? b->until_ms : NOW;
-    static const enum breaker_event events[] = { BREAKER_SUCCESS, BREAKER_FAILURE, BREAKER_TICK, BREAKER_TICK,
-                                                 BREAKER_PROBE_LOST, BREAKER_NO_NEWS };
+    static const enum breaker_event events[] = { BREAKER_SUCCESS, BREAKER_FAILURE,    BREAKER_TICK,
+                                                 BREAKER_TICK,    BREAKER_PROBE_LOST, BREAKER_NO_NEWS };
     if (action <= LEARN_NOTHING)
         breaker_step(b, rules, events[action], now_ms);
     else if (action == ADMIT)
