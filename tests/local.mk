@@ -8,6 +8,7 @@ system_tests += \
 	tests/system/restart.test \
 	tests/system/dropin.test \
 	tests/system/board.test \
+	tests/system/workers.test \
 	tests/system/nagios.test \
 	tests/system/init.test
 
