@@ -64,20 +64,28 @@ static int64_t held_ms(const struct worker *worker, uint64_t run, int64_t now_ms
     return -1;
 }
 
-/* Some run is overdue. Whose fault is it? A coroutine that held the thread for RUN_GRACE_MS kept the others from their
- * deadlines; a thread only keeps itself. When nobody holds anything the worker may just be slow: it is given time once
- * more, then the overdue ones are to blame. Returns whether anybody is. */
+/* A coroutine that held the thread for RUN_GRACE_MS kept the others from their deadlines; a thread only keeps itself.
+ */
+static bool is_holding(const struct worker *worker, const struct watched *watched, int64_t now_ms)
+{
+    return held_ms(worker, watched->run, now_ms) >= RUN_GRACE_MS &&
+           (!worker->blocking || watched->deadline_ms <= now_ms);
+}
+
+/* Some run is overdue. Whose fault is it? When nobody holds anything the worker may just be slow, or many runs held it
+ * for a while each: it is given time once more. Then the overdue ones may be to blame, and in quarantine they are. */
 bool blame_overdue(struct worker *worker, int64_t now_ms)
 {
-    bool any = false;
+    bool anybody = false, holder = false;
+    for (struct watched *watched = worker->flights.first; watched; watched = watched->next)
+        holder |= is_holding(worker, watched, now_ms);
     for (struct watched *watched = worker->flights.first; watched; watched = watched->next) {
-        bool overdue = watched->deadline_ms <= now_ms;
-        bool holds = held_ms(worker, watched->run, now_ms) >= RUN_GRACE_MS;
-        watched->guilty =
-            (holds && (overdue || !worker->blocking)) || watched->deadline_ms + 2 * RUN_GRACE_MS <= now_ms;
-        any |= watched->guilty;
+        bool late = !holder && watched->deadline_ms + 2 * RUN_GRACE_MS <= now_ms;
+        watched->guilty = holder ? is_holding(worker, watched, now_ms) : late && worker->quarantine;
+        watched->late = late;
+        anybody |= watched->guilty || watched->late;
     }
-    return any;
+    return anybody;
 }
 
 /* A worker died while no plugin code ran: somebody killed it, or a run before left damage behind. Once or twice, nobody
@@ -106,9 +114,9 @@ void blame_death(struct worker *worker)
         uint64_t run = watched->run;
         bool guilty = worker->stuck ? watched->guilty
                                     : (named == NAMED_ONE && run == culprit) || (worker->quarantine && !draining);
-        bool maybe = search && (named == NAMED_NOBODY || is_executing(worker, run));
+        bool maybe = worker->stuck ? watched->late : search && (named == NAMED_NOBODY || is_executing(worker, run));
         pool_forget(watched);
-        watched->guilty = false;
+        watched->guilty = watched->late = false;
         /* a run that others keep tearing down with them is kept apart, too */
         watched->suspect = guilty || maybe || ++watched->losses >= LOSSES_MAX;
         if (guilty) {

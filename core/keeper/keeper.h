@@ -84,6 +84,7 @@ struct watched {
     struct worker *worker; /* in flight there; NULL while queued */
     bool suspect;          /* has, or may have, brought its worker down: runs in quarantine until it returned */
     bool guilty;           /* of the death of its worker, as the keeper sees it */
+    bool late;             /* it may be: it did not come back, though nobody held the worker */
     uint8_t losses;        /* workers that died under it since its last result */
     int64_t deadline_ms;   /* monotonic, grace included */
     int64_t sent_ms;
