@@ -7,6 +7,8 @@ system_tests += \
 	tests/system/isolation.test \
 	tests/system/restart.test \
 	tests/system/dropin.test \
+	tests/system/board.test \
+	tests/system/workers.test \
 	tests/system/nagios.test \
 	tests/system/init.test
 

@@ -9,6 +9,11 @@
 
 #define NO_TEXT 0xffffffffu
 
+static size_t greatest_payload(unsigned type)
+{
+    return type == WIRE_CONTROL ? WIRE_CONTROL_MAX : WIRE_FRAME_MAX;
+}
+
 /* ---- writing */
 
 /* value as n little-endian bytes. */
@@ -40,7 +45,8 @@ int wire_end(struct buf *out, size_t begin)
 {
     assert(begin <= out->length);
     size_t n = out->length - begin;
-    if (out->overflowed || n < WIRE_HEADER_SIZE || n - WIRE_HEADER_SIZE > WIRE_FRAME_MAX) {
+    const unsigned char *header = (const unsigned char *)out->data + begin;
+    if (n < WIRE_HEADER_SIZE || out->overflowed || n - WIRE_HEADER_SIZE > greatest_payload(header[4])) {
         out->length = begin;
         out->overflowed = false; /* only whole frames are left */
         out->data[begin] = '\0';
@@ -121,7 +127,7 @@ int wire_next(const void *bytes, size_t n, struct wire_frame *frame)
         return 0;
     uint32_t length = wire_u32(&header);
     uint16_t type = wire_u16(&header);
-    if (wire_u16(&header) != WIRE_MARK || length > WIRE_FRAME_MAX)
+    if (wire_u16(&header) != WIRE_MARK || length > greatest_payload(type))
         return ERROR_PROTOCOL;
     if (n - WIRE_HEADER_SIZE < length)
         return 0;

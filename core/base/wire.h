@@ -2,7 +2,7 @@
 /* wire - the frame format between the processes of the family and on the control socket.
  *
  * A frame is an 8-byte header and a payload:
- *     u32 payload length (at most WIRE_FRAME_MAX), u16 type, u16 WIRE_MARK
+ *     u32 payload length (at most WIRE_FRAME_MAX; of WIRE_CONTROL, WIRE_CONTROL_MAX), u16 type, u16 WIRE_MARK
  * All integers are little endian, doubles are the 8 bytes of IEEE 754, a text is a u32 length and that many bytes
  * without a NUL. Fields are encoded one by one. Each side treats the other's bytes as hostile: the reader is bounds
  * checked and remembers its first error; a frame is refused unless it is read exactly to its end. */
@@ -18,6 +18,7 @@
 
 #define WIRE_MARK 0xB1F1u
 #define WIRE_FRAME_MAX (4u << 20)
+#define WIRE_CONTROL_MAX (48u << 20) /* the board of many thousand checks is one answer */
 #define WIRE_HEADER_SIZE 8u
 
 /* Who sends what. The comment names the payload, field by field; core/model encodes the larger ones. */

@@ -45,7 +45,7 @@ static int read_answer(struct cli *cli, struct channel *channel, int64_t deadlin
     int n = channel_read(channel, &frame, deadline_ms);
     if (n <= 0)
         return n < 0 ? n : ERROR_STOPPED;
-    const char *text = wire_text(&frame.payload, &cli->arena, WIRE_FRAME_MAX);
+    const char *text = wire_text(&frame.payload, &cli->arena, WIRE_CONTROL_MAX);
     if (frame.type != WIRE_CONTROL || wire_done(&frame.payload) != 0 || text == NULL)
         return ERROR_PROTOCOL;
     *answer = json_loads(text, JSON_REJECT_DUPLICATES, NULL);

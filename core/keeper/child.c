@@ -38,18 +38,30 @@ static void on_link_closed(struct link *link)
 
 /* ---- what it prints -------------------------------------------------------------------------------------------- */
 
-static void log_output(struct child *child, const char *text)
+static void tell_dropped(struct child *child, struct child_lines *lines)
+{
+    if (lines->dropped)
+        log_warn(child->name, "%u more lines were dropped", lines->dropped);
+    lines->count = lines->dropped = 0;
+}
+
+bool child_may_log(struct child *child, struct child_lines *lines)
 {
     int64_t second = clock_now_ms() / 1000;
-    if (second != child->lines_second) {
-        if (child->lines_dropped)
-            log_warn(child->name, "%u more lines of output were dropped", child->lines_dropped);
-        child->lines_second = second;
-        child->lines = child->lines_dropped = 0;
+    if (second != lines->second)
+        tell_dropped(child, lines);
+    lines->second = second;
+    if (lines->count < lines->most) {
+        lines->count++;
+        return true;
     }
-    if (++child->lines > CHILD_LINES_PER_S)
-        child->lines_dropped++;
-    else
+    lines->dropped++;
+    return false;
+}
+
+static void log_output(struct child *child, const char *text)
+{
+    if (child_may_log(child, &child->lines))
         log_info(child->name, "%s", text);
 }
 
@@ -155,6 +167,8 @@ static void on_exit_poll(uv_poll_t *poll, int poll_status, int events)
     for (int round = 0; round < 64 && child->output.fd >= 0 && read_output(child) > 0; round++)
         ;
     take_lines(child, true);
+    tell_dropped(child, &child->lines);
+    tell_dropped(child, &child->messages);
     child->on_exit(child);
 }
 
@@ -232,6 +246,8 @@ int child_start(struct child *child, uv_loop_t *loop, struct links *dirty, const
     child->exited = false;
     child->output.child = child;
     child->output.line.max_bytes = 4 * CHILD_LINE_BYTES;
+    child->lines.most = CHILD_LINES_PER_S;
+    child->messages.most = CHILD_MESSAGES_PER_S;
     int failed = spawn_pair(pair);
     if (failed)
         return failed;

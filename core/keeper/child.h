@@ -9,10 +9,16 @@
 #include "core/base/spawn.h"
 #include "core/keeper/link.h"
 
-/* Lines of output that are logged a second, for each child; the rest is counted. */
+/* Lines that are logged a second, for each child: of its output, and of what it says in frames. The rest is counted. */
 #define CHILD_LINES_PER_S 20
+#define CHILD_MESSAGES_PER_S 200
 
 struct child;
+
+struct child_lines {
+    int64_t second;
+    uint32_t most, count, dropped;
+};
 
 struct child_output {
     uv_poll_t poll;
@@ -32,8 +38,7 @@ struct child {
     bool exited, violated; /* violated: it sent what it must not and was killed for it */
     int status;            /* of waitpid() */
     int open_handles;
-    int64_t lines_second;
-    uint32_t lines, lines_dropped;
+    struct child_lines lines, messages;
     void *owner;
     bool (*on_frame)(struct child *child, struct wire_frame *frame);
     /* The process is dead and reaped (status is set), and all it had written has been read. */
@@ -54,6 +59,8 @@ struct child_spec {
 int child_start(struct child *child, uv_loop_t *loop, struct links *dirty, const struct child_spec *spec);
 /* SIGKILL to its process group. */
 void child_kill(struct child *child);
+/* Whether one more line may be logged. */
+bool child_may_log(struct child *child, struct child_lines *lines);
 /* Takes it out of the loop; on_gone follows. */
 void child_close(struct child *child);
 /* "SIGSEGV", "exit status 1" as a sentence part: "ended by SIGSEGV". */

@@ -24,6 +24,7 @@
 struct request {
     struct client *client; /* NULL once the client has gone */
     char *answer;          /* NULL: not made yet */
+    size_t size;           /* bytes of the answer */
     uint64_t seq;          /* the journal record that must be on disk */
     char check[200];       /* "run": the check waited for; "" otherwise */
     struct request *next;
@@ -35,6 +36,7 @@ struct client {
     unsigned uid;
     struct request *first, *last; /* in order of arrival */
     unsigned count;
+    size_t bytes; /* of the answers that wait for the disk */
     struct client *next;
 };
 
@@ -68,6 +70,7 @@ static void send_ready(struct client *client)
         if (!client->first)
             client->last = NULL;
         client->count--;
+        client->bytes -= request->size;
         free(request->answer);
         free(request);
     }
@@ -78,6 +81,8 @@ static void set_answer(struct request *request, json_t *json)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     request->answer = text ? text : heap_text("{\"ok\":false,\"code\":\"bad-request\",\"error\":\"no answer\"}");
+    request->size = strlen(request->answer);
+    request->client->bytes += request->size;
     request->seq = journal_last(request->client->control->keeper->journal);
     request->check[0] = '\0';
     json_decref(json);
@@ -180,11 +185,14 @@ static void do_run(struct keeper *keeper, struct request *request, const json_t 
         answer(request, unknown_subject(id ? id : ""));
         return;
     }
+    const struct check_view *view = schedule_view(keeper->schedule, slot);
     text_copy(request->check, sizeof request->check, id);
-    if (schedule_run_now(keeper->schedule, slot, clock_instant()) == 0)
-        answer(
-            request,
-            failure("denied", "'%s' can't run: its breaker is held open; 'belfry breaker auto NAME' releases it", id));
+    if (!view->config->enabled)
+        answer(request, failure("denied", "'%s' can't run: it is disabled in the configuration", id));
+    else if (schedule_run_now(keeper->schedule, slot, clock_instant()) == 0)
+        answer(request,
+               failure("denied", "'%s' can't run: its breaker is held open; 'belfry breaker auto %s' releases it", id,
+                       view->breaker_name));
     dispatch_all(keeper);
     keeper_plan(keeper);
 }
@@ -290,7 +298,7 @@ static bool on_client_frame(struct link *link, struct wire_frame *frame)
 {
     struct client *client = link->owner;
     struct arena arena = { 0 };
-    if (frame->type != WIRE_CONTROL || client->count >= REQUESTS_WAITING_MAX)
+    if (frame->type != WIRE_CONTROL || client->count >= REQUESTS_WAITING_MAX || client->bytes > LINK_QUEUE_MAX)
         return false;
     const char *text = wire_text(&frame->payload, &arena, REQUEST_BYTES_MAX);
     bool whole = text && wire_done(&frame->payload) == 0;

@@ -145,13 +145,7 @@ bool dispatch_result(struct keeper *keeper, struct worker *worker, struct wire_r
 
 void dispatch_made_up(struct keeper *keeper, struct watched *watched, enum result_end end, const char *text)
 {
-    const struct result result = {
-        .end = end,
-        .state = BELFRY_UNKNOWN,
-        /* a plugin that can't be had says nothing about the target; one that crashes on it may */
-        .reached = end == RESULT_MISUSE,
-        .text = text
-    };
+    const struct result result = { .end = end, .state = BELFRY_UNKNOWN, .text = text };
     struct buf payload = { 0 };
     result_encode(&payload, &result);
     watched->losses = 0;
@@ -177,10 +171,47 @@ static void empty(struct keeper *keeper, struct watched *watched)
     record_forget(keeper, watched);
     buf_close(&watched->last);
     buf_close(&watched->kept);
+    free(watched->plugin);
+    watched->plugin = NULL;
     watched->run = 0;
     watched->suspect = false;
+    watched->losses = 0;
     watched->known = false;
     control_judged(keeper, watched);
+}
+
+/* The check is measured by another plugin from now on: what the old one said, kept and is still doing is not its. */
+static void change_plugin(struct keeper *keeper, struct watched *watched, const char *plugin)
+{
+    uint64_t run = watched->run;
+    pool_forget(watched);
+    record_forget(keeper, watched);
+    buf_reset(&watched->last);
+    buf_reset(&watched->kept);
+    free(watched->plugin);
+    watched->plugin = heap_text(plugin);
+    watched->suspect = false;
+    watched->losses = 0;
+    watched->run = 0;
+    if (run)
+        schedule_lost(keeper->schedule, run, clock_instant());
+}
+
+/* Pools that no check uses any more let their workers go. */
+static void refresh_pools(struct keeper *keeper)
+{
+    struct pool *pool;
+    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
+        pool->wanted = false;
+    for (uint32_t i = 0; i < keeper->watched_count; i++) {
+        pool = keeper->watched[i]->plugin ? map_get(&keeper->pools, keeper->watched[i]->plugin) : NULL;
+        if (pool)
+            pool->wanted = true;
+    }
+    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;) {
+        pool_refresh(pool);
+        pool_undefine(pool);
+    }
 }
 
 void dispatch_configure(struct keeper *keeper)
@@ -197,12 +228,11 @@ void dispatch_configure(struct keeper *keeper)
         if (id && !same) {
             text_copy(watched->id, sizeof watched->id, id);
             watched->known = true;
+            watched->plugin = heap_text(view->config->plugin);
             setup_adopt(keeper, watched);
         }
+        if (same && strcmp(watched->plugin, view->config->plugin) != 0)
+            change_plugin(keeper, watched, view->config->plugin);
     }
-    struct pool *pool;
-    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;) {
-        pool_refresh(pool);
-        pool_undefine(pool);
-    }
+    refresh_pools(keeper);
 }

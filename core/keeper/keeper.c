@@ -132,9 +132,10 @@ static void on_housekeeping(uv_timer_t *timer)
 {
     struct keeper *keeper = timer->data;
     int64_t now_ms = clock_now_ms();
-    struct pool *pool;
-    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
-        pool_housekeeping(pool, now_ms);
+    int64_t stalled_ms = now_ms - keeper->housekeeping_ms - HOUSEKEEPING_MS;
+    bool stalled = keeper->housekeeping_ms > 0 && stalled_ms > STALLED_MS;
+    keeper->housekeeping_ms = now_ms;
+    pools_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     record_housekeeping(keeper, now_ms);
     orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
@@ -272,6 +273,7 @@ static void finish(struct keeper *keeper)
         record_forget(keeper, keeper->watched[i]);
         buf_close(&keeper->watched[i]->last);
         buf_close(&keeper->watched[i]->kept);
+        free(keeper->watched[i]->plugin);
         free(keeper->watched[i]);
     }
     free(keeper->watched);

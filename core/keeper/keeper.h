@@ -5,7 +5,8 @@
  *     setup.c     folders, lock, journal, snapshot: what was known is known again
  *     reload.c    configuration and catalog, at start and again; inotify on the plugin folders
  *     dispatch.c  starts that the schedule decided → a worker with room; results → judged, back to the schedule
- *     pool.c      the workers of each plugin: started, drained, replaced, blamed
+ *     pool.c      the queues of each plugin and its workers: how many, who gets what
+ *     worker.c    one worker: started, told, drained, dead; blame.c says whose fault that was
  *     child.c     any process of the family: spawned, read, written, reaped
  *     orphan.c    what plugins left behind
  *     record.c    metrics → belfry-recorder
@@ -36,6 +37,8 @@
 #define RUN_GRACE_MS 2000
 /* How often overdue runs, dead workers' back-offs and the snapshot are looked at. */
 #define HOUSEKEEPING_MS 250
+/* So late, and the keeper itself was stalled. */
+#define STALLED_MS 500
 #define SNAPSHOT_EVERY_MS 5000
 #define RECORD_NONE UINT32_MAX
 
@@ -76,10 +79,12 @@ struct watched {
     uint32_t slot;
     bool known;            /* there is a check in this slot */
     char id[200];          /* its id */
+    char *plugin;          /* that its results are of */
     uint64_t run;          /* in progress: queued or in flight; 0: none */
     struct worker *worker; /* in flight there; NULL while queued */
     bool suspect;          /* has, or may have, brought its worker down: runs in quarantine until it returned */
     bool guilty;           /* of the death of its worker, as the keeper sees it */
+    bool late;             /* it may be: it did not come back, though nobody held the worker */
     uint8_t losses;        /* workers that died under it since its last result */
     int64_t deadline_ms;   /* monotonic, grace included */
     int64_t sent_ms;
@@ -89,6 +94,7 @@ struct watched {
     struct buf kept; /* kept values, as kept_encode() wrote them; empty: none */
     bool reported;   /* no worker could be had: said once */
     struct recorded *recorded;
+    uint32_t recorded_count;
 };
 
 void watched_push(struct watched_list *list, struct watched *watched);
@@ -131,6 +137,7 @@ struct keeper {
     int64_t orphans_until_ms; /* abandoned processes are ended until then */
     int64_t planned_ms;       /* when the tick timer is set to */
     int64_t snapshot_ms;      /* monotonic, of the last one */
+    int64_t housekeeping_ms;  /* likewise */
     uint64_t snapshot_runs, runs;
     json_t *remembered; /* what the snapshot kept for checks, until the first configuration took it over */
     bool stopping;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* link - see link.h. Reading: up to LINK_READ_BYTES an event, then every whole frame in the buffer is handed on.
- * Writing: as much as the socket takes; the rest waits for POLLOUT. A handler may close its link at any time: that is
- * looked at after each call. */
+ * Writing: as much as the socket takes; the rest waits for POLLOUT. What was written is taken out of the buffer when it
+ * is half of it, so that a long answer is not moved for every piece that leaves. A handler may close its link at any
+ * time: that is looked at after each call. */
 #include "core/keeper/link.h"
 
 #include <errno.h>
@@ -55,10 +56,23 @@ static void read_some(struct link *link)
     take_frames(link);
 }
 
+size_t link_waiting(const struct link *link)
+{
+    return link->out.length - link->sent;
+}
+
+static void drop_sent(struct link *link)
+{
+    if (link->sent < link->out.length - link->sent)
+        return;
+    buf_consume(&link->out, link->sent);
+    link->sent = 0;
+}
+
 static void write_some(struct link *link)
 {
-    while (link->out.length > 0) {
-        ssize_t n = send(link->fd, link->out.data, link->out.length, MSG_NOSIGNAL);
+    while (link_waiting(link) > 0) {
+        ssize_t n = send(link->fd, link->out.data + link->sent, link_waiting(link), MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
@@ -67,12 +81,10 @@ static void write_some(struct link *link)
             end(link, NULL);
             return;
         }
-        buf_consume(&link->out, (size_t)n);
+        link->sent += (size_t)n;
     }
-    if (link->out.length > LINK_QUEUE_MAX)
-        end(link, "does not read what it is sent");
-    else
-        poll_for(link, link->out.length > 0);
+    drop_sent(link);
+    poll_for(link, link_waiting(link) > 0);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -101,7 +113,7 @@ int link_open(struct link *link, uv_loop_t *loop, struct links *dirty, int fd)
     link->fd = fd;
     link->links = dirty;
     link->in.max_bytes = WIRE_FRAME_MAX + WIRE_HEADER_SIZE + LINK_READ_BYTES;
-    link->out.max_bytes = 2u * LINK_QUEUE_MAX;
+    link->out.max_bytes = 3u * LINK_QUEUE_MAX; /* with what left already, and the frame that is one too many */
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
@@ -129,6 +141,8 @@ void links_flush(struct links *links)
         link->dirty = false;
         if (!link->closing && !link->writing)
             write_some(link);
+        if (!link->closing && link_waiting(link) > LINK_QUEUE_MAX)
+            end(link, "does not read what it is sent");
     }
 }
 

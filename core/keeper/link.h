@@ -10,8 +10,8 @@
 #include "core/base/buf.h"
 #include "core/base/wire.h"
 
-/* Unwritten bytes beyond which a peer that does not read is given up. */
-#define LINK_QUEUE_MAX (32u << 20)
+/* Unwritten bytes beyond which a peer that does not read is given up: more than the largest frame. */
+#define LINK_QUEUE_MAX (64u << 20)
 
 struct link;
 
@@ -25,6 +25,7 @@ struct link {
     int fd; /* -1 when closed */
     bool writing, dirty, closing;
     struct buf in, out;
+    size_t sent;         /* bytes of out that left already */
     struct links *links; /* the list of dirty ones */
     struct link *next_dirty;
     void *owner;
@@ -38,6 +39,8 @@ struct link {
 
 /* Takes over fd. owner and the callbacks are set by the caller before. 0 or a negative code. */
 int link_open(struct link *link, uv_loop_t *loop, struct links *dirty, int fd);
+/* Bytes that wait to be written. */
+size_t link_waiting(const struct link *link);
 /* After appending frames to link->out. */
 void link_changed(struct link *link);
 /* Writes what every dirty link has. */

@@ -2,6 +2,7 @@
 # keeper: belfryd, the loop that joins configuration, schedule, workers, journal and control socket
 sbin_PROGRAMS += belfryd
 belfryd_SOURCES = \
+	core/keeper/blame.c \
 	core/keeper/child.c core/keeper/child.h \
 	core/keeper/control.c \
 	core/keeper/dispatch.c \
@@ -12,7 +13,8 @@ belfryd_SOURCES = \
 	core/keeper/record.c \
 	core/keeper/reload.c \
 	core/keeper/setup.c \
-	core/keeper/view.c core/keeper/view.h
+	core/keeper/view.c core/keeper/view.h \
+	core/keeper/worker.c
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 belfryd_LDFLAGS = $(pie_ldflags)
 belfryd_LDADD = $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* pool - the workers of one plugin: started when there is work, filled up to `concurrency`, drained when the file is
- * replaced, throttled when they can't start. A worker's life is a table [state][event] in pool.c. When one dies its
- * ledger says which run was executing: that one is blamed, the others run again and count nothing; when it can't be
- * said, they run again one by one. */
+ * replaced, throttled when they can't start (pool.c). A worker's life is a table [state][event] (worker.c). When one
+ * dies its ledger says which run was executing: that one is blamed, the others run again and count nothing; when it
+ * can't be said, each of them runs again in a process of its own (blame.c). */
 #ifndef KEEPER_POOL_H
 #define KEEPER_POOL_H
 
@@ -19,6 +19,9 @@
 /* So often a run is lost with its worker before it runs alone. */
 #define LOSSES_MAX 3
 #define WORKER_START_MS 10000 /* to become ready */
+#define WORKER_END_MS 5000    /* to exit, once it was told to and has nothing to run */
+/* Runs under suspicion that are tried at once: each has a process of its own. */
+#define QUARANTINE_WORKERS_MAX 4
 
 enum worker_state {
     WORKER_STARTING, /* spawned, not yet ready */
@@ -35,8 +38,12 @@ struct worker {
     struct keeper *keeper;
     enum worker_state state;
     bool was_ready, stuck;
-    bool quarantine; /* for runs that are under suspicion, one at a time */
+    bool quarantine; /* for one run that is under suspicion, and no other: it may leave damage behind */
+    bool used;       /* in quarantine: it had its run */
+    bool dismissed;  /* it was told to end */
+    bool blocking;   /* its plugin runs on threads */
     int64_t started_ms;
+    int64_t idle_ms; /* dismissed: since when it has nothing to run */
     struct ledger *ledger;
     struct watched_list flights;
     uint64_t *defined; /* by slot: mark of the check as this worker knows it; 0: not at all */
@@ -49,6 +56,7 @@ struct pool {
     char *name;
     const struct plugin_info *info; /* in the keeper's catalog; NULL: gone from the plugin folders */
     uint64_t file_mark;
+    bool wanted; /* some check of the configuration uses it */
     uint32_t worker_max, concurrency;
     struct worker *workers; /* also those that are draining or dying */
     struct watched_list queue, quarantined;
@@ -65,12 +73,14 @@ struct pool *pool_of(struct keeper *keeper, const char *plugin);
 void pool_enqueue(struct pool *pool, struct watched *watched);
 /* Sends queued runs to workers with room; starts workers. */
 void pool_dispatch(struct pool *pool);
-/* New catalog or new settings: points at the new description, drains workers of a replaced or removed file. */
+/* New catalog or new settings: points at the new description, drains workers of a replaced or removed file, or of other
+ * settings, or that no check uses any more. */
 void pool_refresh(struct pool *pool);
 /* Every worker forgets what it was told of checks, so that they are told again (secrets may have changed). */
 void pool_undefine(struct pool *pool);
-/* Overdue runs, starts that take too long. */
-void pool_housekeeping(struct pool *pool, int64_t now_ms);
+/* Every pool: overdue runs, starts and ends that take too long; those that nobody uses are freed. stalled_ms: for how
+ * long the keeper itself did not look; nobody is blamed for that time. */
+void pools_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms);
 uint32_t pool_worker_count(const struct pool *pool); /* ready or starting */
 uint32_t pool_flight_count(const struct pool *pool);
 /* "running", "starting", "throttled", "missing", "draining", "idle" */
@@ -80,5 +90,24 @@ void pool_end(struct pool *pool);
 void pool_free(struct pool *pool);
 /* The run left its worker or the queue. */
 void pool_forget(struct watched *watched);
+/* No worker can be started: why is set; the next attempt waits. name: for the log. */
+void pool_throttle(struct pool *pool, const char *name);
+
+/* worker.c */
+void worker_start(struct pool *pool, bool quarantine);
+/* Gives it a queued run. */
+void worker_send(struct worker *worker, struct watched *watched);
+/* It takes runs: ready, alive as far as we know, its socket open. */
+bool worker_serves(const struct worker *worker);
+/* Finishes what runs, then ends. */
+void worker_drain(struct worker *worker);
+void worker_kill(struct worker *worker);
+
+/* blame.c */
+/* Some run is overdue: marks the guilty ones; whether there is any. */
+bool blame_overdue(struct worker *worker, int64_t now_ms);
+/* The worker is dead. The runs that were in flight: the culprit's result is made up, the others are lost without
+ * fault. Where the culprit can't be told, those that may be it go into quarantine; what dies there is the culprit. */
+void blame_death(struct worker *worker);
 
 #endif

@@ -20,6 +20,8 @@
 #define RECORDER_BACKOFF_MS 500
 #define RECORDER_BACKOFF_MAX_MS 30000
 #define RECORDER_END_MS 5000
+/* Series of one check: as many as one result may name, and once more for what comes and goes. */
+#define RECORDED_MAX (2 * RESULT_PARTS_MAX)
 
 struct recorder {
     struct keeper *keeper;
@@ -207,8 +209,12 @@ static bool same_part(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static struct recorded *find_series(struct recorder *recorder, struct watched *watched, const char *part)
+/* after: the one that was found before, or NULL; parts keep their order. */
+static struct recorded *find_series(struct recorder *recorder, struct watched *watched, const char *part,
+                                    const struct recorded *after)
 {
+    if (after && after->next && same_part(after->next->part, part))
+        return after->next;
     struct recorded **at = &watched->recorded;
     while (*at && !same_part((*at)->part, part))
         at = &(*at)->next;
@@ -216,6 +222,7 @@ static struct recorded *find_series(struct recorder *recorder, struct watched *w
         *at = heap_alloc(sizeof **at);
         (*at)->part = part ? heap_text(part) : NULL;
         (*at)->slot = recorder->next_slot++;
+        watched->recorded_count++;
     }
     return *at;
 }
@@ -280,6 +287,39 @@ static void touch(struct recorded *recorded)
     recorded->touched = true;
 }
 
+static void forget(struct recorder *recorder, struct recorded *recorded)
+{
+    if (recorder && recorder->running) {
+        struct buf *out = &recorder->child.link.out;
+        size_t begin = wire_begin(out, WIRE_SERIES_FORGET);
+        wire_put_u32(out, recorded->slot);
+        wire_end(out, begin);
+        link_changed(&recorder->child.link);
+    }
+    for (uint32_t i = 0; i < recorded->metric_count; i++)
+        free(recorded->metrics[i].name);
+    free(recorded->metrics);
+    free(recorded->part);
+    free(recorded);
+}
+
+/* A plugin whose parts have a new name in each result must not fill our memory: those that this result does not have go
+ * first. */
+static void forget_old(struct recorder *recorder, struct watched *watched)
+{
+    struct recorded **at = &watched->recorded;
+    while (*at && watched->recorded_count > RECORDED_MAX) {
+        struct recorded *recorded = *at;
+        if (recorded->touched) {
+            at = &recorded->next;
+            continue;
+        }
+        *at = recorded->next;
+        watched->recorded_count--;
+        forget(recorder, recorded);
+    }
+}
+
 void record_result(struct keeper *keeper, struct watched *watched, const struct check_config *check,
                    const struct verdict *verdict, int64_t wall_ms)
 {
@@ -294,7 +334,7 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
     for (uint32_t i = 0; i < verdict->metric_count; i++) {
         const struct result_metric *metric = verdict->metrics[i].metric;
         if (!series || !same_part(series->part, metric->part)) {
-            series = find_series(recorder, watched, metric->part);
+            series = find_series(recorder, watched, metric->part, series);
             hint = 0;
         }
         touch(series);
@@ -306,6 +346,7 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
         if (series->generation != current_generation(recorder))
             take_description(&series->metrics[at], &verdict->metrics[i]);
     }
+    forget_old(recorder, watched);
     for (series = watched->recorded; series; series = series->next)
         if (series->touched)
             send_sample(recorder, series, check, wall_ms);
@@ -314,21 +355,10 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
 
 void record_forget(struct keeper *keeper, struct watched *watched)
 {
-    struct recorder *recorder = keeper->recorder;
     while (watched->recorded) {
         struct recorded *recorded = watched->recorded;
         watched->recorded = recorded->next;
-        if (recorder && recorder->running) {
-            struct buf *out = &recorder->child.link.out;
-            size_t begin = wire_begin(out, WIRE_SERIES_FORGET);
-            wire_put_u32(out, recorded->slot);
-            wire_end(out, begin);
-            link_changed(&recorder->child.link);
-        }
-        for (uint32_t i = 0; i < recorded->metric_count; i++)
-            free(recorded->metrics[i].name);
-        free(recorded->metrics);
-        free(recorded->part);
-        free(recorded);
+        forget(keeper->recorder, recorded);
     }
+    watched->recorded_count = 0;
 }

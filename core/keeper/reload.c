@@ -202,7 +202,7 @@ static void finish_reload(struct catalog_job *job)
     if (config_load(keeper->config_file, job->catalog, &config, &errors) != 0) {
         log_error("config", "not reloaded: the old configuration stays in force");
         refuse(keeper, &errors);
-        adopt_catalog(keeper, job->catalog);
+        catalog_close(&job->catalog); /* it is of the folders that the refused files name */
         answer(job, NULL, &errors);
     } else {
         struct schedule_changes changes;
@@ -224,20 +224,33 @@ static void on_job_closed(struct link *link)
     free(job);
 }
 
+/* It has closed its end: it is exiting, or is killed. Whether it told of all files: half a catalog is none, or plugins
+ * that it did not come to would be taken for removed. */
+static bool end_describer(const struct catalog_job *job, const char *why)
+{
+    int status = 0;
+    if (why)
+        kill(job->pid, SIGKILL);
+    bool whole = waitpid(job->pid, &status, 0) == job->pid && !why && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!whole)
+        log_error("keeper", "the plugin folders could not be read%s%s: what was known of them stays in force",
+                  why ? ": " : "", why ? why : "");
+    return whole;
+}
+
 static void on_job_end(struct link *link, const char *why)
 {
     struct catalog_job *job = link->owner;
     struct keeper *keeper = job->keeper;
-    if (why) {
-        log_error("keeper", "the description of the plugins was refused: %s", why);
-        kill(job->pid, SIGKILL);
-    }
-    waitpid(job->pid, NULL, 0); /* it has closed its end: it is exiting, or was killed */
+    bool whole = end_describer(job, why);
     catalog_finish(job->catalog);
     keeper->catalog_job = NULL;
     link_close(link);
     struct reload_request *later = NULL;
-    if (job->paths) {
+    if (!whole) {
+        catalog_close(&job->catalog);
+        answer(job, NULL, NULL);
+    } else if (job->paths) {
         finish_reload(job);
     } else {
         adopt_catalog(keeper, job->catalog);

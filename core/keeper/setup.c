@@ -85,6 +85,29 @@ static void get_base64(struct buf *out, const char *text)
     out->length = (size_t)n - padding;
 }
 
+static void compose_snapshot(struct keeper *keeper, struct buf *out, bool with_last)
+{
+    static const struct buf none = { 0 };
+    const char *comma = "";
+    buf_text(out, "{\"schedule\":");
+    schedule_snapshot(keeper->schedule, out);
+    buf_text(out, ",\"checks\":{");
+    for (uint32_t i = 0; i < keeper->watched_count; i++) {
+        const struct watched *watched = keeper->watched[i];
+        if (!watched->known)
+            continue;
+        buf_text(out, comma);
+        buf_json_text(out, watched->id);
+        buf_text(out, ":{\"kept\":");
+        put_base64(out, &watched->kept);
+        buf_text(out, ",\"last\":");
+        put_base64(out, with_last ? &watched->last : &none);
+        buf_char(out, '}');
+        comma = ",";
+    }
+    buf_text(out, "}}");
+}
+
 void setup_snapshot(struct keeper *keeper, bool force)
 {
     uint64_t seq = journal_last(keeper->journal);
@@ -95,25 +118,14 @@ void setup_snapshot(struct keeper *keeper, bool force)
     keeper->snapshot_runs = keeper->runs;
     struct buf out = { 0 };
     struct arena arena = { 0 };
-    buf_text(&out, "{\"schedule\":");
-    schedule_snapshot(keeper->schedule, &out);
-    buf_text(&out, ",\"checks\":{");
-    const char *comma = "";
-    for (uint32_t i = 0; i < keeper->watched_count; i++) {
-        const struct watched *watched = keeper->watched[i];
-        if (!watched->known)
-            continue;
-        buf_text(&out, comma);
-        buf_json_text(&out, watched->id);
-        buf_text(&out, ":{\"kept\":");
-        put_base64(&out, &watched->kept);
-        buf_text(&out, ",\"last\":");
-        put_base64(&out, &watched->last);
-        buf_char(&out, '}');
-        comma = ",";
+    compose_snapshot(keeper, &out, true);
+    if (out.overflowed) { /* huge results of many checks: they are shown again after the next run */
+        buf_reset(&out);
+        compose_snapshot(keeper, &out, false);
     }
-    buf_text(&out, "}}");
-    if (!out.overflowed)
+    if (out.overflowed)
+        log_warn("keeper", "the state of all checks does not fit into a snapshot; the next start reads the journal");
+    else
         journal_snapshot(keeper->journal, file_join(&arena, keeper->config->state_dir, "state/snapshot.json"), seq,
                          out.data, out.length);
     arena_close(&arena);

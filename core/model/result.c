@@ -9,7 +9,10 @@
  * against what exists. */
 #include "core/model/result.h"
 
+#include <string.h>
+
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 enum {
     FLAG_REACHED = 1,
@@ -77,10 +80,31 @@ void kept_encode(struct buf *out, const struct kept *kept)
 
 /* ---- reading */
 
+static bool is_plain(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7F)
+            return false;
+    }
+    return true;
+}
+
+/* A text that may be shown, or NULL. The worker makes texts visible; one whose plugin writes into its socket does not,
+ * and what is no UTF-8 could neither be answered nor recorded. */
+static const char *read_shown(struct wire_reader *r, struct arena *arena, size_t max_bytes, bool lines)
+{
+    const char *text = wire_text(r, arena, max_bytes);
+    if (!text || is_plain(text))
+        return text;
+    size_t size = 4 * strlen(text) + 4; /* a byte becomes four at most */
+    size = size < max_bytes + 1 ? size : max_bytes + 1;
+    return text_visible(arena_alloc(arena, size), size, text, lines);
+}
+
 /* A text that must be there and not be empty. */
 static const char *read_name(struct wire_reader *r, struct arena *arena, size_t max_bytes)
 {
-    const char *name = wire_text(r, arena, max_bytes);
+    const char *name = read_shown(r, arena, max_bytes, false);
     if (!name || !name[0])
         r->failed = true;
     return name;
@@ -89,7 +113,7 @@ static const char *read_name(struct wire_reader *r, struct arena *arena, size_t 
 /* A text that must be there. */
 static const char *read_text(struct wire_reader *r, struct arena *arena, size_t max_bytes)
 {
-    const char *text = wire_text(r, arena, max_bytes);
+    const char *text = read_shown(r, arena, max_bytes, false);
     if (!text)
         r->failed = true;
     return text;
@@ -114,23 +138,29 @@ static bool is_metric_name(const char *name)
     return true;
 }
 
+static const char *read_metric_name(struct wire_reader *r, struct arena *arena)
+{
+    struct wire_reader again = *r;
+    if (!is_metric_name(wire_text(&again, arena, RESULT_NAME_MAX)))
+        r->failed = true;
+    return read_name(r, arena, RESULT_NAME_MAX);
+}
+
 static void read_metrics(struct wire_reader *r, struct arena *arena, struct result *out)
 {
     out->metric_count = wire_count(r, RESULT_METRICS_MAX, METRIC_BYTES_MIN);
     out->metrics = out->metric_count ? arena_array(arena, out->metric_count, sizeof *out->metrics) : NULL;
     for (uint32_t i = 0; i < out->metric_count && !r->failed; i++) {
         struct result_metric *metric = &out->metrics[i];
-        metric->part = wire_text(r, arena, RESULT_PART_MAX);
-        metric->name = read_name(r, arena, RESULT_NAME_MAX);
+        metric->part = read_shown(r, arena, RESULT_PART_MAX, false);
+        metric->name = read_metric_name(r, arena);
         metric->unit = read_text(r, arena, RESULT_NAME_MAX);
         metric->value = wire_f64(r);
         metric->kind = read_enum(r, BELFRY_COUNTER);
-        metric->warn = wire_text(r, arena, RESULT_RANGE_MAX);
-        metric->crit = wire_text(r, arena, RESULT_RANGE_MAX);
-        metric->min = wire_text(r, arena, RESULT_RANGE_MAX);
-        metric->max = wire_text(r, arena, RESULT_RANGE_MAX);
-        if (!is_metric_name(metric->name))
-            r->failed = true;
+        metric->warn = read_shown(r, arena, RESULT_RANGE_MAX, false);
+        metric->crit = read_shown(r, arena, RESULT_RANGE_MAX, false);
+        metric->min = read_shown(r, arena, RESULT_RANGE_MAX, false);
+        metric->max = read_shown(r, arena, RESULT_RANGE_MAX, false);
     }
 }
 
@@ -151,7 +181,7 @@ static void read_events(struct wire_reader *r, struct arena *arena, struct resul
     out->events = out->event_count ? arena_array(arena, out->event_count, sizeof *out->events) : NULL;
     for (uint32_t i = 0; i < out->event_count && !r->failed; i++) {
         out->events[i].type = read_name(r, arena, RESULT_NAME_MAX);
-        out->events[i].part = wire_text(r, arena, RESULT_PART_MAX);
+        out->events[i].part = read_shown(r, arena, RESULT_PART_MAX, false);
         out->events[i].text = read_text(r, arena, RESULT_TEXT_MAX);
     }
 }
@@ -161,8 +191,10 @@ int kept_decode(struct wire_reader *r, struct arena *arena, struct kept *out)
     out->count = wire_count(r, RESULT_KEPT_MAX, KEPT_BYTES_MIN);
     out->values = out->count ? arena_array(arena, out->count, sizeof *out->values) : NULL;
     for (uint32_t i = 0; i < out->count && !r->failed; i++) {
-        out->values[i].key = read_name(r, arena, RESULT_NAME_MAX);
-        out->values[i].value = read_text(r, arena, RESULT_KEPT_BYTES_MAX);
+        out->values[i].key = wire_text(r, arena, RESULT_NAME_MAX); /* the plugin's own: never shown */
+        out->values[i].value = wire_text(r, arena, RESULT_KEPT_BYTES_MAX);
+        if (!out->values[i].key || !out->values[i].key[0] || !out->values[i].value)
+            r->failed = true;
     }
     return r->failed ? ERROR_PROTOCOL : 0;
 }
@@ -177,8 +209,8 @@ int result_decode(struct wire_reader *r, struct arena *arena, struct result *out
     out->truncated = flags & FLAG_TRUNCATED;
     out->kept_changed = flags & FLAG_KEPT_CHANGED;
     out->duration_us = wire_u32(r);
-    out->text = wire_text(r, arena, RESULT_TEXT_MAX);
-    out->detail = wire_text(r, arena, RESULT_DETAIL_MAX);
+    out->text = read_shown(r, arena, RESULT_TEXT_MAX, false);
+    out->detail = read_shown(r, arena, RESULT_DETAIL_MAX, true);
     read_metrics(r, arena, out);
     read_parts(r, arena, out);
     read_events(r, arena, out);

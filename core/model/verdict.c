@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/map.h"
 #include "core/base/text.h"
 #include "core/model/state.h"
 
@@ -94,22 +95,30 @@ static void complain(struct buf *out, const struct judged_metric *judged, bool w
               critical ? "critical" : "warning", range_format(range, critical ? &judged->crit : &judged->warn));
 }
 
-static bool is_of(const struct result_metric *metric, const char *part)
+/* Some of a verdict's metrics, in order: numbers from 1 on, 0 ends. */
+struct metric_list {
+    uint32_t first;
+    const uint32_t *next; /* by number - 1; NULL: all metrics */
+};
+
+static uint32_t next_of(const struct metric_list *list, const struct verdict *verdict, uint32_t number)
 {
-    return !part || (metric->part && strcmp(metric->part, part) == 0);
+    if (list->next)
+        return list->next[number - 1];
+    return number < verdict->metric_count ? number + 1 : 0;
 }
 
-/* text and what is beyond its threshold; part NULL: all metrics. */
+/* text and what of the listed metrics is beyond its threshold. */
 static const char *with_complaints(struct arena *arena, const struct verdict *verdict, const char *text,
-                                   const char *part)
+                                   const struct metric_list *list)
 {
     struct buf out = { 0 };
     uint32_t said = 0, more = 0;
     buf_text(&out, text);
     for (int rank = state_rank(BELFRY_CRITICAL); rank > state_rank(BELFRY_OK); rank--) {
-        for (uint32_t i = 0; i < verdict->metric_count; i++) {
-            const struct judged_metric *judged = &verdict->metrics[i];
-            if (state_rank(judged->state) != rank || !is_of(judged->metric, part))
+        for (uint32_t i = list->first; i > 0; i = next_of(list, verdict, i)) {
+            const struct judged_metric *judged = &verdict->metrics[i - 1];
+            if (state_rank(judged->state) != rank)
                 continue;
             if (said == COMPLAINTS_MAX) {
                 more++;
@@ -117,7 +126,7 @@ static const char *with_complaints(struct arena *arena, const struct verdict *ve
             }
             said++;
             buf_text(&out, out.length ? "; " : "");
-            complain(&out, judged, !part);
+            complain(&out, judged, !list->next);
         }
     }
     if (more)
@@ -130,22 +139,33 @@ static const char *with_complaints(struct arena *arena, const struct verdict *ve
 
 /* ---- parts */
 
-/* The place of the part called name, looked for from *hint on: metrics come in the order of the parts. */
-static struct judged_part *find_part(struct verdict *out, const char *name, uint32_t *hint)
+/* For each part (of two with one name, the first) its metrics that are not OK. A plugin may send thousands of both in
+ * any order: one pass over each. */
+static struct metric_list *group_by_part(struct arena *arena, const struct verdict *out)
 {
+    struct map by_name = { 0 };
+    struct metric_list *lists = arena_array(arena, out->part_count, sizeof *lists);
+    uint32_t *next = arena_array(arena, out->metric_count, sizeof *next);
     for (uint32_t i = 0; i < out->part_count; i++) {
-        uint32_t at = (*hint + i) % out->part_count;
-        if (strcmp(out->parts[at].part->name, name) == 0) {
-            *hint = at;
-            return &out->parts[at];
-        }
+        lists[i].next = next;
+        if (!map_get(&by_name, out->parts[i].part->name))
+            map_put(&by_name, out->parts[i].part->name, &lists[i]);
     }
-    return NULL;
+    for (uint32_t i = out->metric_count; i > 0; i--) { /* backwards, because each goes before the ones that are there */
+        const struct judged_metric *judged = &out->metrics[i - 1];
+        bool complains = judged->state != BELFRY_OK && judged->metric->part;
+        struct metric_list *list = complains ? map_get(&by_name, judged->metric->part) : NULL;
+        if (!list)
+            continue;
+        next[i - 1] = list->first;
+        list->first = i;
+    }
+    map_close(&by_name);
+    return lists;
 }
 
-static void judge_parts(struct arena *arena, const struct result *result, struct verdict *out)
+static void judge_parts(struct arena *arena, const struct result *result, struct verdict *out, bool complaints)
 {
-    uint32_t hint = 0;
     out->part_count = result->part_count;
     out->parts = arena_array(arena, out->part_count, sizeof *out->parts);
     for (uint32_t i = 0; i < out->part_count; i++) {
@@ -153,16 +173,12 @@ static void judge_parts(struct arena *arena, const struct result *result, struct
         out->parts[i] = (struct judged_part){ .part = part, .state = part->state, .text = part->text };
         out->state = state_worse(out->state, part->state);
     }
-    for (uint32_t i = 0; i < out->metric_count; i++) {
-        const struct judged_metric *judged = &out->metrics[i];
-        if (judged->state == BELFRY_OK || !judged->metric->part)
-            continue;
-        struct judged_part *part = find_part(out, judged->metric->part, &hint);
-        if (!part)
-            continue;
-        if (part->text == part->part->text) /* the first of its metrics says it for all */
-            part->text = with_complaints(arena, out, part->part->text, part->part->name);
-        part->state = state_worse(part->state, judged->state);
+    struct metric_list *lists = complaints ? group_by_part(arena, out) : NULL;
+    for (uint32_t i = 0; lists && i < out->part_count; i++) {
+        struct judged_part *part = &out->parts[i];
+        part->text = with_complaints(arena, out, part->text, &lists[i]);
+        for (uint32_t k = lists[i].first; k > 0; k = next_of(&lists[i], out, k))
+            part->state = state_worse(part->state, out->metrics[k - 1].state);
     }
 }
 
@@ -205,8 +221,8 @@ void verdict_judge(struct arena *arena, const struct result *result, const struc
         }
     }
     if (result->part_count > 0)
-        judge_parts(arena, result, out);
+        judge_parts(arena, result, out, worst != BELFRY_OK);
     if (worst != BELFRY_OK)
-        out->text = with_complaints(arena, out, out->text, NULL);
+        out->text = with_complaints(arena, out, out->text, &(struct metric_list){ .first = 1 });
     out->state = state_worse(out->state, worst);
 }

@@ -47,12 +47,17 @@ static void close_circuit(struct breaker *b)
     b->probing = false;
 }
 
-static void open_circuit(struct breaker *b, const struct breaker_rules *rules, int64_t now_ms)
+static void open_for(struct breaker *b, uint32_t pause_ms, const struct breaker_rules *rules, int64_t now_ms)
 {
     b->state = BREAKER_OPEN;
-    b->pause_ms = double_pause(b->pause_ms, rules);
+    b->pause_ms = pause_ms;
     b->until_ms = now_ms + jitter(b, rules);
     b->probing = false;
+}
+
+static void open_circuit(struct breaker *b, const struct breaker_rules *rules, int64_t now_ms)
+{
+    open_for(b, double_pause(b->pause_ms, rules), rules, now_ms);
 }
 
 static void count_failure(struct breaker *b)
@@ -116,11 +121,20 @@ static void lose_probe(struct breaker *b, const struct breaker_rules *rules, int
     b->probing = false;
 }
 
+static void ask_again(struct breaker *b, const struct breaker_rules *rules, int64_t now_ms)
+{
+    uint32_t pause_ms = b->pause_ms < cap(rules) ? b->pause_ms : cap(rules);
+    if (rules->failures == 0)
+        close_circuit(b);
+    else
+        open_for(b, b->pause_ms ? pause_ms : double_pause(0, rules), rules, now_ms);
+}
+
 static step_fn *const steps[BREAKER_STATE_COUNT][BREAKER_EVENT_COUNT] = {
-    /*                     SUCCESS          FAILURE      TICK       PROBE_LOST */
-    [BREAKER_CLOSED] = { forget_failures, fail_closed, ignore, ignore },
-    [BREAKER_OPEN] = { recover, ignore, end_pause, ignore },
-    [BREAKER_HALF_OPEN] = { recover, fail_probe, ignore, lose_probe },
+    /*                     SUCCESS          FAILURE      TICK       PROBE_LOST   NO_NEWS */
+    [BREAKER_CLOSED] = { forget_failures, fail_closed, ignore, ignore, ignore },
+    [BREAKER_OPEN] = { recover, ignore, end_pause, ignore, ignore },
+    [BREAKER_HALF_OPEN] = { recover, fail_probe, ignore, lose_probe, ask_again },
 };
 
 void breaker_step(struct breaker *breaker, const struct breaker_rules *rules, enum breaker_event event, int64_t now_ms)

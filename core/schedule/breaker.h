@@ -24,6 +24,8 @@ enum breaker_event {
     BREAKER_FAILURE,    /* a run did not; half-open: the probe (a straggler's failure is not told then) */
     BREAKER_TICK,       /* time passed */
     BREAKER_PROBE_LOST, /* the probe did not take place: another may */
+    BREAKER_NO_NEWS,    /* a run says nothing about its target; half-open: the probe. It is asked again after the same
+                           pause: neither nearer to closing nor further away */
     BREAKER_EVENT_COUNT
 };
 enum breaker_hold {

@@ -201,15 +201,18 @@ static struct check *find_run(struct schedule *s, uint64_t run)
     return run && c && c->view.run == run ? c : NULL;
 }
 
-/* A run that was cut short reached nothing, whatever it says. */
-static bool has_reached(const struct result *result)
+/* A run that was cut short reached nothing, whatever it says; one that broke the rules, or could not be made at all, is
+ * no word about the target, whatever it says. */
+static enum reach reach_of(const struct result *result)
 {
-    return result->reached && (result->end == RESULT_RETURNED || result->end == RESULT_MISUSE);
+    if (result->end == RESULT_MISUSE)
+        return REACH_UNSAID;
+    return result->reached && result->end == RESULT_RETURNED ? REACHED : NOT_REACHED;
 }
 
 static bool may_try_again(const struct check *c, const struct result *result)
 {
-    return !has_reached(result) && c->enabled && c->view.tries + 1 < c->view.config->retry.attempts &&
+    return reach_of(result) == NOT_REACHED && c->enabled && c->view.tries + 1 < c->view.config->retry.attempts &&
            schedule_circuit_may_retry(c);
 }
 
@@ -238,7 +241,7 @@ bool schedule_result(struct schedule *s, uint64_t run, const struct result *resu
     }
     c->view.tries = 0;
     schedule_judge(s, c, result, verdict, now);
-    schedule_circuit_judge(s, c, has_reached(result), now);
+    schedule_circuit_judge(s, c, reach_of(result), now);
     plan_next(s, c, now);
     return true;
 }

@@ -9,7 +9,8 @@
  * (stall, suspend) is skipped and counted, and one run is made, spread over a short while. A check that never ran
  * starts within min(every, 5 s). While a state is soft and a problem, the next run is retry_every after the result. A
  * run whose result is not `reached` is tried again after the back-off (retry.attempts) before it counts; only the last
- * try is judged. */
+ * try is judged. A run that broke the framework's rules, or whose plugin can't be had (RESULT_MISUSE), says nothing
+ * about the target: it is judged at once, and the breaker learns neither a success nor a failure. */
 #ifndef SCHEDULE_SCHEDULE_H
 #define SCHEDULE_SCHEDULE_H
 

@@ -3,7 +3,8 @@
  *
  * While a breaker is open no regular run of its checks starts; a run that had begun may still come back, and when it
  * reached its target that is a recovery like any other. Half-open, one check probes: the one whose last start is the
- * longest ago. Only the probe's failure counts then. A probe is a whole run: its tries are made. On recovery the other
+ * longest ago. Only the probe's failure counts then; a probe that says nothing about the target opens the breaker for
+ * the same pause again. A probe is a whole run: its tries are made. On recovery the other
  * checks run soon, spread; when a breaker opens, the unconfirmed problems of its checks are confirmed at once, because
  * their attempts would not go on. */
 #include <stdio.h>
@@ -115,13 +116,17 @@ bool schedule_circuit_may_retry(const struct check *c)
     return c->circuit->breaker.state == BREAKER_CLOSED || c->circuit->probe == c;
 }
 
-void schedule_circuit_judge(struct schedule *s, struct check *c, bool reached, struct instant now)
+void schedule_circuit_judge(struct schedule *s, struct check *c, enum reach reach, struct instant now)
 {
+    static const enum breaker_event events[] = {
+        [REACHED] = BREAKER_SUCCESS,
+        [NOT_REACHED] = BREAKER_FAILURE,
+        [REACH_UNSAID] = BREAKER_NO_NEWS,
+    };
     struct circuit *circuit = c->circuit;
-    if (reached)
-        schedule_circuit_step(s, circuit, BREAKER_SUCCESS, c, now);
-    else if (circuit->breaker.state != BREAKER_HALF_OPEN || circuit->probe == c)
-        schedule_circuit_step(s, circuit, BREAKER_FAILURE, c, now);
+    bool counts = reach == REACHED || circuit->breaker.state != BREAKER_HALF_OPEN || circuit->probe == c;
+    if (counts)
+        schedule_circuit_step(s, circuit, events[reach], c, now);
     if (circuit->breaker.state == BREAKER_OPEN)
         schedule_harden(s, c, now);
     else if (circuit->breaker.state == BREAKER_HALF_OPEN)

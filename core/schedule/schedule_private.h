@@ -24,6 +24,13 @@
 #define RUN_SLOT_BITS 24 /* a run's number is a sequence above its slot */
 #define NEVER_MS INT64_MAX
 
+/* What a result says of the target. */
+enum reach {
+    REACHED,
+    NOT_REACHED,
+    REACH_UNSAID
+};
+
 struct slots {
     uint32_t *items;
     uint32_t count, size;
@@ -130,7 +137,7 @@ void schedule_circuit_tick(struct schedule *s, struct circuit *circuit, struct i
 /* Whether the check may start; makes it the probe where one is due. */
 bool schedule_circuit_admit(struct check *c);
 bool schedule_circuit_may_retry(const struct check *c);
-void schedule_circuit_judge(struct schedule *s, struct check *c, bool reached, struct instant now);
+void schedule_circuit_judge(struct schedule *s, struct check *c, enum reach reach, struct instant now);
 void schedule_circuit_lose(struct schedule *s, struct check *c, struct instant now);
 /* The configuration has no use for it any more: said, then dropped. */
 void schedule_circuit_retire(struct schedule *s, struct circuit *circuit, struct instant now);

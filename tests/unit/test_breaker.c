@@ -16,6 +16,7 @@ enum action {
     TICK_EARLY,
     TICK_DUE,
     LOSE,
+    LEARN_NOTHING,
     ADMIT,
     HOLD_AUTO,
     HOLD_OPEN,
@@ -63,9 +64,9 @@ static void add_state(struct search *search, struct breaker b, int64_t now_ms)
 static int64_t act(struct breaker *b, const struct breaker_rules *rules, enum action action, bool *admitted)
 {
     int64_t now_ms = action == TICK_DUE && b->state == BREAKER_OPEN && b->hold == BREAKER_AUTO ? b->until_ms : NOW;
-    static const enum breaker_event events[] = { BREAKER_SUCCESS, BREAKER_FAILURE, BREAKER_TICK, BREAKER_TICK,
-                                                 BREAKER_PROBE_LOST };
-    if (action <= LOSE)
+    static const enum breaker_event events[] = { BREAKER_SUCCESS, BREAKER_FAILURE,    BREAKER_TICK,
+                                                 BREAKER_TICK,    BREAKER_PROBE_LOST, BREAKER_NO_NEWS };
+    if (action <= LEARN_NOTHING)
         breaker_step(b, rules, events[action], now_ms);
     else if (action == ADMIT)
         *admitted = breaker_admit(b);
@@ -82,14 +83,16 @@ static int64_t act(struct breaker *b, const struct breaker_rules *rules, enum ac
         }                                                                                                              \
     } while (0)
 
-static void check_opening(struct search *search, const struct breaker *was, const struct breaker *is, int64_t now_ms)
+static void check_opening(struct search *search, const struct breaker *was, enum action action,
+                          const struct breaker *is, int64_t now_ms)
 {
     const struct breaker_rules *rules = &search->rules;
     uint32_t first = rules->open_ms < rules->open_max_ms ? rules->open_ms : rules->open_max_ms;
     uint32_t twice = was->pause_ms * 2 < rules->open_max_ms ? was->pause_ms * 2 : rules->open_max_ms;
     int64_t left_ms = is->until_ms - now_ms;
     HOLDS(rules->failures > 0);
-    HOLDS(is->pause_ms == (was->pause_ms ? twice : first));
+    uint32_t next = action == LEARN_NOTHING ? was->pause_ms : twice;
+    HOLDS(is->pause_ms == (was->pause_ms ? next : first));
     HOLDS(left_ms * 10 >= is->pause_ms * (int64_t)9 && left_ms * 10 <= is->pause_ms * (int64_t)11);
     HOLDS(left_ms <= rules->open_max_ms);
     HOLDS(was->state == BREAKER_HALF_OPEN || is->failures >= rules->failures);
@@ -106,7 +109,7 @@ static void check_edge(struct search *search, const struct breaker *was, enum ac
     HOLDS(is->hold != BREAKER_HELD_CLOSED || is->state == BREAKER_CLOSED);
     HOLDS(by_hand || is->hold == was->hold);
     if (is->state == BREAKER_OPEN && was->state != BREAKER_OPEN && !by_hand)
-        check_opening(search, was, is, now_ms);
+        check_opening(search, was, action, is, now_ms);
     if (was->state == BREAKER_OPEN && was->hold == BREAKER_AUTO && action == TICK_DUE)
         HOLDS(is->state == BREAKER_HALF_OPEN && !is->probing);
     if (was->state == BREAKER_OPEN && is->state == BREAKER_HALF_OPEN)
@@ -117,6 +120,10 @@ static void check_edge(struct search *search, const struct breaker *was, enum ac
         HOLDS(is->failures == 0 && is->pause_ms == 0);
     if (was->state == BREAKER_HALF_OPEN && action == LOSE)
         HOLDS(is->state == BREAKER_HALF_OPEN && !is->probing);
+    if (action == LEARN_NOTHING && was->state != BREAKER_HALF_OPEN)
+        HOLDS(is->state == was->state && is->failures == was->failures && is->until_ms == was->until_ms);
+    if (action == LEARN_NOTHING && was->state == BREAKER_HALF_OPEN)
+        HOLDS(is->state == BREAKER_OPEN && is->failures == was->failures);
     if (was->state == BREAKER_HALF_OPEN && action == SUCCEED)
         HOLDS(is->state == BREAKER_CLOSED);
 }

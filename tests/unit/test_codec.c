@@ -370,6 +370,31 @@ static void test_other_bounds(void)
     try_changed("an archive of points without length", &one_archive, &codecs[code_of_series]);
 }
 
+/* A plugin that writes into its worker's socket sends what it likes. */
+static void test_shown(void)
+{
+    struct result result = { .text = "a\xff\x1b[31m", .detail = "one\n\x80" };
+    struct result_part part = { .name = "p\xc3", .text = "\xed\xa0\x80" };
+    struct kept_value kept = { "k\xff", "v\x01" };
+    struct arena arena = { 0 };
+    struct buf out = { 0 };
+    result.parts = &part;
+    result.part_count = 1;
+    result.kept = (struct kept){ &kept, 1 };
+    result.kept_changed = true;
+    result_encode(&out, &result);
+    struct wire_reader r = reader(out.data, out.length);
+    tap_is_int(result_decode(&r, &arena, &result), 0, "a result with bytes that are no text is read");
+    tap_is_text(result.text, "a\xEF\xBF\xBD\\x1b[31m", "its text is made visible");
+    tap_is_text(result.detail, "one\n\xEF\xBF\xBD", "and its detail, with its lines");
+    tap_ok(strstr(result.parts[0].name, "\xEF\xBF\xBD") && strstr(result.parts[0].text, "\xEF\xBF\xBD"),
+           "and its parts");
+    tap_ok(strcmp(result.kept.values[0].key, "k\xff") == 0 && strcmp(result.kept.values[0].value, "v\x01") == 0,
+           "kept values are the plugin's own");
+    buf_close(&out);
+    arena_close(&arena);
+}
+
 int main(void)
 {
     memset(wide, 'w', sizeof wide - 1);
@@ -379,6 +404,7 @@ int main(void)
         test_mutated(&codecs[i]);
     }
     test_result_bounds();
+    test_shown();
     test_counts();
     test_other_bounds();
     return tap_done();

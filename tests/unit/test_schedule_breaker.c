@@ -51,6 +51,44 @@ static void test_own_breaker(void)
     stage_close(&stage);
 }
 
+/* The plugin can't be had, or it broke the rules: no word about the target. */
+static void test_no_news(void)
+{
+    static const struct outcome no_news = { .end = RESULT_MISUSE, .state = BELFRY_UNKNOWN, .text = "no plugin" };
+    stage_open(&stage);
+    struct check_config *c = stage_add(&stage, "a/x");
+    c->breaker.failures = 3;
+    c->every_ms = c->retry_every_ms = 10000;
+    c->retry.attempts = 3;
+    stage_configure(&stage);
+    stage.outcomes[0] = no_news;
+    stage_play(&stage, 120000);
+    const struct check_view *view = stage_view(&stage, "a/x");
+    tap_ok(view->breaker->state == BREAKER_CLOSED && view->breaker->failures == 0 && view->runs == stage.starts[0] &&
+               view->standing.hard_state == BELFRY_UNKNOWN,
+           "closed: no failure, no other try, but the check is UNKNOWN");
+    stage.outcomes[0] = down;
+    stage_play(&stage, 15000);
+    stage.outcomes[0] = no_news;
+    uint32_t failures = view->breaker->failures;
+    stage_play(&stage, 20000);
+    tap_ok(failures > 0 && view->breaker->failures == failures, "nor does it forget failures");
+    stage.outcomes[0] = down;
+    while (view->breaker->state == BREAKER_CLOSED)
+        stage_play(&stage, 1000);
+    stage.outcomes[0] = no_news;
+    uint32_t starts = stage.starts[0], pause_ms = view->breaker->pause_ms;
+    stage_play(&stage, 60000);
+    tap_ok(view->breaker->state == BREAKER_OPEN && stage_count(&stage, EVENT_BREAKER_CLOSED) == 0,
+           "half-open: a probe without news does not close it");
+    tap_ok(view->breaker->pause_ms == pause_ms && stage.starts[0] >= starts + 1 && stage.starts[0] <= starts + 2,
+           "it is asked again after the same pause: %u probes in two", stage.starts[0] - starts);
+    stage.outcomes[0] = (struct outcome){ .state = BELFRY_OK };
+    stage_play(&stage, 35000);
+    tap_ok(view->breaker->state == BREAKER_CLOSED, "and closes when the target is reached");
+    stage_close(&stage);
+}
+
 static void test_cap(void)
 {
     stage_open(&stage);
@@ -329,6 +367,7 @@ int main(void)
 {
     test_own_breaker();
     test_cap();
+    test_no_news();
     test_shared_breaker();
     test_lost_probe();
     test_lost_try_of_probe();

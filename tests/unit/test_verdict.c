@@ -2,6 +2,8 @@
 /* test_verdict - judging from a table of values and thresholds, endings, parts, words, and the Nagios line. */
 #include "core/model/verdict.h"
 
+#include <time.h>
+
 #include "tests/tap.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -315,11 +317,58 @@ static void test_hostile_texts(void)
     buf_close(&out);
 }
 
+#ifdef BELFRY_SANITIZERS
+#define SLOW true
+#else
+#define SLOW false
+#endif
+
+/* As much as a result may hold, the parts' metrics in no order; two parts have one name. The time is for a bound that
+ * only something quadratic passes. */
+static void test_many_parts(void)
+{
+    static struct result_metric metrics[RESULT_METRICS_MAX];
+    static struct result_part parts[RESULT_PARTS_MAX];
+    struct verdict verdict;
+    for (uint32_t i = 0; i < RESULT_PARTS_MAX; i++)
+        parts[i] = (struct result_part){ .name = arena_print(&arena, "part %u", i), .text = "fine" };
+    parts[9].name = parts[7].name;
+    for (uint32_t i = 0; i < RESULT_METRICS_MAX; i++)
+        metrics[i] = (struct result_metric){ .part = parts[i * 769 % RESULT_PARTS_MAX].name,
+                                             .name = arena_print(&arena, "m%u", i),
+                                             .unit = "",
+                                             .value = i % 2 ? 15 : 25,
+                                             .warn = "10",
+                                             .crit = "20" };
+    const struct result result = { .reached = true,
+                                   .text = "x",
+                                   .metrics = metrics,
+                                   .metric_count = RESULT_METRICS_MAX,
+                                   .parts = parts,
+                                   .part_count = RESULT_PARTS_MAX };
+    clock_t begin = clock();
+    for (int round = 0; round < 20; round++)
+        verdict_judge(&arena, &result, NULL, 0, &verdict);
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    tap_is_text(verdict.parts[1].text,
+                "fine; m257 15 (warning 10); m1281 15 (warning 10); m2305 15 (warning 10); m3329 15 (warning 10)",
+                "a part says all of its metrics in order");
+    uint32_t critical = 0, warning = 0;
+    for (uint32_t i = 0; i < RESULT_PARTS_MAX; i++) {
+        critical += verdict.parts[i].state == BELFRY_CRITICAL;
+        warning += verdict.parts[i].state == BELFRY_WARNING;
+    }
+    tap_ok(critical == 512 && warning == 511 && verdict.parts[9].state == BELFRY_OK, "each is judged; of two namesakes "
+                                                                                     "the first");
+    tap_ok(seconds < 20 * (SLOW ? 0.5 : 0.09), "the largest result is judged in %.0f ms", seconds * 50);
+}
+
 int main(void)
 {
     test_values();
     test_worst();
     test_thresholds_of_parts();
+    test_many_parts();
     test_words();
     test_endings();
     test_cheap();

@@ -85,14 +85,26 @@ static void test_too_large(void)
     static char bytes[WIRE_FRAME_MAX + 1];
     struct buf out = { 0 };
     wire_end(&out, wire_begin(&out, WIRE_STOP));
-    size_t begin = wire_begin(&out, WIRE_CONTROL);
+    size_t begin = wire_begin(&out, WIRE_RESULT);
     buf_add(&out, bytes, WIRE_FRAME_MAX);
     tap_is_int(wire_end(&out, begin), 0, "the largest frame");
     out.length = begin;
-    begin = wire_begin(&out, WIRE_CONTROL);
+    begin = wire_begin(&out, WIRE_RESULT);
     buf_add(&out, bytes, sizeof bytes);
     tap_is_int(wire_end(&out, begin), ERROR_LIMIT, "one byte more is refused");
     tap_is_int(out.length, WIRE_HEADER_SIZE, "and removed, the frame before it stays");
+    begin = wire_begin(&out, WIRE_CONTROL);
+    while (out.length - begin < WIRE_HEADER_SIZE + WIRE_CONTROL_MAX)
+        buf_add(&out, bytes, WIRE_FRAME_MAX);
+    struct wire_frame frame;
+    tap_is_int(wire_end(&out, begin), 0, "an answer on the control socket may be larger");
+    tap_is_int(wire_next(out.data + begin, out.length - begin, &frame), WIRE_HEADER_SIZE + WIRE_CONTROL_MAX,
+               "and is read");
+    out.length = begin;
+    begin = wire_begin(&out, WIRE_CONTROL);
+    while (out.length - begin <= WIRE_HEADER_SIZE + WIRE_CONTROL_MAX)
+        buf_add(&out, bytes, sizeof bytes);
+    tap_is_int(wire_end(&out, begin), ERROR_LIMIT, "but not without an end");
     buf_close(&out);
     struct buf small = { .max_bytes = 20 };
     wire_end(&small, wire_begin(&small, WIRE_STOP));

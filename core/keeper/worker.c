@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* worker - one process that runs a plugin's checks, as the keeper sees it: started, told of checks, given runs, asked
+ * to end, dead.
+ *
+ * Diagnostics: `plugin 'x' does not start: WHY, next try in N s`, `worker N ended by SIGSEGV with M runs in flight`. */
+#include <config.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/keeper/pool.h"
+#include "core/model/task.h"
+
+/* ---- the life of a worker -------------------------------------------------------------------------------------- */
+
+enum worker_event {
+    WORKER_IS_READY,
+    WORKER_DRAIN,
+    WORKER_KILL,
+    WORKER_ENDED,
+    WORKER_EVENT_COUNT
+};
+
+static const enum worker_state lifecycle[WORKER_STATE_COUNT][WORKER_EVENT_COUNT] = {
+    /*                       ready            drain            kill            ended      */
+    [WORKER_STARTING] = { WORKER_READY, WORKER_DRAINING, WORKER_KILLED, WORKER_DEAD },
+    [WORKER_READY] = { WORKER_READY, WORKER_DRAINING, WORKER_KILLED, WORKER_DEAD },
+    [WORKER_DRAINING] = { WORKER_DRAINING, WORKER_DRAINING, WORKER_KILLED, WORKER_DEAD },
+    [WORKER_KILLED] = { WORKER_KILLED, WORKER_KILLED, WORKER_KILLED, WORKER_DEAD },
+    [WORKER_DEAD] = { WORKER_DEAD, WORKER_DEAD, WORKER_DEAD, WORKER_DEAD },
+};
+
+static void move(struct worker *worker, enum worker_event event)
+{
+    worker->state = lifecycle[worker->state][event];
+}
+
+void worker_kill(struct worker *worker)
+{
+    move(worker, WORKER_KILL);
+    child_kill(&worker->child);
+}
+
+void worker_drain(struct worker *worker)
+{
+    if (worker->state == WORKER_DRAINING || worker->state == WORKER_KILLED || worker->state == WORKER_DEAD)
+        return;
+    move(worker, WORKER_DRAIN);
+    worker->dismissed = true;
+    worker->idle_ms = clock_now_ms();
+    wire_end(&worker->child.link.out, wire_begin(&worker->child.link.out, WIRE_STOP));
+    link_changed(&worker->child.link);
+}
+
+bool worker_serves(const struct worker *worker)
+{
+    return worker->state == WORKER_READY && !worker->child.exited && !worker->child.link.closing;
+}
+
+/* ---- callbacks of the child ------------------------------------------------------------------------------------ */
+
+static bool on_frame(struct child *child, struct wire_frame *frame)
+{
+    struct worker *worker = child->owner;
+    struct arena *arena = &worker->keeper->scratch;
+    struct wire_reader *r = &frame->payload;
+    switch (frame->type) {
+    case WIRE_READY:
+        move(worker, WORKER_IS_READY);
+        worker->was_ready = true;
+        if (worker->pool) {
+            worker->pool->backoff_ms = 0;
+            worker->pool->why[0] = '\0';
+            pool_dispatch(worker->pool);
+        }
+        return true;
+    case WIRE_REJECTED: {
+        arena_reset(arena);
+        const char *path = wire_text(r, arena, 4096), *why = wire_text(r, arena, 4096);
+        if (wire_done(r) != 0 || !path || !why)
+            return false;
+        if (worker->pool)
+            text_visible(worker->pool->why, sizeof worker->pool->why, why, false);
+        return true;
+    }
+    case WIRE_RESULT:
+        return dispatch_result(worker->keeper, worker, r);
+    case WIRE_LOG: {
+        arena_reset(arena);
+        uint8_t level = wire_u8(r);
+        const char *check = wire_text(r, arena, 256), *line = wire_text(r, arena, 8192);
+        if (wire_done(r) != 0 || level > LOG_LEVEL_ERROR || !check || !line)
+            return false;
+        /* a name that is no check's is the plugin's own invention */
+        if (child_may_log(child, &child->messages))
+            log_line((enum log_level)level,
+                     schedule_find(worker->keeper->schedule, check) == SCHEDULE_NONE ? child->name : check, line);
+        return true;
+    }
+    case WIRE_PONG:
+        wire_u64(r);
+        return wire_done(r) == 0;
+    default:
+        return false;
+    }
+}
+
+/* It died before it was ready. */
+static void fail_start(struct worker *worker)
+{
+    struct pool *pool = worker->pool;
+    char end[64];
+    child_end_text(&worker->child, end, sizeof end);
+    if (pool->why[0] == '\0')
+        snprintf(pool->why, sizeof pool->why, "it ended before it was ready: %s", end);
+    pool_throttle(pool, worker->child.name);
+}
+
+static void on_child_exit(struct child *child)
+{
+    struct worker *worker = child->owner;
+    struct keeper *keeper = worker->keeper;
+    bool expected = keeper->stopping || worker->dismissed || worker->stuck;
+    char end[64];
+    child_end_text(child, end, sizeof end);
+    if (worker->was_ready && !expected)
+        log_warn(child->name, "worker %d ended by %s with %u runs in flight", (int)child->pid, end,
+                 worker->flights.count);
+    if (!keeper->stopping && worker->pool) {
+        if (!worker->was_ready && !worker->dismissed)
+            fail_start(worker);
+        blame_death(worker);
+    }
+    move(worker, WORKER_ENDED);
+    child_close(child);
+    if (!keeper->stopping) {
+        orphan_worker_died(keeper);
+        keeper_plan(keeper);
+        dispatch_all(keeper);
+    }
+}
+
+static void on_gone(struct child *child)
+{
+    struct worker *worker = child->owner;
+    if (worker->pool) {
+        struct worker **at = &worker->pool->workers;
+        while (*at && *at != worker)
+            at = &(*at)->next;
+        if (*at)
+            *at = worker->next;
+    }
+    munmap(worker->ledger, sizeof *worker->ledger);
+    free(worker->defined);
+    free(worker);
+}
+
+/* ---- start ----------------------------------------------------------------------------------------------------- */
+
+static int open_ledger(struct worker *worker)
+{
+    int fd = memfd_create("belfry-ledger", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    void *page = MAP_FAILED;
+    if (ftruncate(fd, sizeof(struct ledger)) == 0)
+        page = mmap(NULL, sizeof(struct ledger), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED) {
+        int failed = -errno;
+        close(fd);
+        return failed;
+    }
+    worker->ledger = page;
+    worker->ledger->magic = LEDGER_MAGIC;
+    worker->ledger->size = sizeof(struct ledger);
+    return fd;
+}
+
+static int spawn(struct worker *worker, int ledger_fd)
+{
+    const struct pool *pool = worker->pool;
+    char concurrency[16];
+    snprintf(concurrency, sizeof concurrency, "%u", pool->concurrency);
+    const char *argv[] = { "belfry-worker", "--plugin", pool->info->path, "--concurrency", concurrency, NULL };
+    /* a run may hold several sockets; stacks are reserved, not used. No limit on memory under a sanitizer, which maps
+     * terabytes */
+    const struct spawn_limit limits[] = {
+        { RLIMIT_NOFILE, 256 + 8ull * pool->concurrency },
+        { RLIMIT_CORE, 0 },
+#ifndef BELFRY_SANITIZERS
+        { RLIMIT_AS, (2ull << 30) + pool->concurrency * (1ull << 20) },
+#endif
+    };
+    const struct child_spec spec = { .program = spawn_member("belfry-worker"),
+                                     .argv = argv,
+                                     .limits = limits,
+                                     .limit_count = sizeof limits / sizeof limits[0],
+                                     .extra_fd = ledger_fd };
+    return child_start(&worker->child, &worker->keeper->loop, &worker->keeper->dirty, &spec);
+}
+
+void worker_start(struct pool *pool, bool quarantine)
+{
+    struct worker *worker = heap_alloc(sizeof *worker);
+    worker->pool = pool;
+    worker->quarantine = quarantine;
+    worker->blocking = pool->info->blocking;
+    worker->keeper = pool->keeper;
+    worker->started_ms = clock_now_ms();
+    snprintf(worker->child.name, sizeof worker->child.name, "plugin %s", pool->name);
+    worker->child.owner = worker;
+    worker->child.on_frame = on_frame;
+    worker->child.on_exit = on_child_exit;
+    worker->child.on_gone = on_gone;
+    int ledger_fd = open_ledger(worker);
+    int failed = ledger_fd < 0 ? ledger_fd : spawn(worker, ledger_fd);
+    if (ledger_fd >= 0)
+        close(ledger_fd);
+    if (failed) {
+        snprintf(pool->why, sizeof pool->why, "no worker can be started: %s", error_text(failed));
+        pool_throttle(pool, worker->child.name);
+        if (worker->ledger)
+            munmap(worker->ledger, sizeof *worker->ledger);
+        free(worker);
+        return;
+    }
+    worker->next = pool->workers;
+    pool->workers = worker;
+}
+
+/* ---- sending runs ---------------------------------------------------------------------------------------------- */
+
+static void define(struct worker *worker, struct watched *watched, const struct task *task, uint64_t mark)
+{
+    if (watched->slot >= worker->defined_count) {
+        uint32_t count = worker->keeper->watched_count;
+        worker->defined = heap_grow(worker->defined, count, sizeof *worker->defined);
+        memset(worker->defined + worker->defined_count, 0, (count - worker->defined_count) * sizeof *worker->defined);
+        worker->defined_count = count;
+    }
+    struct buf *out = &worker->child.link.out;
+    size_t begin = wire_begin(out, WIRE_CHECK);
+    wire_put_u32(out, watched->slot);
+    task_encode(out, task);
+    worker->defined[watched->slot] = wire_end(out, begin) == 0 ? mark : 0;
+}
+
+/* Tells the worker what the check is, when it does not know it as it is now. */
+static int tell(struct worker *worker, struct watched *watched, const struct check_config *check, struct why *why)
+{
+    uint64_t mark = text_hash_more(check->task_mark, check->id, strlen(check->id)) | 1;
+    if (watched->slot < worker->defined_count && worker->defined[watched->slot] == mark)
+        return 0;
+    struct arena arena = { 0 };
+    struct task task;
+    int failed = config_task_resolve(worker->keeper->config, check, worker->pool->info, &arena, &task, why);
+    if (!failed)
+        define(worker, watched, &task, mark);
+    arena_close(&arena);
+    return failed;
+}
+
+void worker_send(struct worker *worker, struct watched *watched)
+{
+    struct keeper *keeper = worker->keeper;
+    const struct check_config *check = schedule_view(keeper->schedule, watched->slot)->config;
+    struct why why;
+    watched_unlink(watched);
+    if (tell(worker, watched, check, &why) != 0) {
+        dispatch_made_up(keeper, watched, RESULT_MISUSE, why.text);
+        return;
+    }
+    struct buf *out = &worker->child.link.out;
+    size_t begin = wire_begin(out, WIRE_RUN);
+    wire_put_u64(out, watched->run);
+    wire_put_u32(out, watched->slot);
+    wire_put_u32(out, check->timeout_ms);
+    if (watched->kept.length > 0)
+        buf_add(out, watched->kept.data, watched->kept.length);
+    else
+        kept_encode(out, &(struct kept){ 0 });
+    wire_end(out, begin);
+    link_changed(&worker->child.link);
+    worker->used = true;
+    watched->worker = worker;
+    watched->sent_ms = clock_now_ms();
+    watched->deadline_ms = watched->sent_ms + check->timeout_ms + RUN_GRACE_MS;
+    watched_push(&worker->flights, watched);
+}
