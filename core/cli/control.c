@@ -16,7 +16,7 @@ static int explain(struct why *why, int code, const char *socket)
     if (code == -ENOENT || code == -ECONNREFUSED)
         return why_say(why, code,
                        "belfryd is not running (nobody listens on '%s'); start it with 'systemctl start "
-                       "belfryd' or 'belfryd -c FILE', or name its socket with --socket",
+                       "belfry' or 'belfryd -c FILE', or name its socket with --socket",
                        socket);
     if (code == -EACCES)
         return why_say(why, code, "not allowed to use '%s': ask root, or join the group that owns it", socket);
