@@ -17,11 +17,15 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/keeper/keeper.h"
+
+#define LOCK_WAIT_MS 1000
 
 /* ---- folders and lock ------------------------------------------------------------------------------------------ */
 
@@ -34,6 +38,19 @@ static int make_folder(const char *folder, unsigned mode)
     return failed ? EX_CANTCREAT : 0;
 }
 
+/* Waits a moment for it: a daemon that was just killed has its lock until the kernel has taken it apart. */
+static bool lock_file(int fd)
+{
+    const struct timespec pause = { 0, 20 * 1000000 };
+    int64_t end_ms = clock_now_ms() + LOCK_WAIT_MS;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || clock_now_ms() >= end_ms)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static int take_lock(struct keeper *keeper)
 {
     struct arena arena = { 0 };
@@ -43,7 +60,7 @@ static int take_lock(struct keeper *keeper)
     if (keeper->lock_fd < 0) {
         log_error("keeper", "'%s' can't be opened: %s", path, strerror(errno));
         status = EX_CANTCREAT;
-    } else if (flock(keeper->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    } else if (!lock_file(keeper->lock_fd)) {
         char pid[32] = "";
         ssize_t n = pread(keeper->lock_fd, pid, sizeof pid - 1, 0);
         pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
