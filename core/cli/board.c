@@ -46,6 +46,8 @@ struct board {
     struct table trouble;
 };
 
+static const enum belfry_state worst_first[] = { BELFRY_CRITICAL, BELFRY_UNKNOWN, BELFRY_WARNING, BELFRY_OK };
+
 /* ---- order ---------------------------------------------------------------------------------------------------- */
 
 static bool is_noted(struct board *b, const json_t *check)
@@ -121,28 +123,27 @@ static void board_open(struct board *b, struct cli *cli, const json_t *answer)
 /* ---- head ----------------------------------------------------------------------------------------------------- */
 
 /* "1 CRITICAL, 2 WARNING": services by state, worst first. */
-static void print_counts(struct board *b)
+static void print_counts(const struct board *b, const struct term *term, struct buf *out)
 {
-    static const enum belfry_state order[] = { BELFRY_CRITICAL, BELFRY_UNKNOWN, BELFRY_WARNING };
     const char *gap = "";
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; worst_first[s] != BELFRY_OK; s++) {
         size_t count = 0;
         for (size_t i = 0; i < b->count; i++)
-            count += b->entries[i].state == order[s];
+            count += b->entries[i].state == worst_first[s];
         if (count == 0)
             continue;
-        buf_text(&b->cli->out, gap);
-        term_text(&b->cli->term, &b->cli->out, term_state_style(order[s]),
-                  arena_print(&b->cli->arena, "%zu %s", count, state_name(order[s])));
+        buf_text(out, gap);
+        term_text(term, out, term_state_style(worst_first[s]),
+                  arena_print(&b->cli->arena, "%zu %s", count, state_name(worst_first[s])));
         gap = ", ";
     }
     size_t waiting = 0;
     for (size_t i = 0; i < b->count; i++)
         waiting += b->entries[i].checks - b->entries[i].known;
     if (*gap == '\0' && b->count && !waiting)
-        term_text(&b->cli->term, &b->cli->out, STYLE_OK, "all OK");
+        term_text(term, out, STYLE_OK, "all OK");
     else if (*gap == '\0' && waiting)
-        buf_print(&b->cli->out, "%zu without a result yet", waiting);
+        buf_print(out, "%zu without a result yet", waiting);
 }
 
 static const char *plural(struct cli *cli, int64_t n, const char *what)
@@ -155,12 +156,20 @@ static void print_head(struct board *b)
     struct cli *cli = b->cli;
     const json_t *daemon = json_object_get(b->answer, "daemon");
     char local[TEXT_TIME_SIZE];
+    struct term plain = { .colour = false };
+    struct buf counts = { 0 };
+    const char *rest = arena_print(
+        &cli->arena, " %s  %s  up %s  %s in %s", control_text(cli, daemon, "version"),
+        text_format_local(local, b->now_ms), condition_age(cli, control_integer(daemon, "started"), b->now_ms),
+        plural(cli, control_integer(daemon, "checks"), "check"), plural(cli, (int64_t)b->count, "service"));
+    print_counts(b, &plain, &counts);
     term_text(&cli->term, &cli->out, STYLE_STRONG, "Belfry");
-    buf_print(&cli->out, " %s  %s  up %s  %s in %s  ", control_text(cli, daemon, "version"),
-              text_format_local(local, b->now_ms), condition_age(cli, control_integer(daemon, "started"), b->now_ms),
-              plural(cli, control_integer(daemon, "checks"), "check"), plural(cli, (int64_t)b->count, "service"));
-    print_counts(b);
+    buf_text(&cli->out, rest);
+    bool fits = cli->term.width == 0 || strlen("Belfry") + term_columns(rest) + 2 + counts.length <= cli->term.width;
+    buf_text(&cli->out, fits ? "  " : "\n");
+    print_counts(b, &cli->term, &cli->out);
     buf_char(&cli->out, '\n');
+    buf_close(&counts);
 }
 
 /* ---- trouble -------------------------------------------------------------------------------------------------- */
@@ -173,19 +182,24 @@ static void add_row(struct board *b, const char *name, struct table_cell state, 
     table_add(&b->trouble, STYLE_PLAIN, text);
 }
 
-static void add_parts(struct board *b, const json_t *check)
+static void add_parts_in(struct board *b, const json_t *check, enum belfry_state state)
 {
     size_t i;
     json_t *part;
     json_array_foreach(control_list(check, "parts"), i, part)
     {
-        enum belfry_state state = control_state(part, "state");
-        if (state == BELFRY_OK)
+        if (control_state(part, "state") != state)
             continue;
         add_row(b, arena_print(&b->cli->arena, "  %s", control_text(b->cli, part, "name")),
                 (struct table_cell){ state_name(state), term_state_style(state) },
                 condition_age(b->cli, control_integer(part, "since"), b->now_ms), control_text(b->cli, part, "text"));
     }
+}
+
+static void add_parts(struct board *b, const json_t *check)
+{
+    for (size_t s = 0; worst_first[s] != BELFRY_OK; s++)
+        add_parts_in(b, check, worst_first[s]);
 }
 
 static void add_check(struct board *b, const json_t *check)
@@ -201,18 +215,29 @@ static void add_check(struct board *b, const json_t *check)
     add_parts(b, check);
 }
 
-static void add_entry(struct board *b, struct entry *e)
+/* The checks of the service that are in this state and in trouble; how many are well. */
+static size_t add_checks_in(struct board *b, const struct entry *e, enum belfry_state state)
 {
     size_t i, well = 0;
     json_t *check;
-    e->first_row = b->trouble.count / b->trouble.columns;
     json_array_foreach(control_list(e->service, "checks"), i, check)
     {
+        if (control_state(check, "state") != state)
+            continue;
         if (is_trouble(b, check))
             add_check(b, check);
         else
             well += control_flag(check, "known");
     }
+    return well;
+}
+
+static void add_entry(struct board *b, struct entry *e)
+{
+    size_t well = 0;
+    e->first_row = b->trouble.count / b->trouble.columns;
+    for (size_t s = 0; s < sizeof worst_first / sizeof *worst_first; s++)
+        well += add_checks_in(b, e, worst_first[s]);
     if (well)
         add_row(b, arena_print(&b->cli->arena, "%zu more", well), (struct table_cell){ "OK", STYLE_OK }, "", "");
     e->row_count = b->trouble.count / b->trouble.columns - e->first_row;
@@ -261,7 +286,7 @@ static void print_trouble(struct board *b)
 {
     for (size_t i = 0; i < b->count && b->entries[i].trouble; i++)
         add_entry(b, &b->entries[i]);
-    table_measure(&b->trouble);
+    table_measure(&b->trouble, &b->cli->term);
     for (size_t i = 0; i < b->count && b->entries[i].trouble; i++)
         print_entry(b, &b->entries[i]);
 }

@@ -18,6 +18,7 @@
 #include "core/cli/guard.h"
 #include "core/cli/help.h"
 #include "core/cli/places.h"
+#include "core/model/state.h"
 
 #define GRACE_MS 1000
 
@@ -63,17 +64,29 @@ static const char *own_name(const struct check *check)
     return output_name(&check->cli->arena, check->args->plugin);
 }
 
-/* An UNKNOWN line. */
+/* A state without a result: the line, or an object with the members that a result has too. */
+static int tell(const struct check *check, struct buf *out, enum belfry_state state, const char *text)
+{
+    if (check->cli->globals.format == FORMAT_TEXT) {
+        buf_print(out, "%s %s - %s\n", own_name(check), state_name(state), cli_visible(check->cli, text));
+        return (int)state;
+    }
+    buf_print(out, "{\"ok\":false,\"state\":\"%s\",\"exit\":%d,\"error\":", state_name(state), (int)state);
+    buf_json_text(out, text);
+    buf_text(out, "}\n");
+    return (int)state;
+}
+
 static int refuse(const struct check *check, struct buf *out, const struct why *why)
 {
-    buf_print(out, "%s UNKNOWN - %s\n", own_name(check), cli_visible(check->cli, why->text));
-    return EXIT_UNKNOWN;
+    return tell(check, out, BELFRY_UNKNOWN, why->text);
 }
 
 static int refuse_usage(const struct check *check, struct buf *out, const struct why *why)
 {
     refuse(check, out, why);
-    buf_print(out, "try 'belfry check %s --help'\n", check->args->plugin);
+    if (check->cli->globals.format == FORMAT_TEXT)
+        buf_print(out, "try 'belfry check %s --help'\n", check->args->plugin);
     return EXIT_UNKNOWN;
 }
 
@@ -135,18 +148,18 @@ static int work(void *context, struct buf *out)
 static int print_guarded(const struct check *check, const struct guarded *guarded)
 {
     struct buf *out = &check->cli->out;
+    struct arena *arena = &check->cli->arena;
     char within[TEXT_DURATION_SIZE];
     switch (guarded->end) {
     case GUARD_DONE:
         buf_text(out, guarded->text);
         return guarded->status;
     case GUARD_TIMEOUT:
-        buf_print(out, "%s CRITICAL - no answer within %s, the plugin did not come back and was ended\n",
-                  own_name(check), text_format_age(within, check->args->timeout_ms));
-        return BELFRY_CRITICAL;
+        return tell(check, out, BELFRY_CRITICAL,
+                    arena_print(arena, "no answer within %s, the plugin did not come back and was ended",
+                                text_format_age(within, check->args->timeout_ms)));
     default:
-        buf_print(out, "%s UNKNOWN - the plugin %s\n", own_name(check), guarded->why);
-        return EXIT_UNKNOWN;
+        return tell(check, out, BELFRY_UNKNOWN, arena_print(arena, "the plugin %s", guarded->why));
     }
 }
 

@@ -34,7 +34,8 @@ void cli_flush(struct cli *cli);
 const char *cli_visible(struct cli *cli, const char *text);
 const char *cli_visible_lines(struct cli *cli, const char *text);
 
-/* Says why the verb failed, where its kind of verb says it (stderr, or an UNKNOWN line); returns the exit status. */
+/* Says why the verb failed, where its kind of verb says it (stderr, an UNKNOWN line, or JSON); returns the exit
+ * status. */
 int cli_fail(struct cli *cli, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 /* The same for a mistake on the command line, with "try 'belfry VERB --help'". */
 int cli_usage(struct cli *cli, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));

@@ -124,13 +124,16 @@ static int run_show(struct cli *cli, const void *args)
     struct why why = { "" };
     if (reading_open(cli, args, &reading, &why) != 0)
         return cli_fail(cli, "%s", why.text);
-    int status = EXIT_DONE;
-    if (reading.config == NULL) {
+    int status = reading.config ? EXIT_DONE : EXIT_FAILED;
+    bool json = cli->globals.format == FORMAT_JSON;
+    if (reading.config == NULL && json) {
+        control_print(cli, pack_check(cli, &reading));
+    } else if (reading.config == NULL) {
         struct buf errors = { 0 };
         print_errors(cli, &reading, &errors);
-        status = cli_fail(cli, "%s", errors.data);
+        cli_fail(cli, "%s", errors.data);
         buf_close(&errors);
-    } else if (cli->globals.format == FORMAT_JSON) {
+    } else if (json) {
         config_show_json(reading.config, reading.catalog, &cli->out);
     } else {
         config_show(reading.config, reading.catalog, &cli->out);

@@ -2,6 +2,8 @@
 /* belfry graph - draws a check's metrics into a file. The drawing is belfry-graph's work (core/recorder): librrd stays
  * out of this program. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +13,8 @@
 #include "core/base/text.h"
 #include "core/cli/control.h"
 #include "core/cli/places.h"
+
+#define SAID_SIZE 4096 /* of what belfry-graph says */
 
 struct args {
     const char *check, *metric, *part, *output, *theme;
@@ -69,11 +73,33 @@ static const char *choose_file(struct cli *cli, const struct args *args)
     return find_format(output) ? output : NULL;
 }
 
-static int draw(const char *const *argv)
+/* Everything up to the end, as far as it fits; closes fd. */
+static void read_all(int fd, char said[SAID_SIZE])
 {
-    int fds[] = { STDERR_FILENO, STDERR_FILENO }, status;
+    char chunk[512];
+    size_t length = 0;
+    ssize_t n;
+    while ((n = read(fd, chunk, sizeof chunk)) > 0 || (n < 0 && errno == EINTR)) {
+        size_t room = SAID_SIZE - 1 - length, part = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
+        memcpy(said + length, chunk, part);
+        length += part;
+    }
+    said[length] = '\0';
+    close(fd);
+}
+
+/* Runs belfry-graph. 0, ERROR_REFUSED when it failed, or why it did not start; what it wrote to stderr is in said. */
+static int draw(const char *const *argv, char said[SAID_SIZE])
+{
+    int ends[2], status = 0;
+    said[0] = '\0';
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return -errno;
+    int fds[] = { ends[1], ends[1] };
     struct spawn spawn = { .program = spawn_member("belfry-graph"), .argv = argv, .fds = fds, .fd_count = 2 };
     pid_t pid = spawn_start(&spawn);
+    close(ends[1]);
+    read_all(ends[0], said);
     if (pid < 0)
         return (int)pid;
     while (waitpid(pid, &status, 0) < 0)
@@ -82,17 +108,28 @@ static int draw(const char *const *argv)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ERROR_REFUSED;
 }
 
+/* The last line, "belfry-graph: no metric 'x' ...\n", without its ends. */
+static const char *tell_refusal(struct cli *cli, char *said)
+{
+    static const char name[] = "belfry-graph: ";
+    size_t length = strlen(said);
+    while (length && said[length - 1] == '\n')
+        said[--length] = '\0';
+    const char *line = strrchr(said, '\n'), *text = line ? line + 1 : said;
+    text += strncmp(text, name, sizeof name - 1) == 0 ? sizeof name - 1 : 0;
+    return *text ? arena_text(&cli->arena, text) : "belfry-graph ended without a picture";
+}
+
 /* The command line of belfry-graph. */
 static const char *const *make_argv(struct cli *cli, const struct args *args, const char *rrd, const char *file)
 {
     struct arena *arena = &cli->arena;
-    int64_t until_ms = args->until_ms ? args->until_ms : clock_wall_ms();
     const char **argv = arena_array(arena, 24, sizeof *argv);
     const char *pairs[][2] = {
         { "--rrd", rrd },
         { "--check", args->check },
         { "--since", arena_print(arena, "%lld", (long long)(args->since_ms / 1000)) },
-        { "--until", arena_print(arena, "%lld", (long long)(until_ms / 1000)) },
+        { "--until", arena_print(arena, "%lld", (long long)(args->until_ms / 1000)) },
         { "--format", find_format(file) },
         { "--theme", args->theme },
         { "--out", places_absolute(cli, file) },
@@ -112,23 +149,29 @@ static const char *const *make_argv(struct cli *cli, const struct args *args, co
 
 static int run(struct cli *cli, const void *raw)
 {
-    const struct args *args = raw;
+    struct args given = *(const struct args *)raw, *args = &given;
     struct places places;
     struct why why = { "" };
+    char said[SAID_SIZE];
     const char *file = choose_file(cli, args);
     if (file == NULL)
         return cli_usage(cli, "'-o %s' is neither a file ending in .svg or .png nor text or json", args->output);
     if (!text_is_check_id(args->check))
         return cli_usage(cli, "'%s' is not SERVICE/CHECK", args->check);
-    if (args->until_ms && args->until_ms <= args->since_ms)
+    if (strcmp(args->theme, "light") != 0 && strcmp(args->theme, "dark") != 0)
+        return cli_usage(cli, "'--theme' wants light or dark, not '%s'", args->theme);
+    if (args->until_ms == 0)
+        args->until_ms = clock_wall_ms();
+    if (args->until_ms / 1000 <= args->since_ms / 1000)
         return cli_usage(cli, "--until lies before --since");
     if (places_find(cli, &places, &why) != 0)
         return cli_fail(cli, "%s", why.text);
-    int code = draw(make_argv(cli, args, places.rrd, file));
+    int code = draw(make_argv(cli, args, places.rrd, file), said);
     if (code == ERROR_REFUSED)
-        return EXIT_FAILED; /* belfry-graph has said why */
+        return cli_fail(cli, "%s", tell_refusal(cli, said));
     if (code != 0)
         return cli_fail(cli, "can't start belfry-graph: %s", error_text(code));
+    fputs(cli_visible_lines(cli, said), stderr); /* what is not in the picture */
     if (cli->globals.format == FORMAT_JSON)
         control_print(cli, json_pack("{ss ss}", "check", args->check, "file", cli_visible(cli, file)));
     else

@@ -75,6 +75,8 @@ static int print_journal(struct cli *cli, const struct args *args)
     if (places_find(cli, &places, &why) != 0)
         return cli_fail(cli, "%s", why.text);
     struct printer printer = { cli, args->follow };
+    if (args->until_ms && args->until_ms < args->since_ms)
+        return cli_usage(cli, "--until lies before --since");
     struct journal_filter filter = { .since_ms = args->since_ms,
                                      .until_ms = args->until_ms,
                                      .type = args->type,
@@ -150,6 +152,8 @@ static int run_verify(struct cli *cli, const void *raw)
     int code = journal_verify(folder, report, &why);
     if (code != 0)
         return fail(cli, folder, code, &why);
+    if (report->segments == 0)
+        return cli_fail(cli, "there is no journal in '%s'", folder);
     if (cli->globals.format == FORMAT_JSON)
         control_print(cli, pack_report(cli, folder, report));
     else

@@ -9,6 +9,7 @@
  * code of that state, and with 3, UNKNOWN, when they can't know it. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "config.h"
 #include "core/base/clock.h"
@@ -33,6 +34,19 @@ static bool answer_globals(struct cli *cli, const struct parsed *parsed, int *st
     return true;
 }
 
+/* Whether JSON is asked for anywhere, also behind a mistake that ended the parsing. */
+static bool wants_json(int argc, char *const *argv)
+{
+    bool found = false;
+    for (int i = 1; i < argc; i++) {
+        const char *next = i + 1 < argc ? argv[i + 1] : "";
+        bool option = strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0;
+        found |= (option && strcmp(next, "json") == 0) || strcmp(argv[i], "-ojson") == 0 ||
+                 strcmp(argv[i], "--output=json") == 0;
+    }
+    return found;
+}
+
 static int run(struct cli *cli, int argc, char *const *argv)
 {
     struct parsed parsed = { .depth = 0 };
@@ -43,6 +57,8 @@ static int run(struct cli *cli, int argc, char *const *argv)
     cli->parsed = &parsed;
     cli->path = parse_path(&cli->arena, &parsed);
     cli->globals = *(const struct globals *)parsed.args[0];
+    if (wants_json(argc, argv))
+        cli->globals.format = FORMAT_JSON;
     if (code != 0)
         return cli_usage(cli, "%s", why.text);
     if (answer_globals(cli, &parsed, &status))

@@ -3,7 +3,8 @@
  *
  * Each type has one row: the member that is the subject (or =word), and a sentence. In the sentence {name} stands for a
  * member of the record ("" when missing), {name:A:B} for A when the member is true and else for B, {ms} is told as a
- * duration, and {change} is "OK -> CRITICAL soft 1/2". */
+ * duration, {change} is "OK -> CRITICAL soft 1/2", and {tries} " after 5 failures, next try in 30 s" unless the
+ * breaker was opened by hand. */
 #include "core/cli/story.h"
 
 #include <jansson.h>
@@ -26,7 +27,7 @@ static const struct sentence {
     { "check.removed", "check", "removed" },
     { "part.state", "check", "{part}  {change}  {text}" },
     { "part.gone", "check", "{part} is gone" },
-    { "breaker.open", "breaker", "circuit open after {failures} failures, next try in {ms}  {text}" },
+    { "breaker.open", "breaker", "circuit open{tries}  {text}" },
     { "breaker.half_open", "breaker", "circuit half-open, trying" },
     { "breaker.closed", "breaker", "circuit closed  {text}" },
     { "breaker.held", "breaker", "circuit set to {name} by {by}" },
@@ -68,9 +69,21 @@ static void add_duration(struct buf *out, int64_t ms)
 static void add_change(struct cli *cli, struct buf *out, const json_t *record)
 {
     buf_print(out, "%s -> %s", control_text(cli, record, "from"), control_text(cli, record, "to"));
-    if (strcmp(control_text(cli, record, "kind"), "soft") == 0)
-        buf_print(out, " soft %lld/%lld", (long long)control_integer(record, "attempt"),
+    const char *kind = control_text(cli, record, "kind");
+    bool soft = strcmp(kind, "soft") == 0,
+         same = strcmp(control_text(cli, record, "from"), control_text(cli, record, "to")) == 0;
+    if (soft || same) /* without a word for it the step from soft to hard would tell nothing */
+        buf_print(out, " %s %lld/%lld", kind, (long long)control_integer(record, "attempt"),
                   (long long)control_integer(record, "attempts"));
+}
+
+static void add_tries(struct buf *out, const json_t *record)
+{
+    int64_t failures = control_integer(record, "failures"), ms = control_integer(record, "ms");
+    if (ms == 0)
+        return;
+    buf_print(out, " after %lld failure%s, next try in ", (long long)failures, failures == 1 ? "" : "s");
+    add_duration(out, ms);
 }
 
 static void add_member(struct cli *cli, struct buf *out, const json_t *record, const char *name)
@@ -79,6 +92,8 @@ static void add_member(struct cli *cli, struct buf *out, const json_t *record, c
     char number[TEXT_NUMBER_SIZE];
     if (strcmp(name, "change") == 0)
         add_change(cli, out, record);
+    else if (strcmp(name, "tries") == 0)
+        add_tries(out, record);
     else if (json_is_string(value))
         buf_text(out, cli_visible(cli, json_string_value(value)));
     else if (json_is_integer(value) && strcmp(name, "ms") == 0)

@@ -13,6 +13,7 @@
 #define GAP 2         /* spaces between columns */
 #define FOLD_LEAST 24 /* a column narrower than this isn't folded: it would be a ladder of words */
 #define TABLE_FOLD_LINES 6
+#define NARROW_INDENT 4 /* of a folded cell that has no room beside the others */
 
 static const char *const styles[STYLE_COUNT] = {
     [STYLE_PLAIN] = "",           [STYLE_STRONG] = "\033[1m",   [STYLE_FAINT] = "\033[2m",
@@ -137,6 +138,8 @@ void term_fold(const struct term *term, struct buf *out, const char *text, size_
         bool last = *rest == '\0', cut = !last && line == max_lines;
         if (cut)
             n = fitting(text, room - 4);
+        while (n && text[n - 1] == ' ')
+            n--;
         buf_add(out, text, n);
         buf_text(out, cut ? " ...\n" : "\n");
         if (last || cut)
@@ -157,15 +160,41 @@ void table_add(struct table *table, enum style style, const char *text)
     table->cells[table->count++] = (struct table_cell){ text, style };
 }
 
-void table_measure(struct table *table)
+/* One long name must not push everything else off the screen: a longer cell only shifts its own row. */
+static size_t widest(const struct term *term)
+{
+    return term->width ? term->width / 3 : (size_t)-1;
+}
+
+void table_measure(struct table *table, const struct term *term)
 {
     for (size_t c = 0; c < table->columns; c++)
         table->widths[c] = table->titles && table->count ? term_columns(table->titles[c]) : 0;
     for (size_t i = 0; i < table->count; i++) {
         size_t columns = term_columns(table->cells[i].text);
-        if (columns > table->widths[i % table->columns])
+        if (columns > table->widths[i % table->columns] && columns <= widest(term))
             table->widths[i % table->columns] = columns;
     }
+}
+
+/* A cell with the space after it: the columns that it took. */
+static size_t print_cell(const struct table_cell *cell, size_t width, const struct term *term, struct buf *out)
+{
+    size_t columns = term_columns(cell->text);
+    columns = columns > width ? columns : width;
+    term_left(term, out, cell->style, cell->text, columns + GAP);
+    return columns + GAP;
+}
+
+/* Cells that come before a folded one on a screen where it has no room beside them: it begins a line of its own. */
+static size_t begin_line(const struct table *table, struct buf *out)
+{
+    while (out->length && out->data[out->length - 1] == ' ')
+        out->data[--out->length] = '\0';
+    if (out->length && out->data[out->length - 1] != '\n')
+        buf_char(out, '\n');
+    term_spaces(out, table->indent + NARROW_INDENT);
+    return table->indent + NARROW_INDENT;
 }
 
 /* The last cell of a row is folded; trailing spaces are never written. */
@@ -176,11 +205,13 @@ static void print_cells(const struct table *table, const struct table_cell *row,
     while (used > 1 && row[used - 1].text[0] == '\0')
         used--;
     term_spaces(out, table->indent);
-    for (size_t c = 0; c + 1 < used; c++) {
-        term_left(term, out, row[c].style, row[c].text, table->widths[c] + GAP);
-        at += table->widths[c] + GAP;
-    }
+    for (size_t c = 0; c + 1 < used; c++)
+        at += print_cell(&row[c], table->widths[c], term, out);
     if (used == table->columns && row[used - 1].style == STYLE_PLAIN) {
+        bool narrow =
+            term->width && at + FOLD_LEAST > term->width && at + term_columns(row[used - 1].text) > term->width;
+        if (narrow)
+            at = begin_line(table, out);
         term_fold(term, out, row[used - 1].text, at, TABLE_FOLD_LINES);
         return;
     }
@@ -195,7 +226,7 @@ void table_print_row(const struct table *table, size_t row, const struct term *t
 
 void table_print(struct table *table, const struct term *term, struct buf *out)
 {
-    table_measure(table);
+    table_measure(table, term);
     if (table->titles && table->count) {
         struct table_cell head[TABLE_COLUMNS_MAX];
         for (size_t c = 0; c < table->columns; c++)

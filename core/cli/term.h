@@ -60,7 +60,7 @@ struct table {
 void table_add(struct table *table, enum style style, const char *text);
 void table_print(struct table *table, const struct term *term, struct buf *out);
 /* For rows with something between them: measure all, then print rows one by one. */
-void table_measure(struct table *table);
+void table_measure(struct table *table, const struct term *term);
 void table_print_row(const struct table *table, size_t row, const struct term *term, struct buf *out);
 /* Frees the cells. */
 void table_close(struct table *table);

@@ -345,8 +345,9 @@ static int draw(struct arena *arena, const struct request *request)
     char *path = name_file(arena, request->folder, request->check, request->part);
     int code = legend_read(arena, path, &legend, &why);
     if (code == -ENOENT)
-        return complain("nothing is recorded of '%s'%s%s; --list shows what is", request->check,
-                        request->part ? " part " : "", request->part ? request->part : "");
+        return complain("nothing is recorded of '%s'%s%s%s yet; 'belfry status %.*s' shows its %s", request->check,
+                        request->part ? ", part '" : "", request->part ? request->part : "", request->part ? "'" : "",
+                        (int)strcspn(request->check, "/"), request->check, request->part ? "parts" : "checks");
     if (code < 0)
         return complain("%s", why.text);
     if (header_read(arena, path, clock_wall_ms() / 1000, &header, &why) < 0)
