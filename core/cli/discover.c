@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* discover - see discover.h. A service is taken for what it is only when it answers as such: Redis says +PONG or
- * -NOAUTH, Docker's API says OK to /_ping, a web server answers a HEAD request with a status line. Each question waits
- * ASK_MS at most. */
+/* discover - see discover.h. A service is taken for what it is only when it answers as such: Redis says +PONG, or
+ * -NOAUTH or another of its errors; Docker's API says 200 to /_ping; a web server answers with a status line, and what
+ * it says to the very request that the check will make is what the check expects. Of MariaDB's sockets and of ports
+ * where HTTPS is usual it is enough that somebody listens. Each question waits ASK_MS at most. */
 #include "core/cli/discover.h"
 
 #include <arpa/inet.h>
@@ -19,7 +20,7 @@
 
 #define ASK_MS 500
 
-/* Ports where web servers are usually found; only those that listen are asked. */
+/* Ports where web servers are usually found. */
 static const struct web_port {
     unsigned port;
     bool tls;
@@ -85,25 +86,11 @@ static void ask(int fd, const char *question, char *out, size_t size)
     close(fd);
 }
 
-/* Whether anything on this machine listens on the port, on a loopback or wildcard address. */
-static bool listens(unsigned port)
+/* The status that the answer to an HTTP request begins with, or 0. */
+static unsigned read_status(const char *answer)
 {
-    static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
-    char line[256], wanted[8];
-    bool found = false;
-    snprintf(wanted, sizeof wanted, ":%04X ", port);
-    for (size_t i = 0; i < 2 && !found; i++) {
-        FILE *table = fopen(tables[i], "re");
-        while (table && !found && fgets(line, sizeof line, table)) {
-            const char *at = strstr(line, wanted);
-            const char *state = at ? strchr(at + strlen(wanted), ' ') : NULL;
-            const char *local = strchr(line, ':'); /* after the row number */
-            found = state && strncmp(state, " 0A ", 4) == 0 && local && at > local && at < local + 40;
-        }
-        if (table)
-            fclose(table);
-    }
-    return found;
+    unsigned status = 0;
+    return sscanf(answer, "HTTP/1.%*1[01] %3u", &status) == 1 ? status : 0;
 }
 
 /* ---- what is looked for ---------------------------------------------------------------------------------------- */
@@ -115,38 +102,38 @@ static bool find_redis(struct arena *arena, struct found *out)
     if (fd < 0)
         return false;
     ask(fd, "PING\r\n", answer, sizeof answer);
-    bool open = strncmp(answer, "+PONG", 5) == 0;
-    if (!open && strncmp(answer, "-NOAUTH", 7) != 0)
+    bool locked = strncmp(answer, "-NOAUTH", 7) == 0;
+    if (strncmp(answer, "+PONG", 5) != 0 &&
+        answer[0] != '-') /* -LOADING, -MASTERDOWN, ...: a Redis, if not a well one */
         return false;
     *out = (struct found){ .service = "redis",
                            .title = "Redis",
-                           .why = open ? "a Redis answers on 127.0.0.1:6379"
-                                       : "a Redis on 127.0.0.1:6379 wants a password: put it into secrets/redis (mode "
-                                         "0600) and add  password = \"@redis\";" };
+                           .why = locked ? "a Redis on 127.0.0.1:6379 wants a password: put it into secrets/redis "
+                                           "(mode 0600) and add  password = \"@redis\";"
+                                         : "a Redis answers on 127.0.0.1:6379" };
     out->check = arena_text(arena, "server: { plugin = \"redis\"; host = \"127.0.0.1\"; port = 6379; };");
     return true;
 }
 
-/* The first path where somebody listens. */
-static bool find_socket(const char *const *paths, const char **path)
+/* A connection to the first path where somebody listens, or -1. */
+static int connect_one(const char *const *paths, const char **path)
 {
-    for (; *paths; paths++) {
-        int fd = connect_path(*paths);
-        if (fd < 0)
-            continue;
-        close(fd);
+    int fd = -1;
+    for (; *paths && fd < 0; paths++) {
+        fd = connect_path(*paths);
         *path = *paths;
-        return true;
     }
-    return false;
+    return fd;
 }
 
 static bool find_mariadb(struct arena *arena, struct found *out)
 {
     static const char *const paths[] = { "/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", NULL };
     const char *path;
-    if (!find_socket(paths, &path))
+    int fd = connect_one(paths, &path);
+    if (fd < 0)
         return false;
+    close(fd);
     *out = (struct found){ .service = "mariadb", .title = "MariaDB" };
     out->why = arena_print(arena, "a MariaDB or MySQL socket is at %s", path);
     out->check = arena_print(arena, "socket: { plugin = \"tcp\"; socket = \"%s\"; };", path);
@@ -156,11 +143,16 @@ static bool find_mariadb(struct arena *arena, struct found *out)
 static bool find_docker(struct arena *arena, struct found *out)
 {
     static const char *const paths[] = { "/run/docker.sock", "/var/run/docker.sock", NULL };
+    char answer[64];
     const char *path;
-    if (!find_socket(paths, &path))
+    int fd = connect_one(paths, &path);
+    if (fd < 0)
+        return false;
+    ask(fd, "GET /_ping HTTP/1.0\r\n\r\n", answer, sizeof answer);
+    if (read_status(answer) != 200)
         return false;
     *out = (struct found){ .service = "docker", .title = "Docker Engine" };
-    out->why = arena_print(arena, "a Docker socket is at %s", path);
+    out->why = arena_print(arena, "Docker answers on %s", path);
     out->check = arena_print(arena,
                              "engine: { plugin = \"tcp\"; socket = \"%s\"; send = \"GET /_ping HTTP/1.0\\r\\n\\r\\n\"; "
                              "expect = [ \"200 OK\" ]; };",
@@ -168,37 +160,49 @@ static bool find_docker(struct arena *arena, struct found *out)
     return true;
 }
 
+static void describe_tls(struct arena *arena, unsigned port, struct found *out)
+{
+    out->why = arena_print(arena,
+                           "something listens on port %u, where HTTPS is usual; any status below 500 is right, and the "
+                           "certificate is not checked, because it is hardly for 'localhost'",
+                           port);
+    out->check = arena_print(arena,
+                             "page: { plugin = \"http\"; url = \"https://localhost:%u/\"; expect_status = [ "
+                             "\"200-499\" ]; tls_verify = false; };",
+                             port);
+}
+
+/* A server error is nothing that a check should expect: it is CRITICAL until the server is well. */
+static void describe_page(struct arena *arena, unsigned port, unsigned status, struct found *out)
+{
+    bool broken = status >= 500;
+    out->why = arena_print(arena, "a web server answers on 127.0.0.1:%u with status %u%s", port, status,
+                           broken ? ", which is a problem of its own" : "");
+    const char *expect = broken ? "" : arena_print(arena, " expect_status = [ \"%u\" ];", status);
+    out->check = arena_print(arena, "page: { plugin = \"http\"; url = \"http://127.0.0.1:%u/\";%s };", port, expect);
+}
+
 static bool find_web(struct arena *arena, const struct web_port *port, struct found *out)
 {
-    char answer[256];
-    unsigned status = 0;
-    if (!listens(port->port))
-        return false;
-    const char *service = arena_print(arena, "web-%u", port->port);
-    *out = (struct found){ .service = service };
-    out->title = arena_print(arena, "Web server on port %u", port->port);
-    if (port->tls) {
-        out->why = arena_print(arena,
-                               "something listens on port %u, where HTTPS is usual; the certificate is not "
-                               "checked against 'localhost'",
-                               port->port);
-        out->check = arena_print(arena,
-                                 "page: { plugin = \"http\"; url = \"https://localhost:%u/\"; tls_verify = "
-                                 "false; };",
-                                 port->port);
-        return true;
-    }
+    char answer[256] = "";
     int fd = connect_port(port->port);
     if (fd < 0)
         return false;
-    ask(fd, "HEAD / HTTP/1.0\r\nHost: localhost\r\nUser-Agent: belfry\r\n\r\n", answer, sizeof answer);
-    if (sscanf(answer, "HTTP/1.%*1[01] %3u", &status) != 1)
+    *out = (struct found){ .service = arena_print(arena, "web-%u", port->port),
+                           .title = arena_print(arena, "Web server on port %u", port->port) };
+    if (port->tls) {
+        close(fd);
+        describe_tls(arena, port->port, out);
+        return true;
+    }
+    ask(fd,
+        arena_print(arena, "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+                    port->port),
+        answer, sizeof answer);
+    unsigned status = read_status(answer);
+    if (status == 0)
         return false;
-    out->why = arena_print(arena, "a web server answers on 127.0.0.1:%u with status %u", port->port, status);
-    out->check = arena_print(arena,
-                             "page: { plugin = \"http\"; url = \"http://127.0.0.1:%u/\"; expect_status = [ \"%u\" "
-                             "]; };",
-                             port->port, status);
+    describe_page(arena, port->port, status, out);
     return true;
 }
 

@@ -23,6 +23,15 @@ static const struct argument arguments[] = { { "FOLDER",
 static const char *const examples[] = { "belfry init ./try", "everything of a first try in one folder", "belfry init",
                                         "the configuration of the system's daemon", NULL };
 
+/* A text in quotes, as libconfig reads it. */
+static void add_string(struct buf *out, const char *text)
+{
+    buf_char(out, '"');
+    for (; *text; text++)
+        buf_print(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    buf_char(out, '"');
+}
+
 static void write_main(struct cli *cli, struct buf *out, bool own_folder)
 {
     const char *built = file_join(&cli->arena, file_program_folder(), "plugins/.libs");
@@ -30,8 +39,11 @@ static void write_main(struct cli *cli, struct buf *out, bool own_folder)
     if (own_folder)
         buf_text(out, "state_dir = \"var\";    # journal, graphs and state; relative to this file\n"
                       "run_dir = \"run\";      # the control socket\n");
-    if (own_folder && access(built, X_OK) == 0)
-        buf_print(out, "plugin_dirs = [ \"%s\" ];\n", built);
+    if (own_folder && access(built, X_OK) == 0) {
+        buf_text(out, "plugin_dirs = [ ");
+        add_string(out, built);
+        buf_text(out, " ];\n");
+    }
     buf_text(out, "\ndefaults: {\n"
                   "  every = \"10s\";        # how often a check runs\n"
                   "  timeout = \"5s\";\n"

@@ -57,4 +57,4 @@ tests_unit_test_cli_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 tests_unit_test_cli_LDFLAGS = $(pie_ldflags)
 tests_unit_test_cli_LDADD = $(cli_libs)
 system_tests += tests/system/cli.test tests/system/check.test tests/system/guide.test
-EXTRA_DIST += tests/peers/control.py tests/system/cli_board.json
+EXTRA_DIST += tests/peers/odd_servers.py tests/peers/control.py tests/system/cli_board.json

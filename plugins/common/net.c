@@ -171,8 +171,8 @@ int net_connect(struct belfry_probe *p, const struct net_target *target, struct 
     int found = find(p, target, race, &report->why);
     report->resolve_s = now_s() - begin;
     if (found < 0) {
-        report->why = belfry_print(p, "resolve %s: %s", target->path ? target->path : target->host,
-                                   report->why ? report->why : say_error(p, found));
+        if (!report->why) /* the host names what it could not resolve */
+            report->why = belfry_print(p, "can't resolve '%s': %s", target->host, say_error(p, found));
         return found;
     }
     for (size_t i = 0; i < NET_ADDRESSES_MAX; i++)

@@ -8,6 +8,9 @@
  * subvolumes) counts once, by its own root where that is mounted and else the first place; a mount point that is
  * covered by a later mount counts as what is seen there.
  *
+ * A mount point that `include` names and that isn't there is a part too, and CRITICAL: a disk that was not mounted must
+ * not look like a disk that is well.
+ *
  * Percentages are df's: of what a program that is not root can use.
  */
 #include <fnmatch.h>
@@ -148,6 +151,20 @@ static bool look_at(struct host_run *run, const struct mount *mount)
     return true;
 }
 
+/* A part for each pattern of include that no mount point matches. */
+static void miss_mounts(struct host_run *run, const struct mounts *mounts)
+{
+    const char *what = belfry_flag(run->p, "network") ? "file system" : "file system of a local disk";
+    for (size_t i = 0; i < belfry_count(run->p, "include"); i++) {
+        const char *pattern = belfry_item(run->p, "include", i);
+        bool found = false;
+        for (size_t k = 0; k < mounts->count && !found; k++)
+            found = fnmatch(pattern, mounts->all[k].point, 0) == 0;
+        if (!found)
+            belfry_part(run->p, pattern, BELFRY_CRITICAL, "no %s is mounted here", what);
+    }
+}
+
 void host_disks(struct host_run *run)
 {
     const char *list = proc_read(run, "/proc/self/mountinfo");
@@ -166,5 +183,6 @@ void host_disks(struct host_run *run)
     for (size_t i = 0; i < mounts->count; i++)
         if (is_wanted(run, &mounts->all[i])) /* only now, so that a bind mount does not stand in for its own */
             seen += look_at(run, &mounts->all[i]);
+    miss_mounts(run, mounts);
     host_say(run, belfry_print(run->p, "%d file system%s", seen, seen == 1 ? "" : "s"));
 }

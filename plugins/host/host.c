@@ -14,8 +14,8 @@
 static const struct belfry_option options[] = {
     { "root", BELFRY_PATH, "Folder below which /proc and the file systems are looked for", .fallback = "/",
       .example = "/host" },
-    { "include", BELFRY_TEXT, "Mount points to watch, with * and ?; without it all disks", .list = true,
-      .example = "/srv*" },
+    { "include", BELFRY_TEXT, "Mount points to watch, with * and ?, each of which must be there; without it all disks",
+      .list = true, .example = "/srv*" },
     { "exclude", BELFRY_TEXT, "Mount points to leave out, with * and ?", .list = true, .example = "/mnt/*" },
     { "network", BELFRY_FLAG, "Whether network file systems (NFS, CIFS, ...) are watched too", .fallback = "false",
       .example = "true" },

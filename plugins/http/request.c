@@ -170,7 +170,7 @@ static const char *look_up(struct http_work *w, const char *host, const char *po
     w->t->dns_s = now_s() - begin;
     if (n <= 0) {
         w->t->end = HTTP_UNREACHABLE;
-        w->t->why = belfry_print(w->p, "resolve %s: %s", host, why ? why : "no address");
+        w->t->why = why ? why : belfry_print(w->p, "can't resolve '%s': no address", host);
         return NULL;
     }
     for (size_t i = 0; i < (size_t)n && i < most; i++)

@@ -315,9 +315,8 @@ static int resolve(struct belfry_probe *p, const char *host, const char *port, i
 {
     struct addrinfo hints = { .ai_family = family, .ai_socktype = socktype, .ai_flags = AI_NUMERICSERV }, *list;
     int error = getaddrinfo(host, port, &hints, &list), n = 0;
-    (void)p;
     if (error != 0) {
-        *why = gai_strerror(error);
+        *why = belfry_print(p, "can't resolve '%s': %s", host, gai_strerror(error));
         return -ENOENT;
     }
     for (struct addrinfo *a = list; a && (size_t)n < max; a = a->ai_next, n++) {
