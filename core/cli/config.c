@@ -39,11 +39,11 @@ static int reading_open(struct cli *cli, const struct args *args, struct reading
     if (args->file)
         cli->globals.config_file = args->file;
     int code = places_find(cli, &places, why);
+    if (code != 0)
+        return code;
     reading->file = places.config_file;
-    if (access(reading->file, R_OK) != 0)
-        return why_say(why, -errno, "can't read '%s': %s", reading->file, error_text(-errno));
-    if (code != 0) /* a mistake in the paths: config_load() names it with all the others */
-        places.plugin_dirs = places_default_plugins(cli);
+    if (!places.configured)
+        return why_say(why, -ENOENT, "can't read '%s': %s", reading->file, error_text(-ENOENT));
     code = catalog_read(places.plugin_dirs, CATALOG_TIMEOUT_MS, &reading->catalog, why);
     if (code == 0)
         config_load(reading->file, reading->catalog, &reading->config, &reading->errors);

@@ -11,12 +11,17 @@
 #include "core/cli/places.h"
 #include "core/model/state.h"
 
-static int explain(struct why *why, int code, const char *socket)
+static int explain(struct why *why, int code, const struct places *places)
 {
-    if (code == -ENOENT || code == -ECONNREFUSED)
+    const char *socket = places->socket;
+    bool absent = code == -ENOENT || code == -ECONNREFUSED;
+    if (absent && places->mistake)
+        return why_say(why, code, "nobody listens on '%s', and the configuration is not in order: %s", socket,
+                       places->mistake);
+    if (absent)
         return why_say(why, code,
                        "belfryd is not running (nobody listens on '%s'); start it with 'systemctl start "
-                       "belfryd' or 'belfryd -c FILE', or name its socket with --socket",
+                       "belfry' or 'belfryd -c FILE', or name its socket with --socket",
                        socket);
     if (code == -EACCES)
         return why_say(why, code, "not allowed to use '%s': ask root, or join the group that owns it", socket);
@@ -65,7 +70,7 @@ int control_ask(struct cli *cli, json_t *request, int64_t timeout_ms, json_t **a
         if (code == 0)
             code = read_answer(cli, &channel, deadline_ms, answer);
         if (code != 0)
-            explain(why, code, places.socket);
+            explain(why, code, &places);
     }
     if (channel.fd >= 0)
         channel_close(&channel);

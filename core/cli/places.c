@@ -44,11 +44,6 @@ static const char *const *plugin_folders(struct cli *cli, const char *const *con
     return folders;
 }
 
-const char *const *places_default_plugins(struct cli *cli)
-{
-    return plugin_folders(cli, NULL);
-}
-
 static void take(struct cli *cli, struct places *out, const struct config *config)
 {
     const char *state = config ? arena_text(&cli->arena, config->state_dir) : STATE_DIR;
@@ -69,21 +64,17 @@ int places_find(struct cli *cli, struct places *out, struct why *why)
 {
     struct config *config = NULL;
     struct config_errors errors = { 0 };
-    int code = 0;
     const char *given = cli->globals.config_file;
-    out->config_file = given ? places_absolute(cli, given) : CONFIG_FILE;
+    *out = (struct places){ .config_file = given ? places_absolute(cli, given) : CONFIG_FILE };
     out->configured = access(out->config_file, R_OK) == 0;
     if (!out->configured && (given || errno != ENOENT))
         return why_say(why, -errno, "can't read '%s': %s", out->config_file, error_text(-errno));
-    if (out->configured)
-        code = config_load_paths(out->config_file, &config, &errors);
-    if (code != 0)
-        why_say(why, code, "%s:%d: %s", errors.items[0].place.file, errors.items[0].place.line, errors.items[0].text);
-    else
-        take(cli, out, config);
-    if (code == 0 && cli->globals.socket)
+    if (out->configured && config_load_paths(out->config_file, &config, &errors) != 0)
+        out->mistake = config_error_text_line(&cli->arena, &errors.items[0]);
+    take(cli, out, config);
+    if (cli->globals.socket)
         out->socket = cli->globals.socket;
     config_close(&config);
     config_errors_close(&errors);
-    return code;
+    return 0;
 }

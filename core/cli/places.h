@@ -9,14 +9,14 @@
 struct places {
     const char *config_file; /* absolute; the file may be missing unless it was named by -c */
     bool configured;         /* it exists and was read */
+    const char *mistake;     /* "file:line: ..." when the file is not in order and may not say where things are */
     const char *socket, *journal, *rrd, *secrets;
     const char *const *plugin_dirs; /* NULL-terminated */
 };
 
-/* 0, or a negative code with *why (a file named by -c is missing, or its paths can't be read). */
+/* 0, or a negative code with *why (a file named by -c is missing). A file with a mistake is no failure: a daemon that
+ * runs is asked whatever is being written into its file. */
 int places_find(struct cli *cli, struct places *out, struct why *why);
-/* The plugin folders without a configuration file. */
-const char *const *places_default_plugins(struct cli *cli);
 /* The path made absolute by the working directory. */
 const char *places_absolute(struct cli *cli, const char *path);
 

@@ -28,8 +28,13 @@ static int print_refused(struct cli *cli, const json_t *answer)
     size_t i;
     json_t *error, *errors = control_list(answer, "errors");
     json_array_foreach(errors, i, error)
-        buf_print(&cli->out, "%s:%lld: %s\n", control_text(cli, error, "file"),
-                  (long long)control_integer(error, "line"), control_text(cli, error, "text"));
+    {
+        long long line = control_integer(error, "line"); /* 0: the whole file */
+        buf_text(&cli->out, control_text(cli, error, "file"));
+        if (line)
+            buf_print(&cli->out, ":%lld", line);
+        buf_print(&cli->out, ": %s\n", control_text(cli, error, "text"));
+    }
     int64_t more = control_integer(answer, "error_count") - (int64_t)json_array_size(errors);
     if (more > 0)
         buf_print(&cli->out, "and %lld more\n", (long long)more);

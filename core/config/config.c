@@ -36,7 +36,7 @@ static void close_section(struct section *section)
     map_close(&section->by_name);
 }
 
-/* Hands the model out when there was no mistake. */
+/* Hands the model out. */
 static int finish(struct load *load, struct config **out)
 {
     struct config *config = load->config;
@@ -55,8 +55,6 @@ static int finish(struct load *load, struct config **out)
     map_close(&load->secrets);
     report_close(&load->report);
     arena_close(&load->arena);
-    if (code != 0)
-        config_close(&config);
     *out = config;
     return code;
 }
@@ -107,5 +105,8 @@ int config_load(const char *file, const struct catalog *catalog, struct config *
     main_load_series(&load);
     main_load_plugins(&load);
     service_load_all(&load);
-    return finish(&load, out);
+    int code = finish(&load, out);
+    if (code != 0)
+        config_close(out);
+    return code;
 }

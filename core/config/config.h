@@ -29,14 +29,21 @@ struct config_errors {
 };
 
 void config_errors_close(struct config_errors *errors);
+/* For what only the caller can know. */
+void config_errors_add(struct config_errors *errors, struct place place, const char *format, ...)
+    __attribute__((__format__(__printf__, 3, 4)));
+/* "file:line: text", or "file: text" of a whole file. */
+char *config_error_text_line(struct arena *arena, const struct config_error *error);
 /* One line an error, sorted by file and line. */
 void config_errors_print(const struct config_errors *errors, struct buf *out);
 
 /* Only where things are (state_dir, run_dir, control socket, plugin_dirs, secrets_dir, conf_dir) from the main file;
- * services and checks are empty. Relative paths in the file are relative to the file's folder. */
+ * services and checks are empty. Relative paths in the file are relative to the file's folder. *out is there whatever
+ * is wrong: a file that is just being edited still says where its daemon is. What was not understood has its default.
+ */
 int config_load_paths(const char *file, struct config **out, struct config_errors *errors);
 /* Everything: main file, conf_dir, includes; options are checked against the catalog. 0, or ERROR_SYNTAX with the
- * errors. */
+ * errors and *out NULL. */
 int config_load(const char *file, const struct catalog *catalog, struct config **out, struct config_errors *errors);
 /* The merged model in libconfig syntax (templates, defaults and each unfolded; every value in force; secrets as "***").
  */

@@ -56,7 +56,7 @@ static void say_no_plugin(struct load *load, const config_setting_t *setting, co
         names[i] = catalog->plugins[i]->name;
     if (rejection)
         setting_error(load, setting, "plugin '%s' was rejected: %s: %s", name, rejection->path, rejection->why);
-    else
+    else if (!load->folders_missing)
         setting_error(load, setting, "there is no plugin '%s'%s", name,
                       catalog->plugin_count ? suggest(load, name, names) : "; the plugin folders hold none");
 }

@@ -52,6 +52,7 @@ struct load {
     struct section services, templates, breakers, plugins;
     const config_setting_t *defaults, *journal, *series; /* NULL: not written */
     bool names_missing;                                  /* a file was not understood: what it names is unknown */
+    bool folders_missing; /* the main file was not understood, and so where the plugins are */
     bool plugins_missing; /* a plugin was not found: so are its options in templates and services */
     struct check_config *checks;
     size_t check_size;

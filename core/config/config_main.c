@@ -59,11 +59,12 @@ static void load_plugin_dirs(struct load *load, const config_setting_t *root)
 
 void main_load_paths(struct load *load, const struct tree *tree)
 {
-    const config_setting_t *root = tree->usable ? config_root_setting(&tree->parsed) : NULL;
+    const config_setting_t *root = config_root_setting(&tree->parsed);
     struct config *config = load->config;
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         load_path(load, root, &paths[i]);
     load_plugin_dirs(load, root);
+    load->folders_missing = !tree->usable && !setting_member(root, "plugin_dirs");
     config->control_socket = file_join(&config->arena, config->run_dir, "control.sock");
     if (strlen(config->control_socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
         const config_setting_t *setting = setting_member(root, "run_dir");

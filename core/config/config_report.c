@@ -32,15 +32,8 @@ static bool first_time(struct report *report, struct map *map, const char *key)
     return true;
 }
 
-static void add(struct report *report, struct place place, const char *format, va_list args)
+static void keep(struct config_errors *errors, struct place place, const char *text)
 {
-    struct config_errors *errors = report->errors;
-    char raw[SHOWN_BYTES], text[SHOWN_BYTES], key[SHOWN_BYTES + PATH_MAX];
-    vsnprintf(raw, sizeof(raw), format, args);
-    text_visible(text, sizeof(text), raw, false);
-    snprintf(key, sizeof(key), "%s:%d: %s", place.file, place.line, text);
-    if (!first_time(report, &report->said, key))
-        return;
     if (errors->count < CONFIG_ERRORS_MAX) {
         struct config_error *error = &errors->items[errors->count];
         error->place.file = arena_text(&errors->arena, place.file);
@@ -48,6 +41,26 @@ static void add(struct report *report, struct place place, const char *format, v
         error->text = arena_text(&errors->arena, text);
     }
     errors->count++;
+}
+
+static void add(struct report *report, struct place place, const char *format, va_list args)
+{
+    char raw[SHOWN_BYTES], text[SHOWN_BYTES], key[SHOWN_BYTES + PATH_MAX];
+    vsnprintf(raw, sizeof(raw), format, args);
+    text_visible(text, sizeof(text), raw, false);
+    snprintf(key, sizeof(key), "%s:%d: %s", place.file, place.line, text);
+    if (first_time(report, &report->said, key))
+        keep(report->errors, place, text);
+}
+
+void config_errors_add(struct config_errors *errors, struct place place, const char *format, ...)
+{
+    char raw[SHOWN_BYTES], text[SHOWN_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(raw, sizeof(raw), format, args);
+    va_end(args);
+    keep(errors, place, text_visible(text, sizeof(text), raw, false));
 }
 
 struct line_key {
@@ -110,15 +123,19 @@ void config_errors_close(struct config_errors *errors)
     errors->count = 0;
 }
 
+char *config_error_text_line(struct arena *arena, const struct config_error *error)
+{
+    if (error->place.line > 0)
+        return arena_print(arena, "%s:%d: %s", error->place.file, error->place.line, error->text);
+    return arena_print(arena, "%s: %s", error->place.file, error->text);
+}
+
 void config_errors_print(const struct config_errors *errors, struct buf *out)
 {
-    for (uint32_t i = 0; i < stored(errors); i++) {
-        const struct config_error *error = &errors->items[i];
-        if (error->place.line > 0)
-            buf_print(out, "%s:%d: %s\n", error->place.file, error->place.line, error->text);
-        else
-            buf_print(out, "%s: %s\n", error->place.file, error->text);
-    }
+    struct arena arena = { 0 };
+    for (uint32_t i = 0; i < stored(errors); i++)
+        buf_print(out, "%s\n", config_error_text_line(&arena, &errors->items[i]));
     if (errors->count > CONFIG_ERRORS_MAX)
         buf_print(out, "and %u more\n", errors->count - CONFIG_ERRORS_MAX);
+    arena_close(&arena);
 }

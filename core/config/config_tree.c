@@ -21,7 +21,9 @@ struct tree *tree_read(struct load *load, const char *path, bool main_file)
     config_init(&tree->parsed);
     source_read(&tree->source, path, &load->files, &load->report);
     tree->usable = !tree->source.broken;
-    if (tree->usable && !config_read_string(&tree->parsed, tree->source.text.data)) {
+    /* a broken one too: what stands before the mistake may say where things are (main_load_paths) */
+    bool parsed = !tree->source.text.overflowed && config_read_string(&tree->parsed, tree->source.text.data);
+    if (tree->usable && !parsed) {
         const char *text = config_error_text(&tree->parsed);
         struct place place = source_place(&tree->source, (unsigned)config_error_line(&tree->parsed));
         bool mixed = text && strstr(text, "mismatched") != NULL;

@@ -3,7 +3,8 @@
  *
  * A reload reads the folders' paths from the main file, has belfry-worker describe what is in the plugin folders (in
  * the background: a hostile file costs its describer's time, not the schedule's), and then checks the configuration
- * against it. With any error the old configuration stays and the errors are logged, recorded and answered. When files
+ * against it. With any error nothing changes, and all errors are logged, recorded and answered. state_dir and run_dir
+ * are those of the start: journal, lock and socket are open there, so another folder is an error. When files
  * in the plugin folders change (inotify), only the catalog is read again: the configuration in force stays, workers of
  * replaced files are drained. */
 #include <errno.h>
@@ -35,8 +36,8 @@ struct catalog_job {
     struct link link;
     pid_t pid;
     struct catalog *catalog;
-    struct config *paths;            /* whose plugin_dirs are read; NULL: those of the configuration in force */
-    struct reload_request *requests; /* empty: the catalog only */
+    bool reload; /* else the catalog only */
+    struct reload_request *requests;
     bool ended;
 };
 
@@ -54,12 +55,13 @@ static void refuse(struct keeper *keeper, const struct config_errors *errors)
 {
     char text[512];
     struct buf lines = { 0 };
+    struct arena arena = { 0 };
     config_errors_print(errors, &lines);
     for (uint32_t i = 0; i < errors->count && i < CONFIG_ERRORS_MAX; i++)
-        log_error("config", "%s:%d: %s", errors->items[i].place.file, errors->items[i].place.line,
-                  errors->items[i].text);
-    snprintf(text, sizeof text, "%u error%s, the first: %s:%d: %s", errors->count, errors->count == 1 ? "" : "s",
-             errors->items[0].place.file, errors->items[0].place.line, errors->items[0].text);
+        log_error("config", "%s", config_error_text_line(&arena, &errors->items[i]));
+    snprintf(text, sizeof text, "%u error%s, the first: %s", errors->count, errors->count == 1 ? "" : "s",
+             config_error_text_line(&arena, &errors->items[0]));
+    arena_close(&arena);
     free(keeper->config_error);
     keeper->config_error = heap_text(lines.data ? lines.data : "");
     buf_close(&lines);
@@ -145,39 +147,52 @@ static void print_errors(const struct config_errors *errors)
     buf_close(&lines);
 }
 
-int reload_paths(struct keeper *keeper)
+/* Reads everything; what is wrong is printed. */
+static int read_all(struct keeper *keeper, struct catalog **catalog, struct config **config)
 {
     struct config_errors errors = { 0 };
-    int failed = config_load_paths(keeper->config_file, &keeper->config, &errors);
-    if (failed)
+    struct why why = { "" };
+    if (catalog_read(keeper->config->plugin_dirs, CATALOG_START_MS, catalog, &why) != 0) {
+        log_error("keeper", "the plugin folders can't be read: %s", why.text);
+        return EX_OSERR;
+    }
+    int failed = config_load(keeper->config_file, *catalog, config, &errors);
+    if (failed) {
         print_errors(&errors);
+        log_error("config", "'%s' has %u error%s; nothing was started", keeper->config_file, errors.count,
+                  errors.count == 1 ? "" : "s");
+        catalog_close(catalog);
+    }
     config_errors_close(&errors);
     return failed ? EX_CONFIG : 0;
 }
 
-int reload_first(struct keeper *keeper)
+int reload_paths(struct keeper *keeper)
 {
     struct config_errors errors = { 0 };
-    struct why why = { "" };
     struct catalog *catalog = NULL;
     struct config *config = NULL;
-    int status = 0;
-    if (catalog_read(keeper->config->plugin_dirs, CATALOG_START_MS, &catalog, &why) != 0) {
-        log_error("keeper", "the plugin folders can't be read: %s", why.text);
-        return EX_OSERR;
-    }
-    if (config_load(keeper->config_file, catalog, &config, &errors) != 0) {
-        print_errors(&errors);
-        log_error("config", "'%s' has %u errors; nothing was started", keeper->config_file, errors.count);
-        catalog_close(&catalog);
-        status = EX_CONFIG;
-    } else {
+    int failed = config_load_paths(keeper->config_file, &keeper->config, &errors);
+    config_errors_close(&errors);
+    if (!failed)
+        return 0;
+    read_all(keeper, &catalog, &config); /* which shows the mistakes of all files, not only those of the main file */
+    catalog_close(&catalog);
+    config_close(&config);
+    return EX_CONFIG;
+}
+
+int reload_first(struct keeper *keeper)
+{
+    struct catalog *catalog = NULL;
+    struct config *config = NULL;
+    int status = read_all(keeper, &catalog, &config);
+    if (status == 0) {
         struct schedule_changes changes;
         adopt_catalog(keeper, catalog);
         adopt(keeper, config, &changes);
         setup_forget_remembered(keeper);
     }
-    config_errors_close(&errors);
     return status;
 }
 
@@ -194,15 +209,33 @@ static void answer(struct catalog_job *job, const struct schedule_changes *chang
     }
 }
 
+/* 0, or an error with what can't change while the daemon runs. */
+static int compare_folders(const struct config *now, const struct config *then, struct config_errors *errors)
+{
+    const struct {
+        const char *name, *now, *then;
+    } folders[] = { { "state_dir", now->state_dir, then->state_dir }, { "run_dir", now->run_dir, then->run_dir } };
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (strcmp(folders[i].now, folders[i].then) != 0)
+            config_errors_add(errors, (struct place){ then->file, 0 },
+                              "'%s' can't change while belfryd runs: write \"%s\" again, or restart it",
+                              folders[i].name, folders[i].now);
+    return errors->count == 0 ? 0 : ERROR_REFUSED;
+}
+
 static void finish_reload(struct catalog_job *job)
 {
     struct keeper *keeper = job->keeper;
     struct config_errors errors = { 0 };
     struct config *config = NULL;
-    if (config_load(keeper->config_file, job->catalog, &config, &errors) != 0) {
+    int code = config_load(keeper->config_file, job->catalog, &config, &errors);
+    if (code == 0)
+        code = compare_folders(keeper->config, config, &errors);
+    if (code != 0) {
         log_error("config", "not reloaded: the old configuration stays in force");
         refuse(keeper, &errors);
         catalog_close(&job->catalog); /* it is of the folders that the refused files name */
+        config_close(&config);
         answer(job, NULL, &errors);
     } else {
         struct schedule_changes changes;
@@ -219,9 +252,7 @@ static void finish_reload(struct catalog_job *job)
 
 static void on_job_closed(struct link *link)
 {
-    struct catalog_job *job = link->owner;
-    config_close(&job->paths);
-    free(job);
+    free(link->owner);
 }
 
 /* It has closed its end: it is exiting, or is killed. Whether it told of all files: half a catalog is none, or plugins
@@ -250,7 +281,7 @@ static void on_job_end(struct link *link, const char *why)
     if (!whole) {
         catalog_close(&job->catalog);
         answer(job, NULL, NULL);
-    } else if (job->paths) {
+    } else if (job->reload) {
         finish_reload(job);
     } else {
         adopt_catalog(keeper, job->catalog);
@@ -278,22 +309,21 @@ static bool on_job_frame(struct link *link, struct wire_frame *frame)
     return catalog_take(job->catalog, frame) == 0;
 }
 
-static struct catalog_job *start_job(struct keeper *keeper, struct config *paths)
+static struct catalog_job *start_job(struct keeper *keeper, const char *const *folders, bool reload)
 {
     struct catalog_job *job = heap_alloc(sizeof *job);
     int fd = -1;
     job->keeper = keeper;
-    job->paths = paths;
+    job->reload = reload;
     job->catalog = catalog_new();
     job->link.owner = job;
     job->link.on_frame = on_job_frame;
     job->link.on_end = on_job_end;
     job->link.on_closed = on_job_closed;
-    job->pid = catalog_spawn(paths ? paths->plugin_dirs : keeper->config->plugin_dirs, &fd);
+    job->pid = catalog_spawn(folders, &fd);
     if (job->pid < 0 || link_open(&job->link, &keeper->loop, &keeper->dirty, fd) != 0) {
         log_error("keeper", "the plugin folders can't be read: %s", error_text(job->pid < 0 ? (int)job->pid : -EIO));
         catalog_close(&job->catalog);
-        config_close(&job->paths);
         free(job);
         return NULL;
     }
@@ -306,14 +336,14 @@ void reload_catalog(struct keeper *keeper)
     if (keeper->catalog_job)
         keeper->reload_again = true;
     else
-        start_job(keeper, NULL);
+        start_job(keeper, keeper->config->plugin_dirs, false);
 }
 
 /* A failure before the background job could be started. */
-static void fail_request(struct keeper *keeper, struct reload_request *request, const struct config_errors *errors)
+static void fail_request(struct keeper *keeper, struct reload_request *request)
 {
     struct catalog_job job = { .keeper = keeper, .requests = request };
-    answer(&job, NULL, errors);
+    answer(&job, NULL, NULL);
 }
 
 void reload_start(struct keeper *keeper, reload_done done, void *context)
@@ -327,20 +357,17 @@ void reload_start(struct keeper *keeper, reload_done done, void *context)
         keeper->catalog_job->requests = request;
         return;
     }
+    /* a mistake in the main file is found again with those of all files; until then the folders are those in force */
     struct config *paths = NULL;
     struct config_errors errors = { 0 };
-    if (config_load_paths(keeper->config_file, &paths, &errors) != 0) {
-        refuse(keeper, &errors);
-        fail_request(keeper, request, &errors);
-        config_errors_close(&errors);
-        return;
-    }
-    config_errors_close(&errors);
-    struct catalog_job *job = start_job(keeper, paths);
+    int failed = config_load_paths(keeper->config_file, &paths, &errors);
+    struct catalog_job *job = start_job(keeper, failed ? keeper->config->plugin_dirs : paths->plugin_dirs, true);
     if (job)
         job->requests = request;
     else
-        fail_request(keeper, request, NULL);
+        fail_request(keeper, request);
+    config_close(&paths);
+    config_errors_close(&errors);
 }
 
 /* ---- plugin folders -------------------------------------------------------------------------------------------- */
