@@ -262,10 +262,9 @@ void check_load(struct load *load, const struct block *service, const struct lev
     find_plugin(&m);
     level_load(load, &m.levels, check);
     check_timing(&m);
-    if (m.info) {
+    if (m.info)
         threshold_load(load, &m.levels, m.info, check);
-        level_check_keys(load, group, IN_CHECK, m.info);
-    }
+    level_check_keys(load, group, IN_CHECK, m.info);
     if (each)
         make_instances(&m, each);
     else

@@ -393,10 +393,10 @@ static uint64_t mark_range(uint64_t mark, bool given, const struct range *range)
     return mark_text(mark, given ? range_format(text, range) : NULL);
 }
 
-/* Everything that is judged or planned with. */
+/* Everything that is judged, planned or shown with. */
 static uint64_t mark_schedule(const struct check_config *check)
 {
-    uint64_t mark = mark_text(0, check->id);
+    uint64_t mark = mark_text(mark_text(0, check->id), check->title);
     for (size_t i = 0; i < NUMBER_COUNT; i++) {
         const char *at = (const char *)check + numbers[i].offset;
         mark = text_hash_more(mark, at, numbers[i].kind == A_PERCENT ? sizeof(double) : sizeof(uint32_t));
