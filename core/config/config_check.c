@@ -65,10 +65,10 @@ static void find_plugin(struct making *m)
 {
     const config_setting_t *setting = level_find(&m->levels, "plugin");
     const char *name = NULL;
-    if (!setting)
+    if (!setting && !m->load->settings_missing)
         report_error(&m->load->report, m->block->place, "check '%s' has no plugin: write plugin = \"...\";",
                      m->block->name);
-    else if (value_text(m->load, setting, &name))
+    else if (setting && value_text(m->load, setting, &name))
         m->info = catalog_find(m->load->catalog, name);
     if (name && !m->info)
         say_no_plugin(m->load, setting, name);
@@ -90,7 +90,7 @@ static void load_options(struct making *m, const struct instance *instance, stru
             setting_mark_used(setting);
             if (value_option(m->load, setting, option, instance, &task->options[task->option_count]))
                 task->option_count++;
-        } else if (option->required) {
+        } else if (option->required && !m->load->settings_missing) {
             report_error(&m->load->report, m->block->place,
                          "plugin '%s' needs the option '%s' (%s): write %s = \"%s\";", info->name, option->name,
                          option->doc, option->name, option->example ? option->example : "...");

@@ -52,8 +52,9 @@ struct load {
     struct section services, templates, breakers, plugins;
     const config_setting_t *defaults, *journal, *series; /* NULL: not written */
     bool names_missing;                                  /* a file was not understood: what it names is unknown */
-    bool folders_missing; /* the main file was not understood, and so where the plugins are */
-    bool plugins_missing; /* a plugin was not found: so are its options in templates and services */
+    bool settings_missing; /* in what was understood, settings may be missing that are there */
+    bool folders_missing;  /* the main file was not understood, and so where the plugins are */
+    bool plugins_missing;  /* a plugin was not found: so are its options in templates and services */
     struct check_config *checks;
     size_t check_size;
     struct map check_places; /* id -> struct place */

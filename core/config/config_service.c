@@ -15,8 +15,10 @@ static void load_checks(struct load *load, const struct block *service, const st
     const config_setting_t *checks = setting_member(service->setting, "checks");
     bool blocks = checks && (config_setting_is_group(checks) || config_setting_is_list(checks));
     if (!blocks || config_setting_length(checks) == 0) {
-        report_error(&load->report, checks ? setting_place(checks) : service->place,
-                     "service '%s' has no checks: write checks = { name = { plugin = \"...\"; }; };", service->name);
+        if (checks || !load->settings_missing)
+            report_error(&load->report, checks ? setting_place(checks) : service->place,
+                         "service '%s' has no checks: write checks = { name = { plugin = \"...\"; }; };",
+                         service->name);
         return;
     }
     for (int i = 0; i < config_setting_length(checks); i++) {

@@ -12,9 +12,10 @@
  * in one group gets a name that no file can contain (*1, *2, ...), so that libconfig reads on; @include lines become
  * the included text.
  *
- * What it reports is final for the line. Where libconfig would refuse the text (brackets, order of tokens) the source
- * is `broken` and not parsed; a wrong number or escape is not, so that the rest of the file is checked in the same
- * pass. */
+ * What it reports is final for the line. What libconfig would refuse is mended (config_syntax.c), so that the rest of
+ * the file is checked in the same pass: a word gets its quotes, a missing '=' or value is put in. Only where it is not
+ * clear what was meant (brackets, a text without its end) the source is `broken` and not parsed. When a name can't be
+ * one, or an include can't be read, the source is `incomplete`: what seems to be missing may be there. */
 #include "core/config/config_source.h"
 
 #include <errno.h>
@@ -92,12 +93,40 @@ static void break_source(struct scanner *s, const char *format, const char *toke
     report_broken(s->report, here(s), format, token);
 }
 
-/* Checks that the token may stand here; afterwards it is taken as if it did. */
-static void judge(struct scanner *s, enum token token, const char *text, size_t n)
+static char *other_name(struct scanner *s)
 {
-    const char *said = syntax_judge(s->syntax, token);
-    if (said)
-        break_source(s, said, arena_text_n(s->arena, text, n < WORD_SHOWN ? n : WORD_SHOWN));
+    return arena_print(s->arena, "*%u", ++s->syntax->renamed);
+}
+
+/* A mend with the token in it. */
+static void put_mended(struct scanner *s, const char *mend, const char *text, size_t n)
+{
+    struct buf *out = &s->source->text;
+    for (; *mend; mend++) {
+        bool token = *mend == '%';
+        for (size_t i = 0; i < (token ? n : 1); i++)
+            if (!token || text[i] != '\\' || text[0] == '"')
+                buf_char(out, token ? text[i] : *mend);
+    }
+    buf_char(out, ' ');
+}
+
+/* Checks that the token may stand here, and gives libconfig `given` for it; afterwards it is taken as if it might. */
+static void judge(struct scanner *s, enum token token, const char *text, size_t n, const char *given)
+{
+    struct mistake mistake = syntax_judge(s->syntax, token);
+    if (mistake.said)
+        report_broken(s->report, here(s), mistake.said, arena_text_n(s->arena, text, n < WORD_SHOWN ? n : WORD_SHOWN));
+    s->source->mended |= mistake.said && mistake.mend;
+    if (!mistake.mend) {
+        s->source->broken = true;
+    } else if (strcmp(mistake.mend, SYNTAX_OTHER_NAME) == 0) {
+        const char *name = other_name(s);
+        s->source->incomplete = true;
+        put(s, name, strlen(name));
+    } else {
+        put_mended(s, mistake.mend, given, strlen(given));
+    }
 }
 
 static void take_name(struct scanner *s, const char *text, size_t n)
@@ -109,7 +138,7 @@ static void take_name(struct scanner *s, const char *text, size_t n)
     if (before) {
         report_error(s->report, here(s), "'%s' was given already at %s:%d: remove one of the two, or rename it", name,
                      before->file, before->line);
-        char *other = arena_print(s->arena, "*%u", ++s->syntax->renamed);
+        const char *other = other_name(s);
         put(s, other, strlen(other));
         return;
     }
@@ -128,7 +157,7 @@ static void take_name(struct scanner *s, const char *text, size_t n)
 static void open_bracket(struct scanner *s, char open)
 {
     const char *said = syntax_judge_open(s->syntax, open);
-    judge(s, T_OPEN, &open, 1);
+    judge(s, T_OPEN, &open, 1, (const char[]){ open, '\0' });
     if (said)
         break_source(s, said, NULL);
     if (s->syntax->depth == CONFIG_NESTING_MAX) {
@@ -136,14 +165,12 @@ static void open_bracket(struct scanner *s, char open)
         return;
     }
     syntax_push(s->syntax, open, here(s));
-    put(s, &open, 1);
 }
 
 static void close_bracket(struct scanner *s, char close)
 {
     struct syntax *syntax = s->syntax;
-    judge(s, T_CLOSE, &close, 1);
-    put(s, &close, 1);
+    judge(s, T_CLOSE, &close, 1, (const char[]){ close, '\0' });
     if (syntax->depth == s->base) {
         break_source(s, "'%s' closes nothing: remove it, or look for one too many above",
                      arena_text_n(s->arena, &close, 1));
@@ -230,7 +257,7 @@ static const char *number(struct scanner *s, char *word)
                       word);
     else
         report_broken(s->report, here(s), "'%.40s' is not a decimal number: write \"%.40s\" in quotes", word, word);
-    return "0L";
+    return got == ERROR_RANGE ? "0L" : arena_print(s->arena, "\"%s\"", word);
 }
 
 static void take_word(struct scanner *s)
@@ -245,13 +272,13 @@ static void take_word(struct scanner *s)
     else if (!value && is_digit(word[0]) && syntax->expect == AFTER_VALUE)
         value = word;
     enum token token = value ? T_VALUE : is_name(word, n) ? T_NAME : T_WORD;
-    judge(s, token, s->at, n);
-    if (token == T_NAME && syntax_in_group(syntax) && syntax->expect != AFTER_EQUALS) {
+    bool names = token == T_NAME && syntax_in_group(syntax) && syntax->expect != AFTER_EQUALS;
+    bool unnamed = token == T_WORD && syntax->expect == IN_GROUP;
+    judge(s, token, s->at, n, names ? "" : value ? value : word);
+    if (names)
         take_name(s, s->at, n);
-    } else {
-        syntax->expect = token == T_WORD && syntax->expect == IN_GROUP ? AFTER_NAME : syntax_after_value(syntax);
-        put(s, value ? value : "0L", strlen(value ? value : "0L"));
-    }
+    else
+        syntax->expect = unnamed ? AFTER_NAME : syntax_after_value(syntax);
     s->at += n;
 }
 
@@ -286,17 +313,15 @@ static void take_text(struct scanner *s)
     while (s->at < s->end && *s->at != '"' && *s->at != '\n')
         s->at +=
             *s->at == '\\' || ((unsigned char)*s->at < 0x20 && *s->at != '\t' && *s->at != '\r') ? take_special(s) : 1;
-    judge(s, T_TEXT, begin, 1);
+    bool ended = s->at < s->end && *s->at == '"';
+    s->at += ended;
+    judge(s, T_TEXT, begin, 1, arena_text_n(s->arena, begin, (size_t)(s->at - begin)));
     if (s->syntax->expect == IN_GROUP || s->syntax->expect == AFTER_NAME)
         s->syntax->expect = s->syntax->expect == IN_GROUP ? AFTER_NAME : AFTER_VALUE;
     else
         s->syntax->expect = syntax_after_value(s->syntax);
-    if (s->at >= s->end || *s->at != '"') {
+    if (!ended)
         break_source(s, "the closing '\"' is missing: a text ends on the line where it begins", NULL);
-        return;
-    }
-    s->at++;
-    put(s, begin, (size_t)(s->at - begin));
 }
 
 static void skip_line(struct scanner *s)
@@ -347,7 +372,8 @@ static void take_include(struct scanner *s)
     s->at = begin + n + 1;
     if (s->include_depth == CONFIG_INCLUDE_DEPTH_MAX) {
         report_error(s->report, from, "more than 10 includes inside each other: '%s' is not read", name);
-        s->source->broken = true;
+        s->source->incomplete = true;
+        s->syntax->expect = IN_GROUP;
         return;
     }
     put_line(s);
@@ -363,12 +389,12 @@ static void take_sign(struct scanner *s, char c)
 {
     struct syntax *syntax = s->syntax;
     enum token token = c == ',' ? T_COMMA : c == ';' ? T_SEMICOLON : T_EQUALS;
-    judge(s, token, s->at, 1);
+    judge(s, token, s->at, 1, (const char[]){ c, '\0' });
     if (token == T_EQUALS)
         syntax->expect = syntax_in_group(syntax) ? AFTER_EQUALS : AFTER_COMMA;
     else
         syntax->expect = syntax_in_group(syntax) ? IN_GROUP : AFTER_COMMA;
-    put(s, s->at++, 1);
+    s->at++;
 }
 
 static void take_token(struct scanner *s)
@@ -400,13 +426,23 @@ static void take_token(struct scanner *s)
     }
 }
 
+/* Remembers where the last top-level setting ends. */
+static void note_whole(struct scanner *s)
+{
+    const struct syntax *syntax = s->syntax;
+    if (!s->source->broken && syntax->depth == 0 && (syntax->expect == IN_GROUP || syntax->expect == AFTER_VALUE))
+        s->source->whole_bytes = s->source->text.length;
+}
+
 static void scan(struct scanner *s)
 {
-    while (s->at < s->end && !s->stop)
+    while (s->at < s->end && !s->stop) {
         take_token(s);
+        note_whole(s);
+    }
     if (s->stop)
         return;
-    judge(s, T_END, "end of file", strlen("end of file"));
+    judge(s, T_END, "end of file", strlen("end of file"), "");
     while (s->syntax->depth > s->base) {
         const struct bracket *bracket = &s->syntax->stack[s->syntax->depth];
         s->source->broken = true;
@@ -488,7 +524,7 @@ static void read_one(struct scanner *includer, const char *path, struct place fr
     s.base = s.syntax->depth;
     s.line = 1;
     if (load(&s, path, from) != 0) {
-        s.source->broken = true;
+        s.source->incomplete = true;
         return;
     }
     s.syntax->expect = IN_GROUP;

@@ -17,8 +17,12 @@ struct source {
     struct buf text;
     struct source_span *spans;
     uint32_t span_count;
+    size_t whole_bytes; /* of the text: the top-level settings before the first mistake that can't be mended */
     unsigned text_line; /* while reading */
-    bool broken;        /* libconfig would refuse it; what is wrong has been reported */
+    /* What is wrong has been reported: */
+    bool broken;     /* libconfig would refuse it */
+    bool mended;     /* it would have */
+    bool incomplete; /* names or an include could not be read */
 };
 
 /* The files read so far, in order; shared by all sources of one configuration. */

@@ -49,8 +49,15 @@ struct syntax {
 
 void syntax_open(struct syntax *syntax);
 void syntax_close(struct syntax *syntax);
-/* What is wrong with the token here (a format; %s: the token), or NULL. */
-const char *syntax_judge(struct syntax *syntax, enum token token);
+/* What is wrong with a token, and what libconfig gets in its place. */
+struct mistake {
+    const char *said; /* a format; %s: the token. NULL: nothing is wrong */
+    const char *mend; /* "%" stands for the token; NULL: this can't be mended, and the file is not parsed */
+};
+/* As a mend: a name that no file contains. */
+#define SYNTAX_OTHER_NAME "*"
+
+struct mistake syntax_judge(struct syntax *syntax, enum token token);
 /* What is wrong with a bracket inside the one that is open, or NULL. */
 const char *syntax_judge_open(const struct syntax *syntax, char open);
 bool syntax_in_group(const struct syntax *syntax);

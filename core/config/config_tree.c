@@ -21,20 +21,23 @@ struct tree *tree_read(struct load *load, const char *path, bool main_file)
     config_init(&tree->parsed);
     source_read(&tree->source, path, &load->files, &load->report);
     tree->usable = !tree->source.broken;
-    /* a broken one too: what stands before the mistake may say where things are (main_load_paths) */
-    bool parsed = !tree->source.text.overflowed && config_read_string(&tree->parsed, tree->source.text.data);
-    if (tree->usable && !parsed) {
+    /* what stands before the mistake may say where things are (main_load_paths) */
+    if (tree->source.broken && tree->source.text.data)
+        tree->source.text.data[tree->source.whole_bytes] = '\0';
+    if (!config_read_string(&tree->parsed, tree->source.text.data) && tree->usable) {
         const char *text = config_error_text(&tree->parsed);
         struct place place = source_place(&tree->source, (unsigned)config_error_line(&tree->parsed));
         bool mixed = text && strstr(text, "mismatched") != NULL;
-        report_broken(&load->report, place, "%s",
-                      mixed  ? "values of different kinds in one [ ]: write all as text, or all as numbers"
-                      : text ? text
-                             : "not understood");
+        if (mixed || !tree->source.mended)
+            report_broken(&load->report, place, "%s",
+                          mixed  ? "values of different kinds in one [ ]: write all as text, or all as numbers"
+                          : text ? text
+                                 : "not understood");
         tree->usable = false;
     }
     buf_close(&tree->source.text);
-    load->names_missing |= !tree->usable;
+    load->names_missing |= !tree->usable || tree->source.incomplete;
+    load->settings_missing |= tree->source.incomplete;
     return tree;
 }
 
