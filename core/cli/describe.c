@@ -195,6 +195,17 @@ static void write_sentence(struct buf *out, const char *text)
     buf_text(out, length && text[length - 1] == '.' ? "\n" : ".\n");
 }
 
+/* A line may end after a ':', so that a search path fits. */
+static void write_path(struct arena *arena, struct buf *out, const char *text)
+{
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, ":");
+        n += text[n] == ':';
+        help_roff(out, arena_text_n(arena, text, n));
+        buf_text(out, text[n] ? "\\:" : "");
+    }
+}
+
 static void write_option(struct arena *arena, struct buf *out, const struct plugin_option *o)
 {
     write_tag(out, o->name, arena_print(arena, "  (%s)", type_text(arena, o)));
@@ -203,7 +214,7 @@ static void write_option(struct arena *arena, struct buf *out, const struct plug
         buf_text(out, "Required.\n");
     if (o->fallback) {
         buf_text(out, "Default: ");
-        help_roff(out, o->fallback);
+        write_path(arena, out, o->fallback);
         buf_text(out, ".\n");
     }
 }
@@ -226,7 +237,7 @@ void describe_manual(const struct plugin_info *info, struct buf *out)
 {
     struct arena arena = { 0 };
     struct buf example = { 0 };
-    buf_print(out, ".TH BELFRY-%s 7 \"\" \"belfry %s\" \"Belfry plugins\"\n.SH NAME\nbelfry\\-", info->name,
+    buf_print(out, ".TH BELFRY-%s 7 \"\" \"belfry %s\" \"Belfry plugins\"\n.ad l\n.SH NAME\nbelfry\\-", info->name,
               PACKAGE_VERSION);
     help_roff(out, info->name);
     buf_text(out, " \\- ");
