@@ -49,10 +49,15 @@ static void write_services(struct buf *out, const struct found *found, size_t co
     buf_text(out, "};\n");
 }
 
+static int refuse_existing(struct cli *cli, const char *path)
+{
+    if (access(path, F_OK) != 0)
+        return EXIT_DONE;
+    return cli_fail(cli, "'%s' exists and is left as it is; remove it to have it written anew", path);
+}
+
 static int write_file(struct cli *cli, const char *path, const struct buf *text)
 {
-    if (access(path, F_OK) == 0)
-        return cli_fail(cli, "'%s' exists and is left as it is; remove it to have it written anew", path);
     int failed = file_replace(path, text->data, text->length, 0644);
     return failed ? cli_fail(cli, "'%s' can't be written: %s", path, error_text(failed)) : EXIT_DONE;
 }
@@ -79,28 +84,40 @@ static void tell(struct cli *cli, const struct found *found, size_t count, const
     cli_flush(cli);
 }
 
+static int make_folders(struct cli *cli, const char *folder, bool own_folder)
+{
+    const char *conf_dir = file_join(&cli->arena, folder, "conf.d");
+    int failed = file_make_folders(conf_dir, 0755);
+    if (!failed) /* the system's daemon has a user of its own, who only knows the names */
+        failed = file_make_folders(file_join(&cli->arena, folder, "secrets"), own_folder ? 0700 : 0711);
+    return failed ? cli_fail(cli, "'%s' can't be made: %s", conf_dir, error_text(failed)) : EXIT_DONE;
+}
+
 static int run(struct cli *cli, const void *raw)
 {
     const struct args *args = raw;
     struct found found[FOUND_MAX];
-    struct buf main_file = { 0 }, services = { 0 };
+    struct buf main_text = { 0 }, services_text = { 0 };
     const char *folder = args->folder ? places_absolute(cli, args->folder) : SYSCONFDIR "/belfry";
-    const char *conf_dir = file_join(&cli->arena, folder, "conf.d");
-    int failed = file_make_folders(conf_dir, 0755);
-    if (!failed)
-        failed = file_make_folders(file_join(&cli->arena, folder, "secrets"), 0700);
-    if (failed)
-        return cli_fail(cli, "'%s' can't be made: %s", conf_dir, error_text(failed));
-    size_t count = discover(&cli->arena, found);
-    write_main(cli, &main_file, args->folder != NULL);
-    write_services(&services, found, count);
-    int status = write_file(cli, file_join(&cli->arena, folder, "belfry.conf"), &main_file);
+    const char *main_file = file_join(&cli->arena, folder, "belfry.conf");
+    const char *services_file = file_join(&cli->arena, folder, "conf.d/machine.conf");
+    int status = refuse_existing(cli, main_file);
     if (status == EXIT_DONE)
-        status = write_file(cli, file_join(&cli->arena, conf_dir, "machine.conf"), &services);
+        status = refuse_existing(cli, services_file);
+    if (status == EXIT_DONE)
+        status = make_folders(cli, folder, args->folder != NULL);
+    if (status != EXIT_DONE)
+        return status;
+    size_t count = discover(&cli->arena, found);
+    write_main(cli, &main_text, args->folder != NULL);
+    write_services(&services_text, found, count);
+    status = write_file(cli, main_file, &main_text);
+    if (status == EXIT_DONE)
+        status = write_file(cli, services_file, &services_text);
     if (status == EXIT_DONE)
         tell(cli, found, count, folder);
-    buf_close(&main_file);
-    buf_close(&services);
+    buf_close(&main_text);
+    buf_close(&services_text);
     return status;
 }
 
