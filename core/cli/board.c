@@ -69,7 +69,7 @@ static enum belfry_state worst_part(const json_t *check)
 static bool is_trouble(struct board *b, const json_t *check)
 {
     if (!control_flag(check, "known"))
-        return false;
+        return condition_disabled(check);
     return control_state(check, "state") != BELFRY_OK || worst_part(check) != BELFRY_OK || is_noted(b, check);
 }
 

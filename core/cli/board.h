@@ -24,7 +24,9 @@ struct notes {
     const char *items[NOTES_MAX];
     size_t count;
 };
-/* What else there is to know of a check: open circuit, flapping, stale. Empty for a calm one. */
+/* The configuration says enabled = false. */
+bool condition_disabled(const json_t *check);
+/* What else there is to know of a check: open circuit, flapping, disabled, stale. Empty for a calm one. */
 void condition_notes(struct cli *cli, const json_t *check, int64_t now_ms, struct notes *out);
 /* "CRITICAL", "CRITICAL soft 1/3", "waiting". */
 const char *condition_state(struct cli *cli, const json_t *check);

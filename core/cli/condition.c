@@ -104,10 +104,16 @@ static const char *note_stale(struct cli *cli, const json_t *check, int64_t now_
                        text_format_age(age, now_ms - last_run), text_format_age(every, every_ms));
 }
 
+bool condition_disabled(const json_t *check)
+{
+    return json_is_false(json_object_get(check, "enabled"));
+}
+
 void condition_notes(struct cli *cli, const json_t *check, int64_t now_ms, struct notes *out)
 {
     out->count = 0;
     add(out, note_breaker(cli, check, now_ms));
     add(out, note_flapping(cli, check));
-    add(out, note_stale(cli, check, now_ms));
+    add(out,
+        condition_disabled(check) ? "disabled in the configuration: it does not run" : note_stale(cli, check, now_ms));
 }

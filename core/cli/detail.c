@@ -29,9 +29,12 @@ static void print_schedule(struct cli *cli, const json_t *check, int64_t now_ms)
     struct buf line = { 0 };
     if (*age)
         buf_print(&line, "last run %s ago, took %s, ", age, text_format_value(took, seconds, "s"));
-    buf_print(&line, "%s %s, every %s", control_flag(check, "running") ? "running now, then" : "next run",
-              condition_until(cli, control_integer(check, "next_run"), now_ms),
-              text_format_age(every, control_integer(check, "every_ms")));
+    if (condition_disabled(check))
+        buf_text(&line, control_flag(check, "running") ? "running for the last time" : "no next run");
+    else
+        buf_print(&line, "%s %s, every %s", control_flag(check, "running") ? "running now, then" : "next run",
+                  condition_until(cli, control_integer(check, "next_run"), now_ms),
+                  text_format_age(every, control_integer(check, "every_ms")));
     if (control_integer(check, "missed"))
         buf_print(&line, ", %lld missed", (long long)control_integer(check, "missed"));
     if (control_integer(check, "skipped"))

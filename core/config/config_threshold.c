@@ -109,9 +109,9 @@ static void say_unknown(struct load *load, const struct entry *entry, const stru
     else
         setting_error(
             load, entry->setting,
-            "plugin '%s' declares no metric '%s'; one that it makes as it runs is written in a list: thresholds "
+            "plugin '%s' declares no metric '%s'%s; one that it makes as it runs is written in a list: thresholds "
             "= ( { metric = \"%s\"; crit = ...; } )",
-            info->name, entry->metric, entry->metric);
+            info->name, entry->metric, suggest(load, entry->metric, names), entry->metric);
 }
 
 static void merge(struct load *load, const config_setting_t *thresholds, bool own, const struct plugin_info *info,
@@ -127,7 +127,9 @@ static void merge(struct load *load, const config_setting_t *thresholds, bool ow
             setting_mark_used(entry.setting);
             read_ranges(load, &entry, find_or_add(load, check, &entry));
         } else if (own) {
+            struct threshold unused = { .metric = NULL };
             say_unknown(load, &entry, info);
+            read_ranges(load, &entry, &unused);
         }
     }
 }
