@@ -16,6 +16,16 @@ plugins_common_libcommon_la_SOURCES = \
 	plugins/common/say.c plugins/common/say.h
 plugins_common_libcommon_la_CFLAGS = $(plugin_cflags)
 
+# TLS for streams, apart: who needs none does not link OpenSSL
+if HAVE_OPENSSL
+noinst_LTLIBRARIES += plugins/common/libtls.la
+endif
+plugins_common_libtls_la_SOURCES = \
+	plugins/common/tls.c plugins/common/tls.h \
+	plugins/common/trust.c
+plugins_common_libtls_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS)
+plugins_common_libtls_la_LIBADD = $(SSL_LIBS) $(CRYPTO_LIBS)
+
 if PLUGIN_HOST
 plugin_LTLIBRARIES += plugins/host.la
 endif
