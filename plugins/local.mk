@@ -84,6 +84,20 @@ plugins_redis_la_CFLAGS = $(plugin_cflags) $(HIREDIS_CFLAGS)
 plugins_redis_la_LDFLAGS = $(plugin_ldflags)
 plugins_redis_la_LIBADD = plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
 
+if PLUGIN_SSL
+plugin_LTLIBRARIES += plugins/ssl.la
+endif
+plugins_ssl_la_SOURCES = \
+	plugins/ssl/ssl.c plugins/ssl/ssl.h \
+	plugins/ssl/chain.c \
+	plugins/ssl/files.c \
+	plugins/ssl/server.c \
+	plugins/ssl/staple.c \
+	plugins/ssl/starttls.c
+plugins_ssl_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS)
+plugins_ssl_la_LDFLAGS = $(plugin_ldflags)
+plugins_ssl_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(SSL_LIBS) $(CRYPTO_LIBS) -lm
+
 if PLUGIN_EXEC
 plugin_LTLIBRARIES += plugins/exec.la
 endif
@@ -109,13 +123,16 @@ plugin_tests = \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
 	tests/system/plugin-redis.test \
+	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
 	tests/plugins/api.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
-	tests/plugins/peer.py
+	tests/plugins/peer.py \
+	tests/plugins/starttls.py \
+	tests/plugins/tls-matrix.sh
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive
