@@ -79,10 +79,11 @@ endif
 plugins_redis_la_SOURCES = \
 	plugins/redis/redis.c plugins/redis/redis.h \
 	plugins/redis/info.c \
-	plugins/redis/link.c
+	plugins/redis/link.c \
+	plugins/redis/more.c
 plugins_redis_la_CFLAGS = $(plugin_cflags) $(HIREDIS_CFLAGS)
 plugins_redis_la_LDFLAGS = $(plugin_ldflags)
-plugins_redis_la_LIBADD = plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
+plugins_redis_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
 
 if PLUGIN_SSL
 plugin_LTLIBRARIES += plugins/ssl.la

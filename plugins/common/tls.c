@@ -245,6 +245,8 @@ static const char *set_client_cert(struct belfry_probe *p, SSL_CTX *context, con
     if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
         return belfry_print(p, "'%s' can't be read as the private key of '%s': %s", key, setup->client_cert,
                             say_reason(p, ERR_peek_error()));
+    if (SSL_CTX_check_private_key(context) != 1)
+        return belfry_print(p, "'%s' is not the private key of '%s'", key, setup->client_cert);
     return NULL;
 }
 
