@@ -16,6 +16,31 @@ plugins_common_libcommon_la_SOURCES = \
 	plugins/common/say.c plugins/common/say.h
 plugins_common_libcommon_la_CFLAGS = $(plugin_cflags)
 
+# TLS for streams, apart: who needs none does not link OpenSSL
+if HAVE_OPENSSL
+noinst_LTLIBRARIES += plugins/common/libtls.la
+endif
+plugins_common_libtls_la_SOURCES = \
+	plugins/common/tls.c plugins/common/tls.h \
+	plugins/common/trust.c
+plugins_common_libtls_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS)
+plugins_common_libtls_la_LIBADD = $(SSL_LIBS) $(CRYPTO_LIBS)
+
+# HTTP: built when a plugin asks for it. libtransfer drives libcurl; libweb is a client for APIs in JSON on top of it
+EXTRA_LTLIBRARIES = plugins/common/libtransfer.la plugins/common/libweb.la
+plugins_common_libtransfer_la_SOURCES = \
+	plugins/common/aim.c \
+	plugins/common/pump.c \
+	plugins/common/transfer.c plugins/common/transfer.h
+plugins_common_libtransfer_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS)
+plugins_common_libtransfer_la_LIBADD = $(CURL_LIBS) -lm
+plugins_common_libweb_la_SOURCES = \
+	plugins/common/tree.c plugins/common/tree.h \
+	plugins/common/web.c plugins/common/web.h \
+	plugins/common/web-refused.c
+plugins_common_libweb_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
+plugins_common_libweb_la_LIBADD = plugins/common/libtransfer.la $(JANSSON_LIBS)
+
 if PLUGIN_HOST
 plugin_LTLIBRARIES += plugins/host.la
 endif
@@ -35,12 +60,10 @@ endif
 plugins_http_la_SOURCES = \
 	plugins/http/http.c plugins/http/http.h \
 	plugins/http/request.c \
-	plugins/http/transfer.c \
-	plugins/http/verdict.c \
-	plugins/http/work.h
+	plugins/http/verdict.c
 plugins_http_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS)
 plugins_http_la_LDFLAGS = $(plugin_ldflags)
-plugins_http_la_LIBADD = plugins/common/libcommon.la $(CURL_LIBS) -lm
+plugins_http_la_LIBADD = plugins/common/libtransfer.la plugins/common/libcommon.la -lm
 
 if PLUGIN_TCP
 plugin_LTLIBRARIES += plugins/tcp.la
@@ -56,10 +79,25 @@ endif
 plugins_redis_la_SOURCES = \
 	plugins/redis/redis.c plugins/redis/redis.h \
 	plugins/redis/info.c \
-	plugins/redis/link.c
+	plugins/redis/link.c \
+	plugins/redis/more.c
 plugins_redis_la_CFLAGS = $(plugin_cflags) $(HIREDIS_CFLAGS)
 plugins_redis_la_LDFLAGS = $(plugin_ldflags)
-plugins_redis_la_LIBADD = plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
+plugins_redis_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
+
+if PLUGIN_SSL
+plugin_LTLIBRARIES += plugins/ssl.la
+endif
+plugins_ssl_la_SOURCES = \
+	plugins/ssl/ssl.c plugins/ssl/ssl.h \
+	plugins/ssl/chain.c \
+	plugins/ssl/files.c \
+	plugins/ssl/server.c \
+	plugins/ssl/staple.c \
+	plugins/ssl/starttls.c
+plugins_ssl_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS)
+plugins_ssl_la_LDFLAGS = $(plugin_ldflags)
+plugins_ssl_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(SSL_LIBS) $(CRYPTO_LIBS) -lm
 
 if PLUGIN_EXEC
 plugin_LTLIBRARIES += plugins/exec.la
@@ -80,17 +118,22 @@ plugins_file_age_la_CFLAGS = $(plugin_cflags)
 plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
+	tests/system/plugin-api.test \
 	tests/system/plugin-exec.test \
 	tests/system/plugin-family.test \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
 	tests/system/plugin-redis.test \
+	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
+	tests/plugins/api.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
-	tests/plugins/peer.py
+	tests/plugins/peer.py \
+	tests/plugins/starttls.py \
+	tests/plugins/tls-matrix.sh
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive
@@ -98,3 +141,13 @@ tests_plugins_drive_SOURCES = tests/plugins/drive.c
 tests_plugins_drive_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) -D_GNU_SOURCE
 tests_plugins_drive_LDFLAGS = $(pie_ldflags)
 tests_plugins_drive_LDADD = $(DL_LIBS) $(PTHREAD_LIBS)
+
+# what the plugins for APIs share, as a plugin that says what it sees
+if PLUGIN_HTTP
+check_LTLIBRARIES += tests/plugins/api.la
+endif
+tests_plugins_api_la_SOURCES = tests/plugins/api.c
+tests_plugins_api_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
+# -rpath makes libtool build a shared object of what is not installed
+tests_plugins_api_la_LDFLAGS = $(plugin_ldflags) -rpath /nowhere
+tests_plugins_api_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la -lm

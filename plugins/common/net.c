@@ -34,6 +34,7 @@ struct race {
     int fds[NET_ADDRESSES_MAX];
     int errors[NET_ADDRESSES_MAX];
     size_t count, started;
+    double until;
 };
 
 static bool meets_itself(int fd)
@@ -107,7 +108,10 @@ static int await_one(struct belfry_probe *p, struct race *race)
         }
     if (count == 0)
         return race->started < race->count ? -EAGAIN : -ECONNREFUSED;
-    int n = belfry_wait_many(p, polls, count, race->started < race->count ? STAGGER_MS : -1);
+    int64_t limit = now_left_ms(race->until), turn = race->started < race->count ? STAGGER_MS : -1;
+    if (limit == 0)
+        return -ETIMEDOUT;
+    int n = belfry_wait_many(p, polls, count, turn < 0 || (limit > 0 && limit < turn) ? limit : turn);
     if (n <= 0)
         return n < 0 ? n : -EAGAIN;
     for (size_t i = 0; i < count; i++)
@@ -167,6 +171,7 @@ int net_connect(struct belfry_probe *p, const struct net_target *target, struct 
 {
     struct race *race = belfry_alloc(p, sizeof *race);
     double begin = now_s();
+    race->until = target->until;
     *report = (struct net_report){ 0 };
     int found = find(p, target, race, &report->why);
     report->resolve_s = now_s() - begin;

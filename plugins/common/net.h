@@ -11,6 +11,7 @@ struct net_target {
     const char *host, *port; /* host is a name or an address; port is decimal */
     const char *path;        /* a Unix socket: then host and port are not read */
     int family;              /* AF_UNSPEC, AF_INET or AF_INET6 */
+    double until;            /* now_s() by which it must stand; 0: the run's deadline */
 };
 
 struct net_report {

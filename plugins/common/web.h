@@ -50,6 +50,11 @@ struct web_answer {
 
 /* One request: method "GET", "POST", ...; path with query; body NULL or JSON text. */
 const struct web_answer *web_ask(struct web_client *client, const char *method, const char *path, const char *body);
+/* GETs count paths, at_once of them at a time over as many connections, and calls visit with each answer in the order
+ * they come. The body of an answer lives until its visit returns (the rest of it as always). At the deadline all that
+ * are left are visited as unreachable. visit may not ask anything itself. */
+void web_ask_all(struct web_client *client, const char *const *paths, size_t count, size_t at_once,
+                 void (*visit)(void *context, size_t i, const struct web_answer *answer), void *context);
 /* The value of a response header of the last answer, case-insensitive, or NULL. */
 const char *web_header(const struct web_client *client, const char *name);
 
@@ -58,6 +63,9 @@ const char *web_header(const struct web_client *client, const char *name);
  * option 'token'") and what right is missing; 404: CRITICAL; 429: UNKNOWN with the time to wait; 3xx: UNKNOWN, names
  * the target (a login page?); cut: UNKNOWN. subject: "the panel". */
 bool web_refused(struct belfry_probe *p, const struct web_answer *answer, const char *subject, const char *credential);
+
+/* What an answer says in its own words: the message in a JSON error, the title of an HTML page; NULL when nothing. */
+const char *web_message(struct belfry_probe *p, const struct web_answer *answer);
 
 /* Text for a query: percent-encoded. */
 const char *web_escape(struct belfry_probe *p, const char *text);

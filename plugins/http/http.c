@@ -61,12 +61,14 @@ static const struct belfry_metric metrics[] = {
 /* The sums over all transfers of a run. */
 struct journey {
     const char *home; /* the configured origin */
+    const char *url;  /* the next to ask */
+    bool trusted;     /* it is of the configured origin: credentials and headers may be sent there */
     int redirects;
     double begin, dns_s, connect_s, tls_s, first_byte_s;
     double cert_days;
 };
 
-static void add(struct journey *j, const struct http_transfer *t)
+static void add(struct journey *j, const struct transfer *t)
 {
     j->dns_s += t->dns_s;
     j->connect_s += t->connect_s;
@@ -75,14 +77,14 @@ static void add(struct journey *j, const struct http_transfer *t)
     j->cert_days = fmin(j->cert_days, t->cert_days); /* fmin ignores NaN */
 }
 
-static void measure(struct belfry_probe *p, const struct journey *j, const struct http_transfer *last)
+static void measure(struct belfry_probe *p, const struct journey *j, const struct transfer *last)
 {
     belfry_measure(p, "time_total", now_s() - j->begin);
     belfry_measure(p, "time_dns", j->dns_s);
     belfry_measure(p, "redirects", j->redirects);
     if (!isnan(j->cert_days))
         belfry_measure(p, "cert_days_left", j->cert_days);
-    if (last->end != HTTP_ANSWERED)
+    if (last->end != WEB_ANSWERED)
         return;
     belfry_measure(p, "time_connect", j->connect_s);
     if (strncmp(last->url, "https:", 6) == 0)
@@ -92,11 +94,12 @@ static void measure(struct belfry_probe *p, const struct journey *j, const struc
     belfry_measure(p, "status", (double)last->status);
 }
 
-/* Whether the answer sends us on. False as well when the verdict is said: then t->end is HTTP_MISUSED. */
-static bool follow(struct belfry_probe *p, struct journey *j, struct http_transfer *t)
+/* Whether the answer sends us on: then url and trusted are the next one's. False as well when the verdict is said: then
+ * t->end is WEB_MISUSED. */
+static bool follow(struct belfry_probe *p, struct journey *j, struct transfer *t)
 {
     int64_t most = belfry_integer(p, "max_redirects");
-    if (t->end != HTTP_ANSWERED || !t->redirect || http_status_expected(p, t->status) || most == 0)
+    if (t->end != WEB_ANSWERED || !t->redirect || http_status_expected(p, t->status) || most == 0)
         return false;
     const char *origin = http_origin(p, t->redirect);
     if (!origin)
@@ -105,22 +108,23 @@ static bool follow(struct belfry_probe *p, struct journey *j, struct http_transf
         belfry_critical(p, "%s redirects again after %d redirects, the last to '%.200s'", t->url, j->redirects,
                         t->redirect);
     if (!origin || j->redirects >= most) {
-        t->end = HTTP_MISUSED;
+        t->end = WEB_MISUSED;
         t->why = NULL;
         return false;
     }
     j->redirects++;
-    *t = (struct http_transfer){ .url = t->redirect, .trusted = strcmp(origin, j->home) == 0, .cert_days = NAN };
+    j->url = t->redirect;
+    j->trusted = strcmp(origin, j->home) == 0;
     return true;
 }
 
-static void say(struct belfry_probe *p, const struct journey *j, const struct http_transfer *t)
+static void say(struct belfry_probe *p, const struct journey *j, const struct transfer *t)
 {
-    if (t->end == HTTP_ANSWERED)
+    if (t->end == WEB_ANSWERED)
         http_judge(p, t, j->redirects);
-    else if (t->end == HTTP_UNREACHABLE)
+    else if (t->end == WEB_UNREACHABLE)
         belfry_unreachable(p, "%s", t->why);
-    else if (t->end == HTTP_DISTRUSTED)
+    else if (t->end == WEB_DISTRUSTED)
         belfry_critical(p, "%s", t->why);
     else if (t->why)
         belfry_unknown(p, "%s", t->why);
@@ -135,7 +139,7 @@ static const char *problem(struct belfry_probe *p, const char *home)
                             belfry_text(p, "url"));
     if (most < 0 || most > REDIRECTS_MAX)
         return "max_redirects must be 0 to 20";
-    if (bytes < 0 || bytes > HTTP_BODY_MAX)
+    if (bytes < 0 || bytes > WEB_BODY_MAX)
         return "max_bytes must be at most 4MiB";
     if (belfry_has(p, "token") && belfry_has(p, "user"))
         return "token and user can't both be given: one request has one way to authenticate";
@@ -144,19 +148,22 @@ static const char *problem(struct belfry_probe *p, const char *home)
 
 static void run(struct belfry_probe *p)
 {
-    struct journey j = { .home = http_origin(p, belfry_text(p, "url")), .begin = now_s(), .cert_days = NAN };
+    const char *url = belfry_text(p, "url");
+    struct journey j = { .home = http_origin(p, url), .url = url, .trusted = true, .begin = now_s(), .cert_days = NAN };
+    struct transfer t = { 0 };
     const char *wrong = problem(p, j.home);
     if (wrong) {
         belfry_unknown(p, "%s", wrong);
         return;
     }
-    struct http_transfer t = { .url = belfry_text(p, "url"), .trusted = true, .cert_days = NAN };
     do {
-        http_perform(p, &t);
+        transfer_close(&t);
+        http_perform(p, &t, j.url, j.trusted);
         add(&j, &t);
     } while (follow(p, &j, &t));
     measure(p, &j, &t);
     say(p, &j, &t);
+    transfer_close(&t);
 }
 
 BELFRY_PLUGIN("http", "1.0", "A web address: status, body, time of each phase, certificate", options, metrics, run)

@@ -1,46 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* request - from the options to libcurl's: bounds, method, headers, credentials, trust, and where to connect.
- *
- * Names are resolved by belfry_resolve() and handed over with CURLOPT_RESOLVE: libcurl's own resolver is a thread that
- * curl_easy_cleanup() waits for, and with it every other run of the process. Only http and https; no redirects (http.c
- * follows them), no proxy, no cookies, no decompression. Credentials, headers and body go to the configured origin
- * only.
- */
-#include "plugins/http/work.h"
-
-#include <dirent.h>
+/* request - from the options to a transfer: method, headers, credentials, trust, and where to connect. Credentials,
+ * headers and body go to the configured origin only. */
 #include <string.h>
 #include <strings.h>
 
 #include "plugins/common/net.h"
-#include "plugins/common/now.h"
 #include "plugins/common/say.h"
-
-/* ---- options -------------------------------------------------------------------------------------------------------
- */
-
-static bool is_literal(const char *host)
-{
-    return host[0] == '[' || strspn(host, "0123456789.") == strlen(host);
-}
-
-static const char *url_part(struct belfry_probe *p, const char *url, CURLUPart part)
-{
-    CURLU *parsed = curl_url();
-    char *text = NULL;
-    const char *out = NULL;
-    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-        curl_url_get(parsed, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK)
-        out = belfry_print(p, "%s", text);
-    curl_free(text);
-    curl_url_cleanup(parsed);
-    return out;
-}
+#include "plugins/common/transfer.h"
+#include "plugins/http/http.h"
 
 const char *http_origin(struct belfry_probe *p, const char *url)
 {
-    const char *scheme = url_part(p, url, CURLUPART_SCHEME), *host = url_part(p, url, CURLUPART_HOST);
-    const char *port = url_part(p, url, CURLUPART_PORT);
+    const char *scheme = transfer_url_part(p, url, CURLUPART_SCHEME), *host = transfer_url_part(p, url, CURLUPART_HOST);
+    const char *port = transfer_url_part(p, url, CURLUPART_PORT);
     if (!scheme || !host || !port || (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
         return NULL;
     const char *text = belfry_print(p, "%s://%s:%s", scheme, host, port);
@@ -50,81 +22,60 @@ const char *http_origin(struct belfry_probe *p, const char *url)
     return origin;
 }
 
-/* Adds a line to one of libcurl's lists; a failed allocation leaves the list as it was. */
-static void append(struct curl_slist **list, const char *line)
+static void set_headers(struct transfer *t, struct curl_slist **headers)
 {
-    struct curl_slist *longer = curl_slist_append(*list, line);
-    *list = longer ? longer : *list;
-}
-
-static void set_headers(struct http_work *w)
-{
-    for (size_t i = 0; i < belfry_count(w->p, "header") && w->t->trusted; i++) {
-        const char *name = belfry_key(w->p, "header", i), *value = belfry_item(w->p, "header", i);
-        append(&w->headers, belfry_print(w->p, *value ? "%s: %s" : "%s:", name, value));
+    for (size_t i = 0; i < belfry_count(t->p, "header"); i++) {
+        const char *name = belfry_key(t->p, "header", i), *value = belfry_item(t->p, "header", i);
+        transfer_append(headers, belfry_print(t->p, *value ? "%s: %s" : "%s:", name, value));
     }
-    curl_easy_setopt(w->easy, CURLOPT_HTTPHEADER, w->headers);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, *headers);
 }
 
-static void set_credentials(struct http_work *w)
+static void set_credentials(struct transfer *t)
 {
-    const char *user = belfry_text(w->p, "user"), *password = belfry_text(w->p, "password"),
-               *token = belfry_text(w->p, "token");
-    if (!w->t->trusted)
-        return;
+    const char *user = belfry_text(t->p, "user"), *password = belfry_text(t->p, "password"),
+               *token = belfry_text(t->p, "token");
     if (user) {
-        curl_easy_setopt(w->easy, CURLOPT_USERNAME, user);
-        curl_easy_setopt(w->easy, CURLOPT_PASSWORD, password ? password : "");
+        curl_easy_setopt(t->easy, CURLOPT_USERNAME, user);
+        curl_easy_setopt(t->easy, CURLOPT_PASSWORD, password ? password : "");
     }
     if (token) {
-        curl_easy_setopt(w->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-        curl_easy_setopt(w->easy, CURLOPT_XOAUTH2_BEARER, token);
+        curl_easy_setopt(t->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        curl_easy_setopt(t->easy, CURLOPT_XOAUTH2_BEARER, token);
     }
 }
 
-static void set_method(struct http_work *w)
+static void set_method(struct transfer *t)
 {
-    const char *method = belfry_text(w->p, "method"), *body = belfry_text(w->p, "body");
-    if (!w->t->trusted) /* what follows a redirect to somebody else is a plain question */
-        return;
+    const char *method = belfry_text(t->p, "method"), *body = belfry_text(t->p, "body");
     if (body) {
-        curl_easy_setopt(w->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
-        curl_easy_setopt(w->easy, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
+        curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, body);
     }
     if (method && strcmp(method, "HEAD") == 0)
-        curl_easy_setopt(w->easy, CURLOPT_NOBODY, 1L);
+        curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
     else if (method)
-        curl_easy_setopt(w->easy, CURLOPT_CUSTOMREQUEST, method);
+        curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* Whether a folder has certificates under the hashes of their subjects ("5ad8a5d6.0"), as OpenSSL looks them up. */
-static bool is_hashed(const char *folder)
+/* trusted: of the configured origin. What follows a redirect to somebody else is a plain question. */
+static bool prepare(struct transfer *t, bool trusted, struct curl_slist **headers)
 {
-    DIR *dir = folder ? opendir(folder) : NULL;
-    struct dirent *entry;
-    bool found = false;
-    while (dir && !found && (entry = readdir(dir)))
-        found = strspn(entry->d_name, "0123456789abcdef") == 8 && strcmp(entry->d_name + 8, ".0") == 0;
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
-/* Which certificates are trusted. The system's are looked up one by one in their folder where that is possible: to read
- * the whole bundle takes 20 ms, in which no other run of the process gets on. */
-static void set_trust(struct http_work *w)
-{
-    const char *ca_file = belfry_text(w->p, "ca_file");
-    if (ca_file) {
-        curl_easy_setopt(w->easy, CURLOPT_CAINFO, ca_file);
-        curl_easy_setopt(w->easy, CURLOPT_CAPATH, NULL);
-    } else if (is_hashed(curl_version_info(CURLVERSION_NOW)->capath)) {
-        curl_easy_setopt(w->easy, CURLOPT_CAINFO, NULL);
+    t->body_most = (size_t)belfry_integer(t->p, "max_bytes");
+    t->keep_body = belfry_has(t->p, "expect_body") || belfry_has(t->p, "refuse_body");
+    curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    if (trusted) {
+        set_method(t);
+        set_headers(t, headers);
+        set_credentials(t);
     }
+    transfer_trust(t, belfry_text(t->p, "ca_file"), belfry_flag(t->p, "tls_verify"));
+    return transfer_aim(t, net_family(belfry_text(t->p, "ip_version")), trusted ? belfry_text(t->p, "address") : NULL);
 }
 
-static void set_tls(struct http_work *w)
+void http_perform(struct belfry_probe *p, struct transfer *t, const char *url, bool trusted)
 {
+<<<<<<< HEAD
     long verify = belfry_flag(w->p, "tls_verify");
     curl_easy_setopt(w->easy, CURLOPT_SSL_VERIFYPEER, verify);
     curl_easy_setopt(w->easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
@@ -172,43 +123,16 @@ static const char *look_up(struct http_work *w, const char *host, const char *po
         w->t->end = HTTP_UNREACHABLE;
         w->t->why = why ? why : belfry_print(w->p, "can't resolve '%s': no address", host);
         return NULL;
+=======
+    struct curl_slist *headers = NULL;
+    struct pump *pump = belfry_alloc(p, sizeof *pump);
+    if (transfer_open(t, p, url) && prepare(t, trusted, &headers)) {
+        if (pump_open(pump, p))
+            pump_run(pump, t);
+        else
+            t->end = WEB_MISUSED, t->why = "libcurl has no memory";
+        pump_close(pump);
+>>>>>>> 3a1387122cf5bd95795be5cd08f530e09e3baec5
     }
-    for (size_t i = 0; i < (size_t)n && i < most; i++)
-        list = belfry_print(w->p, "%s%s%s", list ? list : "", list ? "," : "", bare_address(w->p, &found[i]));
-    return list;
-}
-
-/* Tells libcurl where to connect. False when the name has no address: then the end is set. */
-static bool set_addresses(struct http_work *w)
-{
-    const char *host = url_part(w->p, w->t->url, CURLUPART_HOST), *port = url_part(w->p, w->t->url, CURLUPART_PORT);
-    const char *other = w->t->trusted ? belfry_text(w->p, "address") : NULL;
-    w->target = belfry_print(w->p, "%s:%s", host, port);
-    if (!other && is_literal(host))
-        return true;
-    const char *list = look_up(w, other ? other : host, port, other ? 1 : NET_ADDRESSES_MAX);
-    if (!list)
-        return false;
-    if (other) {
-        append(&w->connect_to, belfry_print(w->p, "%s:%s:%s:", host, port, list));
-        curl_easy_setopt(w->easy, CURLOPT_CONNECT_TO, w->connect_to);
-        w->target = belfry_print(w->p, "%s:%s", list, port);
-    } else {
-        append(&w->resolve, belfry_print(w->p, "%s:%s:%s", host, port, list));
-        curl_easy_setopt(w->easy, CURLOPT_RESOLVE, w->resolve);
-        if (!strchr(list, ','))
-            w->target = belfry_print(w->p, "%s:%s", list, port);
-    }
-    return true;
-}
-
-bool http_prepare(struct http_work *w)
-{
-    curl_easy_setopt(w->easy, CURLOPT_URL, w->t->url);
-    set_bounds(w);
-    set_method(w);
-    set_headers(w);
-    set_credentials(w);
-    set_tls(w);
-    return set_addresses(w);
+    curl_slist_free_all(headers);
 }

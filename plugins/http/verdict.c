@@ -55,13 +55,13 @@ static const char *expected_statuses(struct belfry_probe *p)
     return text;
 }
 
-static bool body_has(const struct http_transfer *t, const char *text)
+static bool body_has(const struct transfer *t, const char *text)
 {
-    return memmem(t->body, t->body_kept, text, strlen(text)) != NULL;
+    return t->body && memmem(t->body, t->body_kept, text, strlen(text)) != NULL;
 }
 
 /* NULL when the body is right, else what is wrong with it. */
-static const char *body_problem(struct belfry_probe *p, const struct http_transfer *t)
+static const char *body_problem(struct belfry_probe *p, const struct transfer *t)
 {
     const char *where =
         t->cut ? belfry_print(p, " in the first %s of the body", say_bytes(p, (double)t->body_kept)) : " in the body";
@@ -74,7 +74,7 @@ static const char *body_problem(struct belfry_probe *p, const struct http_transf
     return NULL;
 }
 
-void http_judge(struct belfry_probe *p, const struct http_transfer *t, int redirects)
+void http_judge(struct belfry_probe *p, const struct transfer *t, int redirects)
 {
     const char *after =
         redirects > 0 ? belfry_print(p, " (after %d redirect%s: %.200s)", redirects, redirects > 1 ? "s" : "", t->url)

@@ -65,11 +65,15 @@ static bool is(const struct info *info, const char *key, const char *want)
     return value && strcmp(value, want) == 0;
 }
 
+void redis_add_problem(struct belfry_probe *p, struct redis_report *report, enum belfry_state state, const char *text)
+{
+    report->state = state > report->state ? state : report->state;
+    report->problems = report->problems ? belfry_print(p, "%s; %s", report->problems, text) : text;
+}
+
 static void add_problem(const struct info *info, enum belfry_state state, const char *text)
 {
-    struct redis_report *report = info->report;
-    report->state = state > report->state ? state : report->state;
-    report->problems = report->problems ? belfry_print(info->p, "%s; %s", report->problems, text) : text;
+    redis_add_problem(info->p, info->report, state, text);
 }
 
 static void measure_if(const struct info *info, const char *metric, double value)
@@ -256,16 +260,55 @@ static void judge_replication(const struct info *info)
     }
 }
 
+/* What a Sentinel watches: "master0:name=m,status=ok,address=10.0.0.1:6379,slaves=2,sentinels=3". */
+static void judge_sentinel(const struct info *info)
+{
+    if (!is(info, "redis_mode", "sentinel"))
+        return;
+    if (is(info, "sentinel_tilt", "1"))
+        add_problem(info, BELFRY_WARNING, "is in tilt mode: its clock or load jumps, and it decides nothing");
+    double count = number(info, "sentinel_masters");
+    if (!(count > 0))
+        add_problem(info, BELFRY_WARNING, "watches no primary");
+    for (int i = 0; i < REPLICAS_MAX && i < count; i++) {
+        const char *line = field(info, belfry_print(info->p, "master%d", i));
+        if (!line)
+            continue;
+        const char *name = pair(info, line, "name"), *status = pair(info, line, "status");
+        bool good = strcmp(status, "ok") == 0;
+        belfry_part(info->p, name, good ? BELFRY_OK : BELFRY_CRITICAL, "primary at %s is %s",
+                    pair(info, line, "address"),
+                    good                           ? "up"
+                    : strcmp(status, "odown") == 0 ? "down, the Sentinels agree"
+                                                   : "down as this Sentinel sees it");
+        double replicas = to_number(pair(info, line, "slaves")), sentinels = to_number(pair(info, line, "sentinels"));
+        if (!isnan(replicas))
+            belfry_measure_part(info->p, name, "sentinel_replicas", replicas);
+        if (!isnan(sentinels))
+            belfry_measure_part(info->p, name, "sentinels", sentinels);
+    }
+}
+
 /* "Redis 7.0.15 primary, up 12 d, 1.2 MiB used, 3 clients" */
 static const char *summarise(const struct info *info)
 {
     const char *valkey = field(info, "valkey_version"), *version = valkey ? valkey : field(info, "redis_version");
     double uptime = number(info, "uptime_in_seconds");
+<<<<<<< HEAD
     double clients = fmax(0, number(info, "connected_clients"));
     return belfry_print(info->p, "%s %s %s, up %s, %s used, %.0f client%s", valkey ? "Valkey" : "Redis",
                         version ? version : "?", is(info, "role", "slave") ? "replica" : "primary",
                         belfry_ago(info->p, (int64_t)difftime(time(NULL), 0) - (isnan(uptime) ? 0 : (int64_t)uptime)),
                         say_bytes(info->p, fmax(0, number(info, "used_memory"))), clients, clients == 1 ? "" : "s");
+=======
+    return belfry_print(
+        info->p, "%s %s %s, up %s, %s used, %.0f clients", valkey ? "Valkey" : "Redis", version ? version : "?",
+        is(info, "redis_mode", "sentinel") ? "Sentinel"
+        : is(info, "role", "slave")        ? "replica"
+                                           : "primary",
+        belfry_ago(info->p, (int64_t)difftime(time(NULL), 0) - (isnan(uptime) ? 0 : (int64_t)uptime)),
+        say_bytes(info->p, fmax(0, number(info, "used_memory"))), fmax(0, number(info, "connected_clients")));
+>>>>>>> 3a1387122cf5bd95795be5cd08f530e09e3baec5
 }
 
 void redis_judge(struct belfry_probe *p, const char *text, struct redis_report *out)
@@ -280,4 +323,6 @@ void redis_judge(struct belfry_probe *p, const char *text, struct redis_report *
     judge_keys(&info);
     judge_persistence(&info);
     judge_replication(&info);
+    judge_sentinel(&info);
+    out->cluster = is(&info, "cluster_enabled", "1");
 }

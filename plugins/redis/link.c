@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* link - one connection that speaks RESP: hiredis' formatter and reader over a waiting stream.
+/* link - one connection that speaks RESP: hiredis' formatter and reader over a waiting stream, in TLS or plain.
  *
  * hiredis' own connecting is not used: version 0.14 of Debian 12 has no time limit for it and resolves names by
  * blocking. Against a hostile server: at most REPLY_MAX bytes are read for one reply, arrays are refused at their first
@@ -66,10 +66,17 @@ static redisReplyObjectFunctions builders = {
     .freeObject = leave,
 };
 
-int redis_open(struct redis_link *link, struct belfry_probe *p, const struct net_target *target)
+int redis_open(struct redis_link *link, struct belfry_probe *p, const struct net_target *target,
+               const struct stream_tls *tls, enum tls_end *end)
 {
+    struct tls_report secured = { .end = TLS_UNREACHABLE };
     *link = (struct redis_link){ .stream = { .p = p, .fd = -1 } };
     int error = stream_open(&link->stream, p, target, &link->report);
+    if (error == 0 && tls) {
+        error = stream_start_tls(&link->stream, tls, link->report.peer, &secured);
+        link->report.why = secured.why;
+    }
+    *end = secured.end;
     if (error < 0)
         return error;
     link->reader = redisReaderCreateWithFunctions(&builders);
@@ -98,13 +105,14 @@ static int send_words(struct redis_link *link, int count, const char **words)
     return error;
 }
 
-static const char *explain(struct belfry_probe *p, const char *word, int64_t error)
+static const char *explain(const struct stream *s, const char *word, int64_t error)
 {
+    struct belfry_probe *p = s->p;
     if (error == 0)
         return belfry_print(p, "closed the connection without an answer to %s", word);
     if (error == -ETIMEDOUT)
         return belfry_print(p, "timed out while waiting for the answer to %s", word);
-    return belfry_print(p, "%s while waiting for the answer to %s", say_error(p, (int)error), word);
+    return belfry_print(p, "%s while waiting for the answer to %s", stream_error(s, error), word);
 }
 
 static const struct redis_reply *refuse(struct redis_link *link, const char *word, const char **why)
@@ -131,7 +139,7 @@ static const struct redis_reply *read_reply(struct redis_link *link, const char 
         int64_t n = stream_read(&link->stream, chunk, 16384);
         total += n > 0 ? (size_t)n : 0;
         if (n <= 0)
-            *why = explain(p, word, n);
+            *why = explain(&link->stream, word, n);
         else if (total > REPLY_MAX)
             *why = belfry_print(p, "answers %s with more than 1 MiB", word);
         else if (redisReaderFeed(link->reader, chunk, (size_t)n) == REDIS_OK)
@@ -147,7 +155,7 @@ const struct redis_reply *redis_ask(struct redis_link *link, int count, const ch
     int error = send_words(link, count, words);
     /* a server that refuses us may say why and close before it has read the command */
     if (error < 0 && error != -EPIPE && error != -ECONNRESET) {
-        *why = explain(link->stream.p, words[0], error);
+        *why = explain(&link->stream, words[0], error);
         return NULL;
     }
     return read_reply(link, words[0], why);

@@ -9,7 +9,7 @@
  *   BUSY        CRITICAL  a script runs and blocks everybody
  *   ERR max number of clients reached: not reached
  *   NOAUTH, WRONGPASS, NOPERM, DENIED: UNKNOWN, because the server may be well: the right to look is missing
- * What INFO tells is measured and judged in info.c.
+ * What INFO tells is measured and judged in info.c, what it doesn't in more.c.
  */
 #include "plugins/redis/redis.h"
 
@@ -30,6 +30,16 @@ static const struct belfry_option options[] = {
     { "password", BELFRY_TEXT, "Password of the user, or the server's requirepass", .secret = true,
       .example = "@redis" },
     { "database", BELFRY_INTEGER, "Database whose keys are counted; without it those of all", .example = "0" },
+    { "length", BELFRY_TEXT,
+      "Lists, streams, sets and hashes whose length is watched (queues): a name for the part, and "
+      "the key",
+      .map = true, .example = "queues:default" },
+    { "tls", BELFRY_FLAG, "Whether to speak TLS", .fallback = "false", .example = "true" },
+    { "tls_verify", BELFRY_FLAG, "Whether the certificate must be trusted and for the host", .fallback = "true",
+      .example = "true" },
+    { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's", .example = "/etc/redis/ca.pem" },
+    { "client_cert", BELFRY_PATH, "Certificate (PEM) to show to the server", .example = "/etc/belfry/redis.pem" },
+    { "client_key", BELFRY_PATH, "Its key, unless in the same file", .example = "/etc/belfry/redis.key" },
     BELFRY_END,
 };
 
@@ -70,6 +80,12 @@ static const struct belfry_metric metrics[] = {
     { "link_down", "s", "How long a replica has been without its primary", .warn = "0", .crit = "30", .min = "0" },
     { "link_idle", "s", "How long a replica has heard nothing from its primary", .warn = "60", .crit = "120",
       .min = "0" },
+    { "key_length", "", "Entries of a key named in 'length', one part a key", .min = "0" },
+    { "cluster_nodes", "", "Nodes of the cluster that this one knows", .min = "0" },
+    { "cluster_slots_failed", "", "Slots of the cluster on failed nodes", .crit = "0", .min = "0" },
+    { "sentinel_replicas", "", "Replicas of a primary that this Sentinel knows, one part a primary", .min = "0" },
+    { "sentinels", "", "Sentinels that watch a primary, this one included, one part a primary",
+      .warn = "3:", .min = "0" },
     BELFRY_END,
 };
 
@@ -194,14 +210,28 @@ static void talk(struct talk *t)
     const struct redis_reply *reply = ask(t, 1, words);
     if (!reply)
         return;
-    struct redis_report report = { BELFRY_OK, NULL, t->peer };
+    struct redis_report report = { BELFRY_OK, NULL, t->peer, false };
     if (reply->type == REDIS_REPLY_STRING)
         redis_judge(t->p, reply->text, &report);
     else if (!t->trouble) {
         belfry_unknown(t->p, "%s answers INFO with '%s'", t->peer, say_excerpt(t->p, reply->text, strlen(reply->text)));
         return;
     }
+    const char *why = NULL;
+    if ((report.cluster && !redis_judge_cluster(t->p, &t->link, &report, &why)) ||
+        !redis_measure_lengths(t->p, &t->link, &why))
+        redis_add_problem(t->p, &report, BELFRY_CRITICAL, why);
     say_verdict(t, &report);
+}
+
+static void say_failure(struct belfry_probe *p, enum tls_end end, const char *why)
+{
+    if (end == TLS_MISUSED)
+        belfry_unknown(p, "%s", why);
+    else if (end == TLS_DISTRUSTED)
+        belfry_critical(p, "%s", why);
+    else
+        belfry_unreachable(p, "%s", why);
 }
 
 static void run(struct belfry_probe *p)
@@ -210,10 +240,16 @@ static void run(struct belfry_probe *p)
                                  .port = belfry_text(p, "port"),
                                  .path = belfry_text(p, "socket"),
                                  .family = net_family(belfry_text(p, "ip_version")) };
+    struct stream_tls tls = { .host = target.path ? NULL : target.host,
+                              .ca_file = belfry_text(p, "ca_file"),
+                              .client_cert = belfry_text(p, "client_cert"),
+                              .client_key = belfry_text(p, "client_key"),
+                              .insecure = !belfry_flag(p, "tls_verify") };
     struct talk *t = belfry_alloc(p, sizeof *t);
+    enum tls_end end;
     t->p = p;
-    if (redis_open(&t->link, p, &target) < 0) {
-        belfry_unreachable(p, "%s", t->link.report.why);
+    if (redis_open(&t->link, p, &target, belfry_flag(p, "tls") ? &tls : NULL, &end) < 0) {
+        say_failure(p, end, t->link.report.why);
     } else {
         t->peer = t->link.report.peer;
         belfry_measure(p, "time_connect", t->link.report.connect_s);

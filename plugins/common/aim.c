@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* aim - where a transfer connects to, and which certificates it trusts. Names are resolved by belfry_resolve() and
+ * handed over with CURLOPT_RESOLVE. */
+#include <dirent.h>
+#include <string.h>
+
+#include "plugins/common/net.h"
+#include "plugins/common/now.h"
+#include "plugins/common/say.h"
+#include "plugins/common/transfer.h"
+
+static bool is_literal(const char *host)
+{
+    return host[0] == '[' || strspn(host, "0123456789.") == strlen(host);
+}
+
+const char *transfer_url_part(struct belfry_probe *p, const char *url, CURLUPart part)
+{
+    CURLU *parsed = curl_url();
+    char *text = NULL;
+    const char *out = NULL;
+    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(parsed, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK)
+        out = belfry_print(p, "%s", text);
+    curl_free(text);
+    curl_url_cleanup(parsed);
+    return out;
+}
+
+void transfer_append(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    *list = longer ? longer : *list;
+}
+
+/* ---- trust --------------------------------------------------------------------------------------------------- */
+
+/* Whether a folder has certificates under the hashes of their subjects ("5ad8a5d6.0"), as OpenSSL looks them up. */
+static bool is_hashed(const char *folder)
+{
+    DIR *dir = folder ? opendir(folder) : NULL;
+    struct dirent *entry;
+    bool found = false;
+    while (dir && !found && (entry = readdir(dir)))
+        found = strspn(entry->d_name, "0123456789abcdef") == 8 && strcmp(entry->d_name + 8, ".0") == 0;
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+/* The system's certificates are looked up one by one in their folder where that is possible: to read the whole bundle
+ * takes 20 ms, in which no other run of the process gets on. */
+void transfer_trust(struct transfer *t, const char *ca_file, bool verify)
+{
+    curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
+    curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+    curl_easy_setopt(t->easy, CURLOPT_CERTINFO, 1L);
+    t->ca_file = ca_file;
+    if (ca_file) {
+        curl_easy_setopt(t->easy, CURLOPT_CAINFO, ca_file);
+        curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
+    } else if (is_hashed(curl_version_info(CURLVERSION_NOW)->capath)) {
+        curl_easy_setopt(t->easy, CURLOPT_CAINFO, NULL);
+    }
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------- */
+
+/* "127.0.0.1" or "[::1]": an address without its port, as libcurl's lists have it. */
+static const char *bare_address(struct belfry_probe *p, const struct belfry_address *address)
+{
+    char *text = say_copy(p, say_address(p, address), strlen(say_address(p, address)));
+    char *colon = strrchr(text, ':');
+    if (colon)
+        *colon = '\0';
+    return text;
+}
+
+/* Resolves a name; the addresses as libcurl's list has them, or NULL with the transfer's end and why set. */
+static const char *look_up(struct transfer *t, const char *host, int family, size_t most)
+{
+    struct belfry_address *found = belfry_alloc(t->p, NET_ADDRESSES_MAX * sizeof *found);
+    const char *why = NULL, *list = NULL, *port = transfer_url_part(t->p, t->url, CURLUPART_PORT);
+    double begin = now_s();
+    int n = belfry_resolve(t->p, host, port, family, SOCK_STREAM, found, NET_ADDRESSES_MAX, &why);
+    t->dns_s = now_s() - begin;
+    if (n <= 0) {
+        t->end = WEB_UNREACHABLE;
+        t->why = belfry_print(t->p, "resolve %s: %s", host, why ? why : "no address");
+        return NULL;
+    }
+    for (size_t i = 0; i < (size_t)n && i < most; i++)
+        list = belfry_print(t->p, "%s%s%s", list ? list : "", list ? "," : "", bare_address(t->p, &found[i]));
+    return list;
+}
+
+bool transfer_aim(struct transfer *t, int family, const char *instead)
+{
+    const char *host = transfer_url_part(t->p, t->url, CURLUPART_HOST);
+    const char *port = transfer_url_part(t->p, t->url, CURLUPART_PORT);
+    if (!host || !port) {
+        t->end = WEB_MISUSED;
+        t->why = belfry_print(t->p, "'%.200s' is no web address", t->url);
+        return false;
+    }
+    t->target = belfry_print(t->p, "%s:%s", host, port);
+    if (!instead && is_literal(host))
+        return true;
+    const char *list = look_up(t, instead ? instead : host, family, instead ? 1 : NET_ADDRESSES_MAX);
+    if (!list)
+        return false;
+    if (instead) {
+        transfer_append(&t->connect_to, belfry_print(t->p, "%s:%s:%s:", host, port, list));
+        curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->connect_to);
+    } else {
+        transfer_append(&t->resolve, belfry_print(t->p, "%s:%s:%s", host, port, list));
+        curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->resolve);
+    }
+    if (!strchr(list, ','))
+        t->target = belfry_print(t->p, "%s:%s", list, port);
+    return true;
+}

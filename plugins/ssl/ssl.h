@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ssl - what the files of the plugin share: a target and what was found about it. */
+#ifndef PLUGINS_SSL_H
+#define PLUGINS_SSL_H
+
+#include <openssl/x509.h>
+
+#include "belfry/plugin.h"
+#include "plugins/common/tls.h"
+
+#define SSL_CHAIN_MAX 10
+
+/* One certificate of a chain, as far as it is judged. */
+struct ssl_cert {
+    const char *name;                 /* what it is for, or whose it is */
+    double days_left, lifetime_share; /* the share in percent of the days it was issued for */
+    double lifetime_days;
+    bool by_share; /* judged by its share: issued for a short time */
+};
+
+/* What is known of one host or file. */
+struct ssl_target {
+    struct belfry_probe *p;
+    const char *name;         /* as written: "www.example.net:443", "/etc/ssl/a.pem" */
+    const char *host, *port;  /* a host; else a file */
+    const char *want;         /* the name that the certificate must be for, or NULL */
+    X509_STORE *trust;        /* NULL: trust is not judged */
+    double until;             /* now_s() by which this target must be done; 0: the run's deadline */
+    bool unreachable, unread; /* there is no certificate: why */
+    const char *why;
+
+    enum belfry_state state;
+    const char *problems; /* "; "-joined, or NULL */
+    struct ssl_cert chain[SSL_CHAIN_MAX];
+    size_t chain_length;
+    double security_bits; /* of the weakest key or signature */
+    const char *weakest;  /* "RSA-1024 key of 'x'" */
+    const char *key;      /* the leaf's: "RSA-2048" */
+    const char *protocol;
+    double connect_s, tls_s;
+};
+
+/* ssl.c: notes a problem. */
+BELFRY_PRINTF(3, 4)
+void ssl_find(struct ssl_target *t, enum belfry_state state, const char *format, ...);
+/* One more line of long text, with the target's name before it where there are several. */
+BELFRY_PRINTF(2, 3)
+void ssl_note(struct ssl_target *t, const char *format, ...);
+
+/* chain.c: judges a certificate, those sent with it, its host and trust. Gives back the chain it built, leaf first, to
+ * be freed with its elements. */
+STACK_OF(X509) * ssl_judge_chain(struct ssl_target *t, X509 *leaf, STACK_OF(X509) * sent);
+/* "61 days", "14 h" */
+const char *ssl_days(struct belfry_probe *p, double days);
+
+/* staple.c: judges what the server stapled, or that it did not. */
+void ssl_judge_staple(struct ssl_target *t, STACK_OF(X509) * chain, const struct tls_report *report);
+
+/* server.c: connects, looks at the certificates, protocol and ciphers. */
+void ssl_look_at_host(struct ssl_target *t);
+
+/* starttls.c: the words before TLS. 0, or a negative code with *why; *reached says that the server answered properly
+ * but will not. */
+extern const char *const ssl_starttls[];
+int ssl_start_by(struct stream *s, const char *protocol, const char **why, bool *reached);
+const char *ssl_port_of(const char *protocol);
+
+/* files.c: a file with certificates, the first of which is the leaf; false when it holds none and none was expected. */
+bool ssl_look_at_file(struct ssl_target *t, bool expected);
+/* The files in a folder and those below it that may hold certificates: their number, at most max; *why when it can't be
+ * read. */
+size_t ssl_list_folder(struct belfry_probe *p, const char *folder, const char **out, size_t max, const char **why);
+
+#endif
