@@ -84,6 +84,18 @@ plugins_redis_la_CFLAGS = $(plugin_cflags) $(HIREDIS_CFLAGS)
 plugins_redis_la_LDFLAGS = $(plugin_ldflags)
 plugins_redis_la_LIBADD = plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
 
+if PLUGIN_PAYMENTER
+plugin_LTLIBRARIES += plugins/paymenter.la
+endif
+plugins_paymenter_la_SOURCES = \
+	plugins/paymenter/paymenter.c plugins/paymenter/shop.h \
+	plugins/paymenter/ask.c \
+	plugins/paymenter/orders.c \
+	plugins/paymenter/provision.c
+plugins_paymenter_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
+plugins_paymenter_la_LDFLAGS = $(plugin_ldflags)
+plugins_paymenter_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la $(JANSSON_LIBS) -lm
+
 if PLUGIN_EXEC
 plugin_LTLIBRARIES += plugins/exec.la
 endif
@@ -108,6 +120,7 @@ plugin_tests = \
 	tests/system/plugin-family.test \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
+	tests/system/plugin-paymenter.test \
 	tests/system/plugin-redis.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* ask - requests to Paymenter's admin API: what its refusals mean, and lists page by page.
  *
- * Refusals are told apart by words of their bodies (doc/plugins/paymenter.md lists them). Lists are JSON:API: the end is
- * the page without "links.next", whose address is never followed because it has lost filter, sort and size.
+ * Refusals are told apart by words of their bodies (doc/plugins/paymenter.md lists them). Lists are JSON:API: the end
+ * is the page without "links.next", whose address is never followed because it has lost filter, sort and size.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -79,9 +79,8 @@ void shop_orders(struct shop *s)
 {
     struct pending w = { .s = s };
     struct shop_list newest = { "sales", "orders", "sort=-created_at", 1, see_order, &w };
-    struct shop_list list = {
-        "orders", "services", "filter%5Bstatus%5D=pending&include=invoices&sort=created_at", PAGE, see_pending, &w
-    };
+    struct shop_list list = { "orders", "services",  "filter%5Bstatus%5D=pending&include=invoices&sort=created_at",
+                              PAGE,     see_pending, &w };
     enum shop_end end = shop_read(s, &newest);
     if (s->ended)
         return;
@@ -129,8 +128,8 @@ static bool see_overdue(void *context, const json_t *page, const json_t *item)
 static enum shop_end find_overdue(struct overdue *o)
 {
     /* "20" is in every date of this century and in no null */
-    const char *query = belfry_print(
-        o->s->p, "filter%%5Bstatus%%5D=%s&filter%%5Bexpires_at%%5D=20&sort=expires_at", o->status);
+    const char *query =
+        belfry_print(o->s->p, "filter%%5Bstatus%%5D=%s&filter%%5Bexpires_at%%5D=20&sort=expires_at", o->status);
     struct shop_list list = { "cron", "services", query, PAGE, see_overdue, o };
     return shop_read(o->s, &list);
 }
@@ -151,8 +150,9 @@ void shop_cron(struct shop *s)
     belfry_measure(s->p, "overdue_suspended", (double)suspended.count);
     const char *text = "nothing is left undone that the daily cron should have done";
     if (active.count + suspended.count > 0)
-        text = belfry_print(s->p, "%zu active service%s should have been suspended, %zu suspended terminated: the daily "
-                                  "cron does not do its work (the oldest expired %s ago)",
+        text = belfry_print(s->p,
+                            "%zu active service%s should have been suspended, %zu suspended terminated: the daily "
+                            "cron does not do its work (the oldest expired %s ago)",
                             active.count, active.count == 1 ? "" : "s", suspended.count,
                             belfry_ago(s->p, active.oldest ? active.oldest : suspended.oldest));
     say_list(s, "cron", first == SHOP_CUT ? first : second, text);
@@ -187,8 +187,8 @@ static bool see_invoice(void *context, const json_t *page, const json_t *item)
 void shop_invoices(struct shop *s)
 {
     struct bills b = { .s = s };
-    struct shop_list list = { "invoices", "invoices", "filter%5Bstatus%5D=pending&sort=created_at", PAGE, see_invoice,
-                              &b };
+    struct shop_list list = { "invoices", "invoices",  "filter%5Bstatus%5D=pending&sort=created_at",
+                              PAGE,       see_invoice, &b };
     enum shop_end end = shop_read(s, &list);
     if (end == SHOP_REFUSED)
         return;

@@ -2,10 +2,10 @@
 /* paymenter - a Paymenter shop (1.2 or newer) by its web pages and its admin API: does it answer, may we look, what
  * lies about for too long, and was what is paid for delivered?
  *
- * A ladder: the page customers see; the API without a key, which must refuse with Paymenter's own words; with a key that
- * is none where no key is configured (that takes a look into the database); with the key. Then one kind of findings
- * after the other, each with a part; an order that is stuck has a part of its own. A right that the key lacks makes a
- * WARNING of one part, and a CRITICAL verdict when it lacks all.
+ * A ladder: the page customers see; the API without a key, which must refuse with Paymenter's own words; with a key
+ * that is none where no key is configured (that takes a look into the database); with the key. Then one kind of
+ * findings after the other, each with a part; an order that is stuck has a part of its own. A right that the key lacks
+ * makes a WARNING of one part, and a CRITICAL verdict when it lacks all.
  *
  * Diagnostics: refusals are explained in ask.c. What the API doesn't show (version, cron and queue themselves, failed
  * jobs, payments and gateways) is said to be not looked at, never to be well.
@@ -37,8 +37,8 @@ static const struct belfry_option options[] = {
       .fallback = "15d", .example = "30d" },
     { "maintenance_grace", BELFRY_DURATION, "How long maintenance mode is no warning", .fallback = "0s",
       .example = "15m" },
-    { "webhooks", BELFRY_TEXT, "Gateways whose webhook is tried with a call that must be refused (a POST)", .list = true,
-      .choices = (const char *const[]){ "stripe", NULL }, .example = "stripe" },
+    { "webhooks", BELFRY_TEXT, "Gateways whose webhook is tried with a call that must be refused (a POST)",
+      .list = true, .choices = (const char *const[]){ "stripe", NULL }, .example = "stripe" },
     { "panel_url", BELFRY_URL, "The Pterodactyl panel, to tell delivered services from those only called active",
       .example = "https://panel.example.net" },
     { "panel_token", BELFRY_TEXT, "Application key of the panel that may read servers and users", .secret = true,
@@ -49,8 +49,7 @@ static const struct belfry_option options[] = {
       .example = "2d" },
     { "products", BELFRY_INTEGER, "Ids of the products whose services live on that panel; else all with a server",
       .list = true, .example = "3" },
-    { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's",
-      .example = "/etc/ssl/private-ca.pem" },
+    { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's", .example = "/etc/ssl/private-ca.pem" },
     { "tls_verify", BELFRY_FLAG, "Whether certificates are verified", .fallback = "true", .example = "false" },
     BELFRY_END,
 };

@@ -33,7 +33,7 @@ struct search {
     size_t still_size;
     struct service services[SERVICES_MAX];
     size_t count, asked, missing, strangers;
-    bool more; /* than fit */
+    bool more;           /* than fit */
     const char *trouble; /* why the panel is not asked any more */
 };
 
@@ -77,12 +77,8 @@ static bool see_product(void *context, const json_t *page, const json_t *item)
 static bool find_products(struct search *f)
 {
     struct belfry_probe *p = f->s->p;
-    struct shop_list list = { "provisioning",
-                              "products",
-                              "filter%5Bserver_id%5D=0,1,2,3,4,5,6,7,8,9&sort=id",
-                              100,
-                              see_product,
-                              f };
+    struct shop_list list = { "provisioning", "products", "filter%5Bserver_id%5D=0,1,2,3,4,5,6,7,8,9&sort=id", 100,
+                              see_product,    f };
     f->products = ",";
     for (size_t i = 0; i < belfry_count(p, "products"); i++)
         f->products = belfry_print(p, "%s%s,", f->products, belfry_item(p, "products", i));
@@ -128,7 +124,8 @@ static bool see_active(void *context, const json_t *page, const json_t *item)
     int64_t changed = shop_time(s, item, "attributes.updated_at");
     if (changed > 0 && changed < s->now - (int64_t)belfry_number(s->p, "look_back"))
         return false;
-    const char *id = tree_text(s->p, item, "id", ""), *product = tree_text(s->p, item, "relationships.product.data.id", "");
+    const char *id = tree_text(s->p, item, "id", ""),
+               *product = tree_text(s->p, item, "relationships.product.data.id", "");
     if (!shop_is(item, "active") || !has_id(f, f->products, product))
         return true;
     struct service *known = find_service(f, id);
@@ -223,8 +220,8 @@ static void read_server(struct search *f, struct service *one, const struct web_
 static void ask_panel(struct search *f, struct service *one)
 {
     struct belfry_probe *p = f->s->p;
-    const struct web_answer *answer = web_ask(
-        f->panel, "GET", belfry_print(p, "/api/application/servers/external/%s?include=user", one->id), NULL);
+    const struct web_answer *answer =
+        web_ask(f->panel, "GET", belfry_print(p, "/api/application/servers/external/%s?include=user", one->id), NULL);
     f->asked++;
     if (answer->end != WEB_ANSWERED)
         f->trouble = answer->why;
@@ -232,12 +229,13 @@ static void ask_panel(struct search *f, struct service *one)
         one->wrong = true;
         say_missing(f, one, "the panel has no server for it");
     } else if (answer->status == 429)
-        f->trouble = belfry_print(p, "the panel wants fewer requests (status 429%s)",
-                                  answer->retry_after_s >= 0 ? belfry_print(p, ", again in %.0f s", answer->retry_after_s)
-                                                             : "");
+        f->trouble =
+            belfry_print(p, "the panel wants fewer requests (status 429%s)",
+                         answer->retry_after_s >= 0 ? belfry_print(p, ", again in %.0f s", answer->retry_after_s) : "");
     else if (answer->status == 401 || answer->status == 403)
-        f->trouble = belfry_print(p, "the panel refuses the key in 'panel_token' (status %ld): it needs to read servers "
-                                     "and users",
+        f->trouble = belfry_print(p,
+                                  "the panel refuses the key in 'panel_token' (status %ld): it needs to read servers "
+                                  "and users",
                                   answer->status);
     else if (answer->status != 200 || answer->cut)
         f->trouble = belfry_print(p, "%s: status %ld%s: is there a Pterodactyl panel at 'panel_url'?", answer->what,
@@ -316,8 +314,8 @@ static void conclude(struct search *f, enum shop_end end, size_t waiting)
     else if (end == SHOP_CUT || f->more)
         belfry_part(p, "provisioning", BELFRY_UNKNOWN, "too many services changed lately: set a shorter 'look_back'");
     else
-        belfry_part(p, "provisioning", BELFRY_OK, "%zu without a server, %zu asked for, %zu in the next runs", f->missing,
-                    f->asked, waiting);
+        belfry_part(p, "provisioning", BELFRY_OK, "%zu without a server, %zu asked for, %zu in the next runs",
+                    f->missing, f->asked, waiting);
     if (f->missing > 0)
         shop_sum_up(f->s, belfry_print(p, "%zu active without a server", f->missing));
 }
