@@ -75,7 +75,7 @@ def shop_data(mode):
     s.ticket(1, 'open', HOUR)
     s.ticket(2, 'closed', 30 * DAY)
     s.ticket(3, 'replied', 3 * DAY)
-    if mode in ('paid', 'strings', 'ctype'):
+    if mode in ('paid', 'strings', 'ctype', 'same-page'):
         s.invoice(93, 'paid', 20 * MIN)
         s.service(50, 'pending', 30 * MIN, expires=None, invoices=[93])
         s.invoice(94, 'paid', 6 * MIN)
