@@ -101,13 +101,17 @@ void shop_sum_up(struct shop *s, const char *piece)
     s->summary = s->summary ? belfry_print(s->p, "%s, %s", s->summary, piece) : piece;
 }
 
-int64_t shop_time(struct shop *s, const json_t *item, const char *path)
+int64_t shop_time(struct shop *s, const json_t *item, const char *path, bool may_be_null)
 {
-    const json_t *value = tree_at(item, path);
     int64_t when = tree_time(item, path);
-    if (value && !json_is_null(value) && when <= 0)
+    if (when <= 0 && !(may_be_null && json_is_null(tree_at(item, path))))
         s->unreadable++;
-    return when;
+    return when > 0 ? when : 0;
+}
+
+double shop_age(const struct shop *s, int64_t when)
+{
+    return s->now > when ? (double)(s->now - when) : 0;
 }
 
 bool shop_is(const json_t *item, const char *status)
@@ -132,10 +136,11 @@ static bool lacks_right(struct shop *s, const struct shop_list *list, const stru
     if (answer->status != 400)
         return false;
     bool include = shop_says(answer, "Requested include(s)");
+    const char *message = web_message(s->p, answer);
     s->refused += include;
     belfry_part(s->p, list->kind, include ? BELFRY_WARNING : BELFRY_UNKNOWN, "not looked at: %s: %s",
                 include ? "the key lacks the right to see what belongs to it" : "this version refuses the question",
-                say_excerpt(s->p, answer->body, answer->body_size));
+                message ? message : "no words");
     return true;
 }
 

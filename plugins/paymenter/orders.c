@@ -31,8 +31,7 @@ static int64_t paid_at(struct shop *s, const json_t *page, const json_t *item)
         s->unreadable += !invoice;
         if (!invoice || !shop_is(invoice, "paid"))
             continue;
-        int64_t when = shop_time(s, invoice, "attributes.updated_at");
-        s->unreadable += when == 0;
+        int64_t when = shop_time(s, invoice, "attributes.updated_at", false);
         if (when > 0 && (first == 0 || when < first))
             first = when;
     }
@@ -45,7 +44,7 @@ static bool see_pending(void *context, const json_t *page, const json_t *item)
     struct shop *s = w->s;
     if (!shop_is(item, "pending"))
         return true;
-    int64_t paid = paid_at(s, page, item), created = shop_time(s, item, "attributes.created_at");
+    int64_t paid = paid_at(s, page, item), created = shop_time(s, item, "attributes.created_at", false);
     int64_t grace = (int64_t)belfry_number(s->p, "cancel_after") + SHOP_DAY;
     w->waiting++;
     w->paid += paid > 0;
@@ -53,7 +52,7 @@ static bool see_pending(void *context, const json_t *page, const json_t *item)
     if (paid > 0 && ++s->stuck <= SHOP_STUCK_MAX) {
         const char *part = belfry_print(s->p, "service %s", tree_text(s->p, item, "id", "?"));
         belfry_part(s->p, part, BELFRY_OK, "paid %s ago, and still pending", belfry_ago(s->p, paid));
-        belfry_measure_part(s->p, part, "paid_not_active", (double)(s->now - paid));
+        belfry_measure_part(s->p, part, "paid_not_active", shop_age(s, paid));
     }
     return true;
 }
@@ -62,7 +61,7 @@ static bool see_order(void *context, const json_t *page, const json_t *item)
 {
     struct pending *w = context;
     (void)page;
-    w->newest = shop_time(w->s, item, "attributes.created_at");
+    w->newest = shop_time(w->s, item, "attributes.created_at", false);
     return false;
 }
 
@@ -85,7 +84,7 @@ void shop_orders(struct shop *s)
     if (s->ended)
         return;
     if (end == SHOP_READ && w.newest > 0)
-        belfry_measure(s->p, "order_age", (double)(s->now - w.newest));
+        belfry_measure(s->p, "order_age", shop_age(s, w.newest));
     end = shop_read(s, &list);
     if (end == SHOP_REFUSED)
         return;
@@ -113,7 +112,7 @@ struct overdue {
 static bool see_overdue(void *context, const json_t *page, const json_t *item)
 {
     struct overdue *o = context;
-    int64_t expires = shop_time(o->s, item, "attributes.expires_at");
+    int64_t expires = shop_time(o->s, item, "attributes.expires_at", true);
     (void)page;
     if (expires <= 0 || !shop_is(item, o->status))
         return true;
@@ -174,7 +173,7 @@ static bool see_invoice(void *context, const json_t *page, const json_t *item)
     (void)page;
     if (!shop_is(item, "pending"))
         return true;
-    int64_t due = shop_time(b->s, item, "attributes.due_at");
+    int64_t due = shop_time(b->s, item, "attributes.due_at", true);
     b->open++;
     if (due <= 0 || due >= b->s->now)
         return true;
@@ -194,7 +193,7 @@ void shop_invoices(struct shop *s)
         return;
     belfry_measure(s->p, "invoices_pending", (double)b.open);
     belfry_measure(s->p, "invoices_overdue", (double)b.overdue);
-    belfry_measure(s->p, "invoice_overdue", b.oldest ? (double)(s->now - b.oldest) : 0);
+    belfry_measure(s->p, "invoice_overdue", b.oldest ? shop_age(s, b.oldest) : 0);
     const char *oldest = b.oldest ? belfry_print(s->p, ", the oldest due %s ago", belfry_ago(s->p, b.oldest)) : "";
     say_list(s, "invoices", end, belfry_print(s->p, "%zu pending, %zu long overdue%s", b.open, b.overdue, oldest));
     if (b.overdue > 0)
@@ -214,7 +213,7 @@ static bool see_ticket(void *context, const json_t *page, const json_t *item)
     (void)page;
     if (!shop_is(item, "open"))
         return true;
-    d->since = shop_time(d->s, item, "attributes.updated_at");
+    d->since = shop_time(d->s, item, "attributes.updated_at", false);
     return d->since <= 0;
 }
 
@@ -225,7 +224,7 @@ void shop_tickets(struct shop *s)
     enum shop_end end = shop_read(s, &list);
     if (end == SHOP_REFUSED)
         return;
-    belfry_measure(s->p, "ticket_wait", d.since > 0 ? (double)(s->now - d.since) : 0);
+    belfry_measure(s->p, "ticket_wait", d.since > 0 ? shop_age(s, d.since) : 0);
     say_list(s, "tickets", end,
              d.since > 0 ? belfry_print(s->p, "the oldest without an answer waits for %s", belfry_ago(s->p, d.since))
                          : "none waits for an answer");

@@ -249,11 +249,25 @@ static void say_verdict(struct shop *s)
         belfry_ok(p, "shop and admin API answer%s%s", s->summary ? "; " : "", s->summary ? s->summary : "");
 }
 
+/* What the option types can't say: NULL or what is wrong. */
+static const char *problem(struct belfry_probe *p)
+{
+    int64_t calls = belfry_integer(p, "panel_calls");
+    if (belfry_has(p, "panel_url") != belfry_has(p, "panel_token"))
+        return "panel_url and panel_token belong together: give both or none";
+    if (belfry_text(p, "page")[0] != '/')
+        return "page must begin with '/': write the path of a page";
+    if (calls < 1 || calls > 200)
+        return "panel_calls must be 1 to 200";
+    return NULL;
+}
+
 static void run(struct belfry_probe *p)
 {
     struct shop s = { .p = p, .now = time(NULL) };
-    if (belfry_has(p, "panel_url") != belfry_has(p, "panel_token")) {
-        belfry_unknown(p, "panel_url and panel_token belong together: give both or none");
+    const char *wrong = problem(p);
+    if (wrong) {
+        belfry_unknown(p, "%s", wrong);
         return;
     }
     climb(&s);

@@ -14,8 +14,9 @@
 #include "plugins/common/say.h"
 #include "plugins/paymenter/shop.h"
 
-#define SERVICES_MAX 512
-#define KEPT_MAX 4000
+#define SERVICES_MAX 1024
+#define KEPT_MAX 4000 /* bytes of one kept value */
+#define FOUND_KEYS 3  /* kept values for what was found */
 #define SPARE_MS 1500 /* left to the run when no more is asked */
 
 struct service {
@@ -54,7 +55,7 @@ static bool is_id(const char *text)
 static void settle(struct search *f, const char *id)
 {
     size_t length = strlen(id);
-    if (f->still_size + length + 1 > KEPT_MAX)
+    if (f->still_size + length + 1 > FOUND_KEYS * KEPT_MAX)
         return;
     memcpy(f->still + f->still_size, id, length);
     f->still[f->still_size + length] = ',';
@@ -121,8 +122,10 @@ static bool see_active(void *context, const json_t *page, const json_t *item)
 {
     struct search *f = context;
     struct shop *s = f->s;
-    int64_t changed = shop_time(s, item, "attributes.updated_at");
-    if (changed > 0 && changed < s->now - (int64_t)belfry_number(s->p, "look_back"))
+    int64_t changed = shop_time(s, item, "attributes.updated_at", false);
+    if (changed == 0)
+        return true;
+    if (changed < s->now - (int64_t)belfry_number(s->p, "look_back"))
         return false;
     const char *id = tree_text(s->p, item, "id", ""),
                *product = tree_text(s->p, item, "relationships.product.data.id", "");
@@ -170,7 +173,7 @@ static void say_missing(struct search *f, const struct service *one, const char 
     const char *part = part_of(f, one);
     belfry_part(f->s->p, part, BELFRY_OK, "active for %s, and %s%s%s", belfry_ago(f->s->p, one->since), what,
                 *one->product ? ": " : "", one->product);
-    belfry_measure_part(f->s->p, part, "unprovisioned", (double)(f->s->now - one->since));
+    belfry_measure_part(f->s->p, part, "unprovisioned", shop_age(f->s, one->since));
 }
 
 /* The server is there. Whose, and in which state? */
@@ -292,6 +295,30 @@ static size_t look_up(struct search *f)
 
 /* ---- the whole ----------------------------------------------------------------------------------------------- */
 
+/* A value has its bound, so the set is cut into several, after commas. */
+static void keep_found(struct search *f)
+{
+    size_t at = 0;
+    for (int i = 0; i < FOUND_KEYS; i++) {
+        size_t length = strlen(f->still + at);
+        while (length > KEPT_MAX || (length > 0 && f->still[at + length - 1] != ','))
+            length--;
+        belfry_keep(f->s->p, belfry_print(f->s->p, "found%d", i),
+                    length ? say_copy(f->s->p, f->still + at, length) : NULL);
+        at += length;
+    }
+}
+
+static const char *recall_found(struct belfry_probe *p)
+{
+    const char *all = "";
+    for (int i = 0; i < FOUND_KEYS; i++) {
+        const char *kept = belfry_kept(p, belfry_print(p, "found%d", i));
+        all = belfry_print(p, "%s%s", all, kept ? kept : "");
+    }
+    return all;
+}
+
 static void keep(struct search *f)
 {
     const char *missing = "";
@@ -300,7 +327,7 @@ static void keep(struct search *f)
             missing = belfry_print(f->s->p, "%s%s%s:%lld", missing, *missing ? " " : "", f->services[i].id,
                                    (long long)f->services[i].since);
     belfry_keep(f->s->p, "missing", *missing ? missing : NULL);
-    belfry_keep(f->s->p, "found", f->still_size > 1 ? f->still : NULL);
+    keep_found(f);
 }
 
 static void conclude(struct search *f, enum shop_end end, size_t waiting)
@@ -311,11 +338,16 @@ static void conclude(struct search *f, enum shop_end end, size_t waiting)
         belfry_measure(p, "owner_mismatch", (double)f->strangers);
     if (f->trouble)
         belfry_part(p, "provisioning", BELFRY_UNKNOWN, "can't be told: %s", f->trouble);
+    else if (!f->products[1])
+        belfry_part(p, "provisioning", BELFRY_UNKNOWN,
+                    "no product has a server in Paymenter: write those of this panel into 'products'");
     else if (end == SHOP_CUT || f->more)
         belfry_part(p, "provisioning", BELFRY_UNKNOWN, "too many services changed lately: set a shorter 'look_back'");
     else
         belfry_part(p, "provisioning", BELFRY_OK, "%zu without a server, %zu asked for, %zu in the next runs",
                     f->missing, f->asked, waiting);
+    if (waiting > 0)
+        shop_sum_up(f->s, belfry_print(p, "%zu not looked up on the panel yet", waiting));
     if (f->missing > 0)
         shop_sum_up(f->s, belfry_print(p, "%zu active without a server", f->missing));
 }
@@ -353,8 +385,8 @@ void shop_provisioning(struct shop *s)
                                .insecure = !belfry_flag(p, "tls_verify"),
                                .headers = { "Accept: application/json" } };
     f->s = s;
-    f->found = belfry_kept(p, "found") ? belfry_kept(p, "found") : ",";
-    f->still = belfry_alloc(p, KEPT_MAX + 1);
+    f->found = recall_found(p);
+    f->still = belfry_alloc(p, FOUND_KEYS * KEPT_MAX + 1);
     f->still[0] = ',';
     f->still_size = 1;
     f->panel = web_open(p, &setup);

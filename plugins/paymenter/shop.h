@@ -28,8 +28,10 @@ bool shop_refused(struct shop *s, const struct web_answer *answer);
 bool shop_says(const struct web_answer *answer, const char *text);
 /* Adds a piece to the verdict's text. */
 void shop_sum_up(struct shop *s, const char *piece);
-/* A time of an item; 0 for null. One that can't be read is counted. */
-int64_t shop_time(struct shop *s, const json_t *item, const char *path);
+/* A time of an item; 0 for null. One that can't be read is counted, and a null where there may be none. */
+int64_t shop_time(struct shop *s, const json_t *item, const char *path, bool may_be_null);
+/* How long ago that is; 0 when the shop's clock is ahead of ours. */
+double shop_age(const struct shop *s, int64_t when);
 /* Whether the item's status is this one: Paymenter's filters match substrings. */
 bool shop_is(const json_t *item, const char *status);
 
@@ -53,7 +55,7 @@ const json_t *shop_included(struct shop *s, const json_t *page, const json_t *it
 /* How many things a relationship points at. */
 size_t shop_related(struct shop *s, const json_t *item, const char *relation);
 
-/* One kind of findings each, with its part; false once the run has ended. */
+/* One kind of findings each, with its part. */
 void shop_orders(struct shop *s);       /* orders.c */
 void shop_cron(struct shop *s);         /* orders.c */
 void shop_invoices(struct shop *s);     /* orders.c */

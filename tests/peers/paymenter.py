@@ -61,7 +61,7 @@ def shop_data(mode):
     s = Shop()
     s.user(7, 'ann@example.org')
     s.user(8, 'joann@example.org')
-    s.product(1, 'Game server', 3)
+    s.product(1, 'Game server', None if mode == 'no-servers' else 3)
     s.product(2, 'Advice', None)
     s.service(40, 'active', 90 * DAY, 20 * DAY)                             # long there
     s.service(41, 'active', 2 * HOUR, invoices=[91])
@@ -105,6 +105,13 @@ def shop_data(mode):
         s.ticket(4, 'open', 13 * HOUR)
     if mode == 'tickets-old':
         s.ticket(4, 'open', 30 * HOUR)
+    if mode == 'crowd':                                                     # 800 more that have their server
+        for i in range(800):
+            s.service(1000000 + i, 'active', 3 * DAY, DAY + i)
+    if mode == 'ahead':                                                     # its clock is ahead of ours
+        s.invoice(93, 'paid', -5 * MIN)
+        s.service(50, 'pending', -6 * MIN, expires=None, invoices=[93])
+        s.ticket(1, 'open', -5 * MIN)
     if mode == 'nobody':
         s.users = []
     if mode == 'nulls':
@@ -115,6 +122,9 @@ def shop_data(mode):
     if mode == 'times':
         for one in s.services:
             one['created_at'] = 'yesterday'
+    if mode == 'undated':
+        for one in s.services:
+            one['created_at'] = None
     s.orders = [dict(id=i + 1, currency_code='EUR', user_id=7, updated_at=o['created_at'], created_at=o['created_at'])
                 for i, o in enumerate(s.services)]
     return s
