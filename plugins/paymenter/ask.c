@@ -70,6 +70,15 @@ static bool is_maintenance(struct shop *s, const struct web_answer *answer)
     return true;
 }
 
+const char *shop_base(struct belfry_probe *p, const char *option)
+{
+    const char *url = belfry_text(p, option);
+    size_t length = strlen(url);
+    while (length > 0 && url[length - 1] == '/')
+        length--;
+    return say_copy(p, url, length);
+}
+
 static bool refuse(struct shop *s, const struct web_answer *answer)
 {
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {

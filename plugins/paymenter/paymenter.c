@@ -88,7 +88,7 @@ static const struct belfry_metric metrics[] = {
 /* A client with a key, or without; header is one more to send, or NULL. */
 static struct web_client *open_client(struct belfry_probe *p, const char *bearer, const char *header)
 {
-    struct web_setup setup = { .base = belfry_text(p, "url"),
+    struct web_setup setup = { .base = shop_base(p, "url"),
                                .bearer = bearer,
                                .ca_file = belfry_text(p, "ca_file"),
                                .insecure = !belfry_flag(p, "tls_verify"),

@@ -379,7 +379,7 @@ void shop_provisioning(struct shop *s)
 {
     struct belfry_probe *p = s->p;
     struct search *f = belfry_alloc(p, sizeof *f);
-    struct web_setup setup = { .base = belfry_text(p, "panel_url"),
+    struct web_setup setup = { .base = shop_base(p, "panel_url"),
                                .bearer = belfry_text(p, "panel_token"),
                                .ca_file = belfry_text(p, "ca_file"),
                                .insecure = !belfry_flag(p, "tls_verify"),

@@ -22,6 +22,8 @@ struct shop {
     const char *summary;   /* for the verdict: "2 orders pending; ..." */
 };
 
+/* The address in an option, without the slashes at its end. */
+const char *shop_base(struct belfry_probe *p, const char *option);
 /* Why an answer is none to go on with: says the verdict and ends the run. False when it is one. */
 bool shop_refused(struct shop *s, const struct web_answer *answer);
 /* Whether the body has the text; an answer is no C string when it has NULs, and then this reads up to the first. */

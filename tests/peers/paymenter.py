@@ -215,6 +215,7 @@ NEVER = threading.Event()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True  # or each answer takes the 40 ms of a delayed acknowledgement
 
     def log_message(self, *args):
         pass
