@@ -170,7 +170,7 @@ def listing(mode, kind, query, base):
     shop = shop_data(mode)
     rows = list(getattr(shop, kind))
     for key, value in query.items():
-        if key.startswith('filter['):
+        if key.startswith('filter[') and mode != 'unfiltered':
             rows = [r for r in rows if matches(r, key[7:-1], value)]
     sort = query.get('sort', 'id')
     field = sort.lstrip('-')
