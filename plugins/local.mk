@@ -99,6 +99,18 @@ plugins_ssl_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS)
 plugins_ssl_la_LDFLAGS = $(plugin_ldflags)
 plugins_ssl_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(SSL_LIBS) $(CRYPTO_LIBS) -lm
 
+if PLUGIN_PAYMENTER
+plugin_LTLIBRARIES += plugins/paymenter.la
+endif
+plugins_paymenter_la_SOURCES = \
+	plugins/paymenter/paymenter.c plugins/paymenter/shop.h \
+	plugins/paymenter/ask.c \
+	plugins/paymenter/orders.c \
+	plugins/paymenter/provision.c
+plugins_paymenter_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
+plugins_paymenter_la_LDFLAGS = $(plugin_ldflags)
+plugins_paymenter_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la $(JANSSON_LIBS) -lm
+
 if PLUGIN_EXEC
 plugin_LTLIBRARIES += plugins/exec.la
 endif
@@ -123,6 +135,7 @@ plugin_tests = \
 	tests/system/plugin-family.test \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
+	tests/system/plugin-paymenter.test \
 	tests/system/plugin-redis.test \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test

@@ -238,7 +238,9 @@ static void keep(struct belfry_probe *p, const char *name, const char *value)
     size_t i = 0;
     while (i < d->kept_count && strcmp(d->kept[i].name, name) != 0)
         i++;
-    if (i == KEPT_MAX)
+    if (!value && i < d->kept_count)
+        d->kept[i] = d->kept[--d->kept_count];
+    if (!value || i == KEPT_MAX)
         return;
     d->kept_count += i == d->kept_count;
     char *name_copy = alloc(p, strlen(name) + 1), *copy = alloc(p, strlen(value) + 1);
