@@ -14,17 +14,34 @@
 #define WAIT_MAX_S 900
 #define WAIT_DEFAULT_S 60
 
+enum belfry_state ptero_worse(enum belfry_state a, enum belfry_state b)
+{
+    static const int weight[] = { 0, 1, 3, 2 };
+    return weight[b] > weight[a] ? b : a;
+}
+
 void ptero_trouble(struct ptero *t, enum belfry_state state, const char *format, ...)
 {
-    /* CRITICAL weighs more than UNKNOWN */
-    static const int weight[] = { 0, 1, 3, 2 };
     va_list args;
     va_start(args, format);
     const char *text = t->p->host->print(t->p, format, args);
     va_end(args);
     t->troubles = belfry_print(t->p, "%s; %s", t->troubles, text);
-    if (weight[state] > weight[t->state])
-        t->state = state;
+    t->state = ptero_worse(t->state, state);
+}
+
+void ptero_say(struct ptero *t, const char *part, enum belfry_state state, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *text = t->p->host->print(t->p, format, args);
+    va_end(args);
+    belfry_part(t->p, part, state, "%s", text);
+    if (state == BELFRY_OK)
+        return;
+    if (t->bad++ == 0 || ptero_worse(t->worst, state) != t->worst)
+        t->worst_text = text;
+    t->worst = ptero_worse(t->worst, state);
 }
 
 const char *ptero_name(struct ptero *t, const char *name)

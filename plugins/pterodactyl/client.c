@@ -66,10 +66,10 @@ static void say_backups(struct ptero *t, const struct ptero_server *s, const str
     if (runs > 0)
         more = belfry_print(t->p, "%s, one runs since %s", more, belfry_ago(t->p, runs));
     if (good > 0)
-        belfry_part(t->p, part, BELFRY_OK, "last good backup of '%s' is %s old%s%s", s->name, belfry_ago(t->p, good),
-                    more, as_of(t, n));
+        ptero_say(t, part, BELFRY_OK, "last good backup of '%s' is %s old%s%s", s->name, belfry_ago(t->p, good), more,
+                  as_of(t, n));
     else
-        belfry_part(t->p, part, BELFRY_CRITICAL, "'%s' has no good backup%s%s", s->name, more, as_of(t, n));
+        ptero_say(t, part, BELFRY_CRITICAL, "'%s' has no good backup%s%s", s->name, more, as_of(t, n));
     if (good > 0)
         belfry_measure_part(t->p, part, "backup_age", (double)(t->now > good ? t->now - good : 0));
     belfry_measure_part(t->p, part, "backups_failed", (double)n->values[B_FAILED]);
@@ -134,8 +134,8 @@ static void say_schedules(struct ptero *t, const struct ptero_server *s, const s
         more = belfry_print(t->p, ", one was due %s ago (does the panel's cron run?)", belfry_ago(t->p, due));
     if (stuck_s > 0)
         more = belfry_print(t->p, "%s, one runs since %s and should have ended", more, belfry_ago(t->p, stuck));
-    belfry_part(t->p, part, BELFRY_OK, "%lld active schedule%s of '%s'%s%s", (long long)n->values[S_COUNT],
-                n->values[S_COUNT] == 1 ? "" : "s", s->name, more, as_of(t, n));
+    ptero_say(t, part, BELFRY_OK, "%lld active schedule%s of '%s'%s%s", (long long)n->values[S_COUNT],
+              n->values[S_COUNT] == 1 ? "" : "s", s->name, more, as_of(t, n));
     belfry_measure_part(t->p, part, "schedule_overdue", due_s > 0 ? due_s : 0);
     belfry_measure_part(t->p, part, "schedule_stuck", stuck_s > 0 ? stuck_s : 0);
 }
@@ -213,8 +213,8 @@ static void go_round(struct ptero *t, const struct round *r)
         if (n)
             ptero_note_touch(t, r->kind, s->id, 0);
         if (why && !t->client.stopped && ptero_room(t))
-            belfry_part(t->p, belfry_print(t->p, "%s %s", r->noun, s->identifier), BELFRY_UNKNOWN, "%s of '%s': %s",
-                        r->noun, s->name, why);
+            ptero_say(t, belfry_print(t->p, "%s %s", r->noun, s->identifier), BELFRY_UNKNOWN, "%s of '%s': %s", r->noun,
+                      s->name, why);
         else if (n && ptero_room(t))
             r->say(t, s, n);
         else if (why)

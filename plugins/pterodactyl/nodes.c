@@ -22,14 +22,12 @@ struct ptero_node *ptero_node_of(struct ptero *t, int64_t id)
 
 void ptero_node_say(struct ptero *t, struct ptero_node *n, enum belfry_state state, const char *format, ...)
 {
-    static const int weight[] = { 0, 1, 3, 2 };
     va_list args;
     va_start(args, format);
     const char *text = t->p->host->print(t->p, format, args);
     va_end(args);
     n->text = *n->text ? belfry_print(t->p, "%s; %s", n->text, text) : text;
-    if (weight[state] > weight[n->state])
-        n->state = state;
+    n->state = ptero_worse(n->state, state);
 }
 
 static void measure_share(struct ptero *t, struct ptero_node *n, const json_t *a, const char *what)

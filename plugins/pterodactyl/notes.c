@@ -84,7 +84,8 @@ void ptero_notes_save(struct ptero *t)
         }
         piece[used] = '\0';
         /* the first is kept when it is empty, too: it says that there was a run */
-        belfry_keep(t->p, piece_key(t, i), used || i == 0 ? piece : NULL);
+        if (used || i == 0 || belfry_kept(t->p, piece_key(t, i)))
+            belfry_keep(t->p, piece_key(t, i), piece);
         used = 0;
     }
 }

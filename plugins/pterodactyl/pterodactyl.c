@@ -193,6 +193,7 @@ static void say_nodes(struct ptero *t)
     for (size_t i = 0; i < t->node_count; i++) {
         const struct ptero_node *n = &t->nodes[i];
         belfry_part(t->p, n->part, n->state, "%s", *n->text ? n->text : "in the panel");
+        t->state = ptero_worse(t->state, n->state);
         if (n->state != BELFRY_OK && bad++ == 0)
             first = belfry_print(t->p, "%s: %s", n->name, n->text);
     }
@@ -254,6 +255,9 @@ static void look(struct ptero *t)
     ptero_servers_judge(t);
     ptero_servers_running(t);
     say_nodes(t);
+    if (t->bad)
+        ptero_trouble(t, t->worst, "%s%s", t->worst_text,
+                      t->bad > 1 ? belfry_print(t->p, ", and %zu more", t->bad - 1) : "");
 }
 
 static void run(struct belfry_probe *p)

@@ -84,6 +84,9 @@ struct ptero {
     enum belfry_state state;
     bool reached;
     const char *troubles; /* "; a; b" */
+    size_t bad;           /* parts about servers that are not OK, and what the worst of them says */
+    enum belfry_state worst;
+    const char *worst_text;
 };
 
 /* What is wrong with an answer. text NULL: nothing. */
@@ -103,8 +106,12 @@ int ptero_pages(struct ptero *t, struct ptero_api *api, const char *path, const 
                 void (*visit)(struct ptero *t, const json_t *item), struct ptero_refusal *refusal);
 void ptero_explain(struct ptero *t, const struct web_answer *answer, const char *credential, const char *right,
                    struct ptero_refusal *refusal);
+/* The worse of two states; CRITICAL weighs more than UNKNOWN. */
+enum belfry_state ptero_worse(enum belfry_state a, enum belfry_state b);
 /* Something wrong with the whole: raises the verdict and adds to its text. */
 BELFRY_PRINTF(3, 4) void ptero_trouble(struct ptero *t, enum belfry_state state, const char *format, ...);
+/* A part about a server; one that is not OK is named in the verdict, too. */
+BELFRY_PRINTF(4, 5) void ptero_say(struct ptero *t, const char *part, enum belfry_state state, const char *format, ...);
 /* A name from outside, safe in a text. */
 const char *ptero_name(struct ptero *t, const char *name);
 /* True as long as max_parts allows one more part. */

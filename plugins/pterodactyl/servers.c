@@ -144,8 +144,8 @@ static void installing(struct ptero *t, struct ptero_server *s)
     int64_t start = since(t, NOTE_INSTALL, s, s->updated);
     if (!ptero_room(t))
         return;
-    belfry_part(t->p, part_of(t, s), BELFRY_OK, "'%s' on %s has been installing for %s", s->name, node_name(t, s->node),
-                belfry_ago(t->p, start));
+    ptero_say(t, part_of(t, s), BELFRY_OK, "'%s' on %s has been installing for %s", s->name, node_name(t, s->node),
+              belfry_ago(t->p, start));
     belfry_measure_part(t->p, part_of(t, s), "install_age", (double)(t->now - start));
 }
 
@@ -154,8 +154,8 @@ static void restoring(struct ptero *t, struct ptero_server *s)
     int64_t start = since(t, NOTE_RESTORE, s, s->updated);
     if (!ptero_room(t))
         return;
-    belfry_part(t->p, part_of(t, s), BELFRY_OK, "'%s' on %s has been restoring a backup for %s", s->name,
-                node_name(t, s->node), belfry_ago(t->p, start));
+    ptero_say(t, part_of(t, s), BELFRY_OK, "'%s' on %s has been restoring a backup for %s", s->name,
+              node_name(t, s->node), belfry_ago(t->p, start));
     belfry_measure_part(t->p, part_of(t, s), "restore_age", (double)(t->now - start));
 }
 
@@ -168,8 +168,8 @@ static void failed(struct ptero *t, struct ptero_server *s)
         belfry_event(t->p, "install.failed", part_of(t, s), "%s of '%s' on %s failed", what, s->name,
                      node_name(t, s->node));
     if (ptero_room(t))
-        belfry_part(t->p, part_of(t, s), BELFRY_WARNING, "%s of '%s' on %s failed, at least %s ago", what, s->name,
-                    node_name(t, s->node), belfry_ago(t->p, start));
+        ptero_say(t, part_of(t, s), BELFRY_WARNING, "%s of '%s' on %s failed, at least %s ago", what, s->name,
+                  node_name(t, s->node), belfry_ago(t->p, start));
 }
 
 /* Normal now, but seen installing before: has it run since? */
@@ -184,9 +184,9 @@ static void prove(struct ptero *t, struct ptero_server *s)
     if (age > UNPROVEN_FOR_S && n)
         ptero_note_find(t, NOTE_UNPROVEN, s->id)->live = false;
     else if (age > UNPROVEN_AFTER_S && s->wings_state && ptero_room(t))
-        belfry_part(t->p, part_of(t, s), BELFRY_WARNING,
-                    "install of '%s' on %s ended %s ago and it has never run since: perhaps it was cut off", s->name,
-                    node_name(t, s->node), belfry_ago(t->p, n->values[0]));
+        ptero_say(t, part_of(t, s), BELFRY_WARNING,
+                  "install of '%s' on %s ended %s ago and it has never run since: perhaps it was cut off", s->name,
+                  node_name(t, s->node), belfry_ago(t->p, n->values[0]));
 }
 
 static void transfer(struct ptero *t, struct ptero_server *s)
@@ -199,8 +199,8 @@ static void transfer(struct ptero *t, struct ptero_server *s)
     }
     if (!ptero_room(t))
         return;
-    belfry_part(t->p, part_of(t, s), BELFRY_OK, "'%s' has been moving from %s to %s for %s", s->name,
-                node_name(t, s->transfer_from), node_name(t, s->transfer_to), belfry_ago(t->p, start));
+    ptero_say(t, part_of(t, s), BELFRY_OK, "'%s' has been moving from %s to %s for %s", s->name,
+              node_name(t, s->transfer_from), node_name(t, s->transfer_to), belfry_ago(t->p, start));
     belfry_measure_part(t->p, part_of(t, s), "transfer_age", (double)(t->now - start));
 }
 
@@ -224,8 +224,8 @@ static void stranded(struct ptero *t, struct ptero_server *s)
         return;
     n->live = true;
     if (ptero_room(t))
-        belfry_part(t->p, part_of(t, s), BELFRY_WARNING, "the transfer of '%s' from %s to %s failed %s ago", s->name,
-                    node_name(t, n->values[1]), node_name(t, n->values[2]), belfry_ago(t->p, n->values[0]));
+        ptero_say(t, part_of(t, s), BELFRY_WARNING, "the transfer of '%s' from %s to %s failed %s ago", s->name,
+                  node_name(t, n->values[1]), node_name(t, n->values[2]), belfry_ago(t->p, n->values[0]));
 }
 
 struct status_row {
@@ -257,13 +257,13 @@ static void count(struct ptero *t)
 {
     for (size_t row = 0; row < STATUSES; row++) {
         double n = 0;
+        if (row > 0 && strcmp(statuses[row].metric, statuses[row - 1].metric) == 0)
+            continue;
         for (size_t i = 0; i < t->server_count; i++)
             for (size_t other = 0; other < STATUSES; other++)
                 n += strcmp(statuses[other].metric, statuses[row].metric) == 0 &&
                      strcmp(t->servers[i].status, statuses[other].status) == 0;
         belfry_measure(t->p, statuses[row].metric, n);
-        if (n > 0 && strcmp(statuses[row].status, "install_failed") == 0)
-            ptero_trouble(t, BELFRY_WARNING, "%.0f install%s failed", n, n > 1 ? "s" : "");
     }
     double transfers = 0;
     for (size_t i = 0; i < t->server_count; i++)
@@ -316,7 +316,7 @@ static void should_run(struct ptero *t, struct ptero_server *s)
     const char *part = part_of(t, s), *why = NULL;
     if (*s->status || s->transferring) {
         if (s->suspended && ptero_room(t))
-            belfry_part(t->p, part, BELFRY_WARNING, "'%s' should run and is suspended", s->name);
+            ptero_say(t, part, BELFRY_WARNING, "'%s' should run and is suspended", s->name);
         return; /* the other states have a part of their own */
     }
     if (!s->wings_state)
@@ -325,14 +325,14 @@ static void should_run(struct ptero *t, struct ptero_server *s)
         return;
     if (!s->wings_state) {
         ptero_notes_hold(t, "d");
-        belfry_part(t->p, part, BELFRY_UNKNOWN, "whether '%s' runs is not known: %s", s->name, why);
+        ptero_say(t, part, BELFRY_UNKNOWN, "whether '%s' runs is not known: %s", s->name, why);
         return;
     }
     measure_use(t, s, part);
     bool runs = strcmp(s->wings_state, "running") == 0;
     int64_t start = runs ? t->now : since(t, NOTE_DOWN, s, t->now);
-    belfry_part(t->p, part, BELFRY_OK, "'%s' on %s is %s%s%s", s->name, node_name(t, s->node), s->wings_state,
-                runs ? "" : ", seen for ", runs ? "" : belfry_ago(t->p, start));
+    ptero_say(t, part, BELFRY_OK, "'%s' on %s is %s%s%s", s->name, node_name(t, s->node), s->wings_state,
+              runs ? "" : ", seen for ", runs ? "" : belfry_ago(t->p, start));
     belfry_measure_part(t->p, part, "down_age", (double)(t->now - start));
 }
 
