@@ -8,6 +8,7 @@ dist_exampleconf_DATA = \
 	etc/conf.d/host.conf \
 	etc/conf.d/mail.conf \
 	etc/conf.d/nagios.conf \
+	etc/conf.d/pterodactyl.conf \
 	etc/conf.d/redis.conf \
 	etc/conf.d/web.conf
 

@@ -129,6 +129,7 @@ plugin_tests = \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
+	doc/plugins/pterodactyl.md \
 	tests/peers/pterodactyl.py \
 	tests/plugins/api.py \
 	tests/plugins/certs.sh \

@@ -69,7 +69,7 @@ static const struct meaning meanings[] = {
     { 401, 401, NULL, NULL, BELFRY_CRITICAL, true, "does not know the key (deleted, mistyped or of another panel)" },
     { 403, 403, NULL, "IP address", BELFRY_CRITICAL, true, "does not allow the key from this address (allowed IPs)" },
     { 403, 403, NULL, "access the API", BELFRY_CRITICAL, true, "says the key's owner is no administrator" },
-    { 403, 403, "AccessDenied", NULL, BELFRY_CRITICAL, true, "does not allow it (key of the wrong type, or without)" },
+    { 403, 403, "AccessDenied", NULL, BELFRY_UNKNOWN, true, "does not allow this" },
     { 403, 403, NULL, NULL, BELFRY_CRITICAL, true, "or a proxy before it refuses (a challenge page?)" },
     { 404, 404, NULL, NULL, BELFRY_CRITICAL, true, "does not have that (is 'url' the panel's address?)" },
     { 409, 409, NULL, NULL, BELFRY_UNKNOWN, true, "says the server's state does not allow it" },

@@ -2,7 +2,7 @@
 /* notes - what the plugin remembers from run to run: since when a server installs, is down, is transferred; what its
  * backups were when they were last looked at.
  *
- * Kept as text, a line a note, in the values "notes0", "notes1", ...: "i 17 1700000000 0 0 0\n". What can't be read is
+ * Kept as text, in the values "notes0", "notes1", ...: "i 17 1700000000 0 0 0;" for each note. What can't be read is
  * skipped: then a time starts again, and nothing is claimed. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static void read_piece(struct ptero *t, const char *text)
         if (sscanf(text, "%c %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64, &n.kind, &n.id, &n.values[0],
                    &n.values[1], &n.values[2], &n.values[3]) == 6)
             t->notes[t->note_count++] = n;
-        text = strchr(text, '\n');
+        text = strchr(text, ';');
         text = text ? text + 1 : NULL;
     }
 }
@@ -76,7 +76,7 @@ void ptero_notes_save(struct ptero *t)
             if (!n->live)
                 continue;
             int length = snprintf(piece + used, PIECE_BYTES - used,
-                                  "%c %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", n->kind, n->id,
+                                  "%c %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 ";", n->kind, n->id,
                                   n->values[0], n->values[1], n->values[2], n->values[3]);
             if (length < 0 || (size_t)length >= PIECE_BYTES - used)
                 break;

@@ -11,6 +11,7 @@
 
 #define AT_ONCE 32
 #define WAIT_MAX_MS 3000
+#define WAIT_MIN_MS 50 /* less says nothing about a node: it is not asked */
 
 struct greeting {
     struct ptero_node *node;
@@ -91,7 +92,7 @@ static int turn(struct ptero *t, struct greeting *greetings, size_t count, int64
 static void greet(struct ptero *t, struct greeting *greetings, size_t count)
 {
     int64_t left = belfry_left_ms(t->p), wait_ms = left / 3 < WAIT_MAX_MS ? left / 3 : WAIT_MAX_MS;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && wait_ms >= WAIT_MIN_MS; i++)
         begin(t, &greetings[i]);
     while (turn(t, greetings, count, left - wait_ms) > 0)
         ;

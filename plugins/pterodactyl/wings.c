@@ -26,13 +26,14 @@ static const char *of_map(struct ptero *t, const char *option, const char *key)
     return NULL;
 }
 
-/* The option's value for a node, by its name, its fqdn or its number. */
+/* The option's value for a node, by its name, its fqdn, or id_N (names in the configuration have
+ * no spaces or dots). */
 static const char *of_node(struct ptero *t, const char *option, const struct ptero_node *n)
 {
     const char *value = of_map(t, option, n->name);
     if (!value && n->fqdn)
         value = of_map(t, option, n->fqdn);
-    return value ? value : of_map(t, option, belfry_print(t->p, "%lld", (long long)n->id));
+    return value ? value : of_map(t, option, belfry_print(t->p, "id_%lld", (long long)n->id));
 }
 
 /* ---- version --------------------------------------------------------------------------------------------------- */

@@ -237,6 +237,11 @@ def states(w):
 
 
 @scene
+def suspended(w):
+    w.servers[4].update(status='suspended', suspended=True)
+
+
+@scene
 def failing(w):
     for s in w.servers[:7]:
         s.update(status='install_failed')
