@@ -202,6 +202,7 @@ json_t *ptero_ask(struct ptero *t, struct ptero_api *api, const char *path, cons
     }
     const struct web_answer *answer = web_ask(api->client, "GET", path, NULL);
     t->calls++;
+    t->api_s += answer->total_s;
     t->bytes += answer->body_size;
     if (answer->end == WEB_ANSWERED)
         heed_limit(t, api, answer);

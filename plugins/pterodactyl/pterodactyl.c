@@ -208,12 +208,14 @@ static void say_limits(struct ptero *t)
 {
     double left = fmin(t->application.left_percent, t->client.left_percent);
     belfry_measure(t->p, "calls", (double)t->calls);
+    if (t->calls > 0)
+        belfry_measure(t->p, "api_time", t->api_s);
     if (left < INFINITY)
         belfry_measure(t->p, "rate_left", left);
     if (t->debug_seen)
         ptero_trouble(t, BELFRY_WARNING, "the panel runs with APP_DEBUG: its errors show its inside");
     if (t->parts > (size_t)belfry_integer(t->p, "max_parts"))
-        ptero_trouble(t, BELFRY_WARNING, "%zu more servers than max_parts have something to say",
+        ptero_trouble(t, BELFRY_WARNING, "%zu more parts about servers than max_parts allows",
                       t->parts - (size_t)belfry_integer(t->p, "max_parts"));
 }
 

@@ -74,6 +74,7 @@ struct ptero {
     struct ptero_api application, client;
     bool pelican, first_run, nodes_known, servers_known, debug_seen;
     int64_t calls, calls_max;
+    double api_s; /* spent in calls */
     size_t bytes, parts;
     struct ptero_node *nodes;
     size_t node_count;

@@ -223,6 +223,19 @@ def many_nodes(w):
 
 
 @scene
+def huge(w):
+    """More than a run may read."""
+    w.servers = [server(i) for i in range(1, 4001)]
+    for s in w.servers:
+        s['container']['environment']['MORE'] = 'x' * 2000
+
+
+@scene
+def large(w):
+    w.servers = [server(i) for i in range(1, 3001)]
+
+
+@scene
 def evil_name(w):
     w.nodes[0].update(fqdn='evil.example/@127.0.0.1', name='a\nb\x1b[31m|x')
 
