@@ -236,6 +236,16 @@ def large(w):
 
 
 @scene
+def no_sftp(w):
+    w.nodes[0]['daemon_sftp'] = 1
+
+
+@scene
+def odd_sftp(w):
+    w.nodes[0]['daemon_sftp'] = PORTS['panel']
+
+
+@scene
 def evil_name(w):
     w.nodes[0].update(fqdn='evil.example/@127.0.0.1', name='a\nb\x1b[31m|x')
 
