@@ -73,6 +73,22 @@ plugins_tcp_la_CFLAGS = $(plugin_cflags)
 plugins_tcp_la_LDFLAGS = $(plugin_ldflags)
 plugins_tcp_la_LIBADD = plugins/common/libcommon.la
 
+if PLUGIN_PTERODACTYL
+plugin_LTLIBRARIES += plugins/pterodactyl.la
+endif
+plugins_pterodactyl_la_SOURCES = \
+	plugins/pterodactyl/pterodactyl.c plugins/pterodactyl/pterodactyl.h \
+	plugins/pterodactyl/api.c \
+	plugins/pterodactyl/client.c \
+	plugins/pterodactyl/nodes.c \
+	plugins/pterodactyl/notes.c \
+	plugins/pterodactyl/servers.c \
+	plugins/pterodactyl/sftp.c \
+	plugins/pterodactyl/wings.c
+plugins_pterodactyl_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
+plugins_pterodactyl_la_LDFLAGS = $(plugin_ldflags)
+plugins_pterodactyl_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la -lm
+
 if PLUGIN_REDIS
 plugin_LTLIBRARIES += plugins/redis.la
 endif
@@ -136,11 +152,14 @@ plugin_tests = \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
 	tests/system/plugin-paymenter.test \
+	tests/system/plugin-pterodactyl.test \
 	tests/system/plugin-redis.test \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
+	doc/plugins/pterodactyl.md \
+	tests/peers/pterodactyl.py \
 	tests/plugins/api.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
