@@ -86,7 +86,7 @@ static const char *look_up(struct transfer *t, const char *host, int family, siz
     t->dns_s = now_s() - begin;
     if (n <= 0) {
         t->end = WEB_UNREACHABLE;
-        t->why = belfry_print(t->p, "resolve %s: %s", host, why ? why : "no address");
+        t->why = why ? why : belfry_print(t->p, "can't resolve '%s': no address", host);
         return NULL;
     }
     for (size_t i = 0; i < (size_t)n && i < most; i++)

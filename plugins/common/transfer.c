@@ -255,8 +255,9 @@ static void explain(struct transfer *t, CURLcode code)
         return;
     case CURLE_SSL_CACERT_BADFILE:
         end_as(t, WEB_MISUSED,
-               belfry_print(t->p, "ca_file '%s' can't be read as certificates",
-                            t->ca_file ? t->ca_file : "of the system"));
+               t->ca_file
+                   ? belfry_print(t->p, "ca_file '%s' can't be read as certificates", t->ca_file)
+                   : "this machine has no CA certificates to verify with: install ca-certificates, or set ca_file");
         return;
     case CURLE_URL_MALFORMAT:
         end_as(t, WEB_MISUSED, belfry_print(t->p, "'%.200s' is no web address", t->url));

@@ -75,55 +75,6 @@ static bool prepare(struct transfer *t, bool trusted, struct curl_slist **header
 
 void http_perform(struct belfry_probe *p, struct transfer *t, const char *url, bool trusted)
 {
-<<<<<<< HEAD
-    long verify = belfry_flag(w->p, "tls_verify");
-    curl_easy_setopt(w->easy, CURLOPT_SSL_VERIFYPEER, verify);
-    curl_easy_setopt(w->easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
-    curl_easy_setopt(w->easy, CURLOPT_CERTINFO, 1L);
-    set_trust(w);
-}
-
-static void set_bounds(struct http_work *w)
-{
-    long left = (long)belfry_left_ms(w->p);
-    curl_easy_setopt(w->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(w->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(w->easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(w->easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(w->easy, CURLOPT_CONNECTTIMEOUT_MS, left + 1000); /* the run's deadline comes first */
-    curl_easy_setopt(w->easy, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(w->easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(w->easy, CURLOPT_HTTP09_ALLOWED, 0L);
-    w->body_most = (size_t)belfry_integer(w->p, "max_bytes");
-    w->keep_body = belfry_has(w->p, "expect_body") || belfry_has(w->p, "refuse_body");
-}
-
-/* ---- names --------------------------------------------------------------------------------------------------- */
-
-/* "127.0.0.1" or "[::1]": an address without its port, as libcurl's lists have it. */
-static const char *bare_address(struct belfry_probe *p, const struct belfry_address *address)
-{
-    char *text = say_copy(p, say_address(p, address), strlen(say_address(p, address)));
-    char *colon = strrchr(text, ':');
-    if (colon)
-        *colon = '\0';
-    return text;
-}
-
-/* Resolves a name; the addresses as libcurl's list has them, or NULL with the transfer's end and why set. */
-static const char *look_up(struct http_work *w, const char *host, const char *port, size_t most)
-{
-    struct belfry_address *found = belfry_alloc(w->p, NET_ADDRESSES_MAX * sizeof *found);
-    const char *why = NULL, *list = NULL;
-    double begin = now_s();
-    int n = belfry_resolve(w->p, host, port, net_family(belfry_text(w->p, "ip_version")), SOCK_STREAM, found,
-                           NET_ADDRESSES_MAX, &why);
-    w->t->dns_s = now_s() - begin;
-    if (n <= 0) {
-        w->t->end = HTTP_UNREACHABLE;
-        w->t->why = why ? why : belfry_print(w->p, "can't resolve '%s': no address", host);
-        return NULL;
-=======
     struct curl_slist *headers = NULL;
     struct pump *pump = belfry_alloc(p, sizeof *pump);
     if (transfer_open(t, p, url) && prepare(t, trusted, &headers)) {
@@ -132,7 +83,6 @@ static const char *look_up(struct http_work *w, const char *host, const char *po
         else
             t->end = WEB_MISUSED, t->why = "libcurl has no memory";
         pump_close(pump);
->>>>>>> 3a1387122cf5bd95795be5cd08f530e09e3baec5
     }
     curl_slist_free_all(headers);
 }

@@ -294,21 +294,14 @@ static const char *summarise(const struct info *info)
 {
     const char *valkey = field(info, "valkey_version"), *version = valkey ? valkey : field(info, "redis_version");
     double uptime = number(info, "uptime_in_seconds");
-<<<<<<< HEAD
     double clients = fmax(0, number(info, "connected_clients"));
     return belfry_print(info->p, "%s %s %s, up %s, %s used, %.0f client%s", valkey ? "Valkey" : "Redis",
-                        version ? version : "?", is(info, "role", "slave") ? "replica" : "primary",
+                        version ? version : "?",
+                        is(info, "redis_mode", "sentinel") ? "Sentinel"
+                        : is(info, "role", "slave")        ? "replica"
+                                                           : "primary",
                         belfry_ago(info->p, (int64_t)difftime(time(NULL), 0) - (isnan(uptime) ? 0 : (int64_t)uptime)),
                         say_bytes(info->p, fmax(0, number(info, "used_memory"))), clients, clients == 1 ? "" : "s");
-=======
-    return belfry_print(
-        info->p, "%s %s %s, up %s, %s used, %.0f clients", valkey ? "Valkey" : "Redis", version ? version : "?",
-        is(info, "redis_mode", "sentinel") ? "Sentinel"
-        : is(info, "role", "slave")        ? "replica"
-                                           : "primary",
-        belfry_ago(info->p, (int64_t)difftime(time(NULL), 0) - (isnan(uptime) ? 0 : (int64_t)uptime)),
-        say_bytes(info->p, fmax(0, number(info, "used_memory"))), fmax(0, number(info, "connected_clients")));
->>>>>>> 3a1387122cf5bd95795be5cd08f530e09e3baec5
 }
 
 void redis_judge(struct belfry_probe *p, const char *text, struct redis_report *out)
