@@ -84,6 +84,21 @@ plugins_redis_la_CFLAGS = $(plugin_cflags) $(HIREDIS_CFLAGS)
 plugins_redis_la_LDFLAGS = $(plugin_ldflags)
 plugins_redis_la_LIBADD = plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
 
+if PLUGIN_MARIADB
+plugin_LTLIBRARIES += plugins/mariadb.la
+endif
+plugins_mariadb_la_SOURCES = \
+	plugins/mariadb/mariadb.c plugins/mariadb/mariadb.h \
+	plugins/mariadb/galera.c \
+	plugins/mariadb/link.c \
+	plugins/mariadb/queries.c \
+	plugins/mariadb/replica.c \
+	plugins/mariadb/report.c \
+	plugins/mariadb/status.c
+plugins_mariadb_la_CFLAGS = $(plugin_cflags) $(MARIADB_CFLAGS) $(PTHREAD_CFLAGS)
+plugins_mariadb_la_LDFLAGS = $(plugin_ldflags)
+plugins_mariadb_la_LIBADD = plugins/common/libcommon.la $(MARIADB_LIBS) $(PTHREAD_LIBS) -lm
+
 if PLUGIN_EXEC
 plugin_LTLIBRARIES += plugins/exec.la
 endif
@@ -108,11 +123,13 @@ plugin_tests = \
 	tests/system/plugin-family.test \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
+	tests/system/plugin-mariadb.test \
 	tests/system/plugin-redis.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
 	tests/plugins/api.py \
+	tests/peers/mysqld.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
 	tests/plugins/peer.py
