@@ -129,6 +129,8 @@ plugin_tests = \
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
 	tests/plugins/api.py \
+	doc/adr/0030-mariadb-tls-aside.md \
+	doc/plugins/mariadb.md \
 	tests/peers/mysqld.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \

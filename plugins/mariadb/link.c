@@ -159,7 +159,7 @@ static int run_steps(struct mariadb_link *link, const struct step *step, int sta
         int got = await(link, status, limit_ms);
         if (got > 0)
             status = step_on(link, step, got);
-        if (status > 0 && link->connecting && !link->late) /* the version is kept from the greeting on */
+        if (got > 0 && status > 0 && link->connecting && !link->late) /* the version is kept from the greeting on */
             link->phase = mysql_get_server_info(link->mysql) ? "logging in" : "waiting for the greeting";
         link->late = link->late || got == -ETIMEDOUT;
         if (got < 0 || status < 0) {
@@ -221,8 +221,7 @@ static void set_options(MYSQL *mysql, const struct mariadb_target *target, int64
 /* What the library or the server said. */
 static int take_error(struct mariadb_link *link)
 {
-    const char *said = mysql_error(link->mysql);
-    return fail(link, mysql_errno(link->mysql), say_excerpt(link->p, said, strlen(said)));
+    return fail(link, mysql_errno(link->mysql), mariadb_line(link->p, mysql_error(link->mysql)));
 }
 
 /* One address, or the socket: 0 or -1. */

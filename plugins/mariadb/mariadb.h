@@ -60,6 +60,7 @@ struct mariadb_report {
     struct belfry_probe *p;
     struct mariadb_link *link;
     bool is_mariadb; /* else MySQL */
+    bool reset;      /* the server's counters began anew since the last run */
     enum belfry_state state;
     const char *problems; /* "; "-joined, or NULL */
     const char *summary;
@@ -73,6 +74,8 @@ bool mariadb_add_failure(struct mariadb_report *r, const char *question, const c
 bool mariadb_is_wire_error(unsigned int code);
 /* The verdict of a failure that ends the run. */
 void mariadb_say_failure(struct mariadb_link *link);
+/* What a server said, as a part of a line. */
+const char *mariadb_line(struct belfry_probe *p, const char *text);
 /* A number at the beginning of a text; NaN when there is none. */
 double mariadb_number(const char *text);
 /* A global status or variable by name, NULL or NaN when the server has none. */
@@ -80,7 +83,7 @@ const char *mariadb_status(const struct mariadb_report *r, const char *name);
 const char *mariadb_variable(const struct mariadb_report *r, const char *name);
 double mariadb_status_number(const struct mariadb_report *r, const char *name);
 double mariadb_variable_number(const struct mariadb_report *r, const char *name);
-/* The rate of a status counter since the last run, kept by that counter's name. */
+/* The rate of a status counter since the last run, kept by that counter's name; once a run. */
 bool mariadb_rate(const struct mariadb_report *r, const char *name, double *per_second);
 
 /* ---- what is looked at; each is false when the link is dead ---------------------------------------------------------

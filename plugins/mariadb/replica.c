@@ -44,7 +44,7 @@ static const char *because(const struct source *s, const char *code_name, const 
     double code = mariadb_number(mariadb_cell(s->rows, s->row, code_name));
     if (!(code > 0))
         return " without an error";
-    return belfry_print(s->r->p, ": error %.0f: %.*s", code, 300, or_text(text, "no text"));
+    return belfry_print(s->r->p, ": error %.0f: %s", code, mariadb_line(s->r->p, or_text(text, "no text")));
 }
 
 /* What is wrong with the threads, or NULL. */

@@ -14,6 +14,7 @@
 
 #include "plugins/common/say.h"
 
+#define LINE_MAX_BYTES 240                  /* what servers say has its point at the end */
 #define ER_NO_SECURE_TRANSPORT_MARIADB 4151 /* these two are not in older headers */
 #define ER_NO_SECURE_TRANSPORT_MYSQL 3159
 
@@ -115,6 +116,17 @@ bool mariadb_add_failure(struct mariadb_report *r, const char *question, const c
     return true;
 }
 
+const char *mariadb_line(struct belfry_probe *p, const char *text)
+{
+    size_t length = strlen(text), cut = length < LINE_MAX_BYTES ? length : LINE_MAX_BYTES;
+    while (cut < length && cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80) /* not inside a UTF-8 sequence */
+        cut--;
+    char *line = say_copy(p, text, cut);
+    for (char *c = line; *c; c++)
+        *c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c;
+    return line;
+}
+
 double mariadb_number(const char *text)
 {
     if (!text)
@@ -155,5 +167,8 @@ double mariadb_variable_number(const struct mariadb_report *r, const char *name)
 bool mariadb_rate(const struct mariadb_report *r, const char *name, double *per_second)
 {
     double value = mariadb_status_number(r, name);
-    return value >= 0 && belfry_rate(r->p, name, strtoull(mariadb_status(r, name), NULL, 10), per_second);
+    if (!(value >= 0))
+        return false;
+    bool known = belfry_rate(r->p, name, strtoull(mariadb_status(r, name), NULL, 10), per_second);
+    return known && !r->reset; /* the new beginning is kept all the same */
 }

@@ -137,20 +137,6 @@ static bool ask_variables(struct mariadb_report *r)
 /* ---- restarts and flushes ------------------------------------------------------------------------------------------
  */
 
-static void forget_counters(struct mariadb_report *r)
-{
-    static const char *const more[] = { "Innodb_buffer_pool_reads", "Innodb_buffer_pool_read_requests",
-                                        "wsrep_flow_control_paused_ns" };
-    for (size_t i = 0; i < COUNT(counters); i++)
-        belfry_keep(r->p, counters[i].name, NULL);
-    for (size_t i = 0; i < COUNT(shares); i++) {
-        belfry_keep(r->p, shares[i].part, NULL);
-        belfry_keep(r->p, shares[i].rest, NULL);
-    }
-    for (size_t i = 0; i < COUNT(more); i++)
-        belfry_keep(r->p, more[i], NULL);
-}
-
 /* The server began after the last run: it is younger than it was, or than the time since. A clock that jumps moves
  * only the second of the two, and rarely by more than an uptime. */
 static void watch_uptime(struct mariadb_report *r)
@@ -164,11 +150,10 @@ static void watch_uptime(struct mariadb_report *r)
     if (restarted)
         belfry_event(r->p, "mariadb.restarted", NULL, "the server was restarted %s ago",
                      belfry_ago(r->p, (int64_t)(now - uptime)));
-    if (restarted || flushed < flushed_before)
-        forget_counters(r);
+    r->reset = restarted || flushed < flushed_before;
     belfry_keep(r->p, "uptime", belfry_print(r->p, "%.0f", uptime));
     belfry_keep(r->p, "seen", belfry_print(r->p, "%.0f", now));
-    belfry_keep(r->p, "flushed", isnan(flushed) ? NULL : belfry_print(r->p, "%.0f", flushed));
+    belfry_keep(r->p, "flushed", isnan(flushed) ? "" : belfry_print(r->p, "%.0f", flushed));
 }
 
 /* ---- measuring
