@@ -7,6 +7,7 @@ dist_exampleconf_DATA = \
 	etc/conf.d/backup.conf \
 	etc/conf.d/host.conf \
 	etc/conf.d/mail.conf \
+	etc/conf.d/mariadb.conf \
 	etc/conf.d/nagios.conf \
 	etc/conf.d/paymenter.conf \
 	etc/conf.d/pterodactyl.conf \

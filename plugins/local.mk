@@ -127,6 +127,21 @@ plugins_paymenter_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
 plugins_paymenter_la_LDFLAGS = $(plugin_ldflags)
 plugins_paymenter_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la $(JANSSON_LIBS) -lm
 
+if PLUGIN_MARIADB
+plugin_LTLIBRARIES += plugins/mariadb.la
+endif
+plugins_mariadb_la_SOURCES = \
+	plugins/mariadb/mariadb.c plugins/mariadb/mariadb.h \
+	plugins/mariadb/galera.c \
+	plugins/mariadb/link.c \
+	plugins/mariadb/queries.c \
+	plugins/mariadb/replica.c \
+	plugins/mariadb/report.c \
+	plugins/mariadb/status.c
+plugins_mariadb_la_CFLAGS = $(plugin_cflags) $(MARIADB_CFLAGS) $(PTHREAD_CFLAGS)
+plugins_mariadb_la_LDFLAGS = $(plugin_ldflags)
+plugins_mariadb_la_LIBADD = plugins/common/libcommon.la $(MARIADB_LIBS) $(PTHREAD_LIBS) -lm
+
 if PLUGIN_EXEC
 plugin_LTLIBRARIES += plugins/exec.la
 endif
@@ -153,6 +168,7 @@ plugin_tests = \
 	tests/system/plugin-http.test \
 	tests/system/plugin-paymenter.test \
 	tests/system/plugin-pterodactyl.test \
+	tests/system/plugin-mariadb.test \
 	tests/system/plugin-redis.test \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
@@ -161,6 +177,9 @@ EXTRA_DIST += \
 	doc/plugins/pterodactyl.md \
 	tests/peers/pterodactyl.py \
 	tests/plugins/api.py \
+	doc/adr/0030-mariadb-tls-aside.md \
+	doc/plugins/mariadb.md \
+	tests/peers/mysqld.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
 	tests/plugins/peer.py \
