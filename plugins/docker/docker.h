@@ -63,7 +63,8 @@ struct docker {
     const char *prefix; /* "/v1.44" */
     bool podman;
     double answer_s;
-    int64_t now, last; /* by the engine's clock; last 0: first run */
+    int64_t now, last;         /* by the engine's clock; last 0: first run */
+    const char *since, *until; /* between which events are asked for: seconds with a fraction */
     struct docker_container *containers;
     size_t count, seen; /* selected, and all there are */
     const char *events_why, *stats_why;

@@ -340,13 +340,25 @@ static void read_events(struct docker *d, const struct web_answer *answer)
     }
 }
 
+/* Up to when events can be asked for: an "until" in the future makes the engine wait. Its own clock is known to the
+ * second; behind a socket it is ours. */
+static const char *until_now(struct docker *d)
+{
+    struct timespec t;
+    if (!d->setup.socket)
+        return belfry_print(d->p, "%lld", (long long)d->now);
+    clock_gettime(CLOCK_REALTIME, &t);
+    return belfry_print(d->p, "%lld.%09ld", (long long)t.tv_sec, t.tv_nsec);
+}
+
 /* Only for causes and for what came and went between two runs: nothing depends on it that the engine forgets (it has
  * the last 256 events, and health checks push the others out). */
 void docker_events(struct docker *d)
 {
     const char *filter = web_escape(d->p, "{\"type\":[\"container\"],\"event\":[\"die\",\"oom\",\"kill\","
                                           "\"health_status\"]}");
-    if (d->last <= 0 || d->last >= d->now)
+    d->until = until_now(d);
+    if (d->last <= 0 || d->last > d->now)
         return;
     const struct web_answer *answer = web_ask(d->client, "GET",
                                               belfry_print(d->p, "%s/events?since=%lld&until=%lld&filters=%s",

@@ -176,7 +176,7 @@ struct finding {
 
 static struct finding judge_running(struct docker *d, const struct docker_container *c)
 {
-    const char *up = belfry_print(d->p, "up %s", belfry_ago(d->p, c->started > 0 ? c->started : d->now));
+    const char *up = c->started > 0 ? belfry_print(d->p, "up %s", belfry_ago(d->p, c->started)) : "running";
     if (!c->health)
         return (struct finding){ BELFRY_OK, up };
     double since = (double)(d->now - c->started);

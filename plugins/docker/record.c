@@ -3,7 +3,7 @@
  *
  * Kept values are few and long ("c0", "c1", ..., up to 4 KiB each, 64 KiB in all) rather than one for each container,
  * so that what was removed is forgotten by itself. A record is "NAME ID FIELDS CAUSE;", where FIELDS are whole numbers
- * in hexadecimal in the order of the table below. "at" is the engine's time of the run.
+ * in hexadecimal in the order of the table below. "at" is up to when events were asked for.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,7 +72,10 @@ static void read_chunk(struct docker *d, const char *at)
 void docker_recall(struct docker *d)
 {
     const char *at = belfry_kept(d->p, "at");
-    d->last = at ? strtoll(at, NULL, 10) : 0;
+    if (at && strspn(at, "0123456789.") == strlen(at)) {
+        d->since = at;
+        d->last = strtoll(at, NULL, 10);
+    }
     for (int i = 0; i < CHUNKS_MAX; i++)
         read_chunk(d, belfry_kept(d->p, belfry_print(d->p, "c%d", i)));
 }
@@ -113,7 +116,7 @@ void docker_remember(struct docker *d)
     for (; n < CHUNKS_MAX; n++)
         if (belfry_kept(d->p, belfry_print(d->p, "c%d", n)))
             belfry_keep(d->p, belfry_print(d->p, "c%d", n), NULL);
-    belfry_keep(d->p, "at", belfry_print(d->p, "%" PRId64, d->now));
+    belfry_keep(d->p, "at", d->until);
     if (lost > 0)
         belfry_detail(d->p,
                       "too many containers to remember all until the next run: restarts of %zu are not seen; "

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """docker - an engine that answers as newer, older and other engines do, and awkwardly; the first part of the path says
 how: http://127.0.0.1:PORT/MODE/_ping. Prints its port and serves until its standard input ends."""
-import email.utils
 import http.server
 import json
 import os
@@ -67,7 +66,7 @@ def inspect(mode, n, name, box):
         state['Health'] = {'Status': box['health'], 'FailingStreak': 3,
                            'Log': [{'ExitCode': 1, 'Output': 'curl: refused\nmore'}]}
     count = 0
-    if mode == 'restarting' and ASKED.get('inspects', 0) > 3:  # the second run sees three more restarts
+    if mode == 'restarting' and ASKED[mode] > 2:  # the second run sees three more restarts
         count = 3
         state['StartedAt'] = iso(1)
     if mode == 'nulls':
@@ -105,9 +104,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
-
-    def date_time_string(self, timestamp=None):
-        return email.utils.formatdate(time.time() + ASKED.get('ahead', 0), usegmt=True)
 
     def say(self, body, status=200, kind='application/json', **headers):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -152,7 +148,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif rest[0] == 'containers':
             self.container(mode, int(rest[1], 16) - 0xabcdef000000, rest[2], query)
         elif rest == ['events']:
-            ASKED['ahead'] = 0
             self.events(mode)
         elif rest == ['system', 'df']:
             self.say(HTML, 403, 'text/html') if mode == 'nosystem' else self.say(usage(mode))
@@ -186,9 +181,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if what == 'stats':
             self.say(HTML, 403, 'text/html') if mode == 'nostats' else self.say(stats(mode, 'one-shot=1' in query))
             return
-        ASKED['inspects'] = ASKED.get('inspects', 0) + 1
-        if mode == 'restarting' and ASKED['inspects'] == 1:
-            ASKED['ahead'] = 5
+        ASKED[mode] = ASKED.get(mode, 0) + 1
         if box.get('gone'):
             self.say({'message': 'No such container: x'}, 404)
         elif box.get('broken') or mode == 'allbroken':
