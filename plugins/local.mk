@@ -126,6 +126,7 @@ plugin_tests = \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
+	doc/plugins/docker.md \
 	tests/plugins/api.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \

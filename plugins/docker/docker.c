@@ -112,5 +112,9 @@ static void run(struct belfry_probe *p)
     web_close(&d->client);
 }
 
-BELFRY_PLUGIN("docker", "1.0", "Containers of a Docker engine: state, health, restarts, memory, CPU, disk", options,
-              metrics, run)
+BELFRY_PLUGIN(
+    "docker", "1.0", "Containers of a Docker engine: state, health, restarts, memory, CPU, disk", options, metrics, run,
+    .description = "Whoever may write to the socket is root in effect, so give Belfry a socket proxy that lets reading "
+                   "through only (CONTAINERS=1 POST=0; for disk SYSTEM=1 INFO=1, too) and name it by url. Only GET is "
+                   "sent. The socket itself needs membership in its group: usermod -aG docker belfry. What is selected "
+                   "by container, project, label and exclude is looked at; what is expected is looked for among that.")

@@ -41,7 +41,7 @@ struct docker_container {
     const char *policy;
     int64_t restart_count, exit_code, started, finished, streak;
     int64_t memory_limit;
-    double cpu_limit, start_limit_s;
+    double cpu_limit, start_limit_s, failing_s; /* failing_s: for about so long, by its streak */
     bool oom;
     /* events since the last run */
     int64_t die_code; /* -1: none seen */

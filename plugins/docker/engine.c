@@ -6,6 +6,7 @@
  * has the same shape in all of them.
  */
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,7 @@ static bool explain_socket(struct docker *d, const struct web_answer *answer)
     if (answer->end != WEB_UNREACHABLE || !socket || strncmp(answer->why, "connect to", 10) != 0)
         return false;
     if (strstr(answer->why, "permission denied")) {
-        belfry_unknown(d->p, "no permission for %s: see belfry-docker(7) for a proxy, or give this user its group",
-                       socket);
+        belfry_unknown(d->p, "no permission for %s: belfry-docker(7) says how to give it", socket);
         return true;
     }
     if (strstr(answer->why, "no such file"))
@@ -225,6 +225,7 @@ static void read_health(struct docker *d, struct docker_container *c, const json
     double retries = or_default(tree_number(tree, "Config.Healthcheck.Retries"), 3);
     double period = or_default(tree_number(tree, "Config.Healthcheck.StartPeriod"), 0);
     double timeout = or_default(tree_number(tree, "Config.Healthcheck.Timeout"), PROBE_DEFAULT_NS);
+    c->failing_s = fmin(1e9, fmax(0, (double)c->streak - retries) * interval / 1e9);
     c->start_limit_s = (period + retries * (interval + timeout)) / 1e9;
 }
 

@@ -134,8 +134,9 @@ static void note_health(struct docker *d, struct docker_container *c, bool same)
 {
     bool bad = c->health && strcmp(c->health, "unhealthy") == 0;
     const char *probe = c->probe && *c->probe ? belfry_print(d->p, ": %s", c->probe) : "";
-    c->now.unhealthy_since = !bad ? 0 : same && c->before.unhealthy_since > 0 ? c->before.unhealthy_since : d->now;
-    if (bad && c->now.unhealthy_since == d->now && d->last > 0)
+    bool was = same && c->before.unhealthy_since > 0;
+    c->now.unhealthy_since = !bad ? 0 : was ? c->before.unhealthy_since : d->now - (int64_t)c->failing_s;
+    if (bad && !was && d->last > 0)
         belfry_event(d->p, "container.unhealthy", c->name, "its health check fails%s", probe);
     else if (!bad && c->unhealthy > 0)
         belfry_event(d->p, "container.unhealthy", c->name, "its health check failed, and passes again by now");
