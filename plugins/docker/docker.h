@@ -45,7 +45,7 @@ struct docker_container {
     bool oom;
     /* events since the last run */
     int64_t die_code; /* -1: none seen */
-    bool stopped;     /* a signal was sent by somebody */
+    int64_t oom_at;   /* the last of ooms */
     int ooms, unhealthy;
     /* stats */
     bool measured;

@@ -311,11 +311,11 @@ static void read_event(struct docker *d, const json_t *event)
     const char *action = tree_text(d->p, event, "Action", "");
     if (!c)
         return;
-    if (strcmp(action, "oom") == 0)
-        c->ooms++;
-    else if (strcmp(action, "kill") == 0)
-        c->stopped = true;
-    else if (strcmp(action, "die") == 0)
+    int64_t when = tree_integer(event, "time", 0);
+    if (strcmp(action, "oom") == 0) { /* one kill can be told several times */
+        c->ooms += c->ooms == 0 || when > c->oom_at + 1;
+        c->oom_at = when;
+    } else if (strcmp(action, "die") == 0)
         c->die_code = tree_integer(event, "Actor.Attributes.exitCode",
                                    tree_integer(event, "Actor.Attributes.containerExitCode", -1));
     else if (strcmp(action, "health_status: unhealthy") == 0 ||
@@ -356,15 +356,14 @@ static const char *until_now(struct docker *d)
  * the last 256 events, and health checks push the others out). */
 void docker_events(struct docker *d)
 {
-    const char *filter = web_escape(d->p, "{\"type\":[\"container\"],\"event\":[\"die\",\"oom\",\"kill\","
+    const char *filter = web_escape(d->p, "{\"type\":[\"container\"],\"event\":[\"die\",\"oom\","
                                           "\"health_status\"]}");
     d->until = until_now(d);
     if (d->last <= 0 || d->last > d->now)
         return;
-    const struct web_answer *answer = web_ask(d->client, "GET",
-                                              belfry_print(d->p, "%s/events?since=%lld&until=%lld&filters=%s",
-                                                           d->prefix, (long long)d->last, (long long)d->now, filter),
-                                              NULL);
+    const struct web_answer *answer = web_ask(
+        d->client, "GET",
+        belfry_print(d->p, "%s/events?since=%s&until=%s&filters=%s", d->prefix, d->since, d->until, filter), NULL);
     if (answer->end == WEB_ANSWERED && answer->status == 200)
         read_events(d, answer);
     else
