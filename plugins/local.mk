@@ -65,6 +65,19 @@ plugins_http_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS)
 plugins_http_la_LDFLAGS = $(plugin_ldflags)
 plugins_http_la_LIBADD = plugins/common/libtransfer.la plugins/common/libcommon.la -lm
 
+if PLUGIN_DOCKER
+plugin_LTLIBRARIES += plugins/docker.la
+endif
+plugins_docker_la_SOURCES = \
+	plugins/docker/docker.c plugins/docker/docker.h \
+	plugins/docker/engine.c \
+	plugins/docker/judge.c \
+	plugins/docker/record.c \
+	plugins/docker/usage.c
+plugins_docker_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
+plugins_docker_la_LDFLAGS = $(plugin_ldflags)
+plugins_docker_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la -lm
+
 if PLUGIN_TCP
 plugin_LTLIBRARIES += plugins/tcp.la
 endif
@@ -162,6 +175,7 @@ plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
 	tests/system/plugin-api.test \
+	tests/system/plugin-docker.test \
 	tests/system/plugin-exec.test \
 	tests/system/plugin-family.test \
 	tests/system/plugin-host.test \
@@ -176,6 +190,7 @@ system_tests += $(plugin_tests)
 EXTRA_DIST += \
 	doc/plugins/pterodactyl.md \
 	tests/peers/pterodactyl.py \
+	doc/plugins/docker.md \
 	tests/plugins/api.py \
 	doc/adr/0030-mariadb-tls-aside.md \
 	doc/plugins/mariadb.md \
@@ -185,6 +200,8 @@ EXTRA_DIST += \
 	tests/plugins/peer.py \
 	tests/plugins/starttls.py \
 	tests/plugins/tls-matrix.sh
+	tests/peers/docker.py \
+	tests/plugins/peer.py
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive

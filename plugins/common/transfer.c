@@ -259,6 +259,9 @@ static void explain(struct transfer *t, CURLcode code)
                    ? belfry_print(t->p, "ca_file '%s' can't be read as certificates", t->ca_file)
                    : "this machine has no CA certificates to verify with: install ca-certificates, or set ca_file");
         return;
+    case CURLE_SSL_CERTPROBLEM:
+        end_as(t, WEB_MISUSED, belfry_print(t->p, "the client certificate can't be used: %s", plain_error(t, code)));
+        return;
     case CURLE_URL_MALFORMAT:
         end_as(t, WEB_MISUSED, belfry_print(t->p, "'%.200s' is no web address", t->url));
         return;
