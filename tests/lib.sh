@@ -47,6 +47,15 @@ skip_all() { # REASON
     exit 0
 }
 
+has_plugin() { [ -e "$top_builddir/plugins/.libs/$1.so" ]; }
+# need_plugins NAME...: skips the test when one was left out of the build
+need_plugins() {
+    local name
+    for name; do
+        has_plugin "$name" || skip_all "the $name plugin is not built"
+    done
+}
+
 # eventually SECONDS COMMAND...: repeats the command until it succeeds, at most that long.
 eventually() {
     local end=$(($(date +%s%N) + $1 * 1000000000))

@@ -95,7 +95,7 @@ static unsigned read_status(const char *answer)
 
 /* ---- what is looked for ---------------------------------------------------------------------------------------- */
 
-static bool find_redis(struct arena *arena, struct found *out)
+static bool find_redis(struct found *out)
 {
     char answer[128];
     int fd = connect_port(6379);
@@ -108,10 +108,12 @@ static bool find_redis(struct arena *arena, struct found *out)
         return false;
     *out = (struct found){ .service = "redis",
                            .title = "Redis",
+                           .check = "server",
+                           .plugin = "redis",
+                           .options = " host = \"127.0.0.1\"; port = 6379;",
                            .why = locked ? "a Redis on 127.0.0.1:6379 wants a password: put it into secrets/redis "
                                            "(mode 0600) and add  password = \"@redis\";"
                                          : "a Redis answers on 127.0.0.1:6379" };
-    out->check = arena_text(arena, "server: { plugin = \"redis\"; host = \"127.0.0.1\"; port = 6379; };");
     return true;
 }
 
@@ -134,9 +136,9 @@ static bool find_mariadb(struct arena *arena, struct found *out)
     if (fd < 0)
         return false;
     close(fd);
-    *out = (struct found){ .service = "mariadb", .title = "MariaDB" };
+    *out = (struct found){ .service = "mariadb", .title = "MariaDB", .check = "socket", .plugin = "tcp" };
     out->why = arena_print(arena, "a MariaDB or MySQL socket is at %s", path);
-    out->check = arena_print(arena, "socket: { plugin = \"tcp\"; socket = \"%s\"; };", path);
+    out->options = arena_print(arena, " socket = \"%s\";", path);
     return true;
 }
 
@@ -151,12 +153,12 @@ static bool find_docker(struct arena *arena, struct found *out)
     ask(fd, "GET /_ping HTTP/1.0\r\n\r\n", answer, sizeof answer);
     if (read_status(answer) != 200)
         return false;
-    *out = (struct found){ .service = "docker", .title = "Docker Engine" };
+    *out = (struct found){ .service = "docker", .title = "Docker Engine", .check = "engine", .plugin = "tcp" };
     out->why = arena_print(arena, "Docker answers on %s", path);
-    out->check = arena_print(arena,
-                             "engine: { plugin = \"tcp\"; socket = \"%s\"; send = \"GET /_ping HTTP/1.0\\r\\n\\r\\n\"; "
-                             "expect = [ \"200 OK\" ]; };",
-                             path);
+    out->options = arena_print(arena,
+                               " socket = \"%s\"; send = \"GET /_ping HTTP/1.0\\r\\n\\r\\n\"; "
+                               "expect = [ \"200 OK\" ];",
+                               path);
     return true;
 }
 
@@ -166,10 +168,8 @@ static void describe_tls(struct arena *arena, unsigned port, struct found *out)
                            "something listens on port %u, where HTTPS is usual; any status below 500 is right, and the "
                            "certificate is not checked, because it is hardly for 'localhost'",
                            port);
-    out->check = arena_print(arena,
-                             "page: { plugin = \"http\"; url = \"https://localhost:%u/\"; expect_status = [ "
-                             "\"200-499\" ]; tls_verify = false; };",
-                             port);
+    out->options = arena_print(
+        arena, " url = \"https://localhost:%u/\"; expect_status = [ \"200-499\" ]; tls_verify = false;", port);
 }
 
 /* A server error is nothing that a check should expect: it is CRITICAL until the server is well. */
@@ -179,7 +179,7 @@ static void describe_page(struct arena *arena, unsigned port, unsigned status, s
     out->why = arena_print(arena, "a web server answers on 127.0.0.1:%u with status %u%s", port, status,
                            broken ? ", which is a problem of its own" : "");
     const char *expect = broken ? "" : arena_print(arena, " expect_status = [ \"%u\" ];", status);
-    out->check = arena_print(arena, "page: { plugin = \"http\"; url = \"http://127.0.0.1:%u/\";%s };", port, expect);
+    out->options = arena_print(arena, " url = \"http://127.0.0.1:%u/\";%s", port, expect);
 }
 
 static bool find_web(struct arena *arena, const struct web_port *port, struct found *out)
@@ -189,7 +189,9 @@ static bool find_web(struct arena *arena, const struct web_port *port, struct fo
     if (fd < 0)
         return false;
     *out = (struct found){ .service = arena_print(arena, "web-%u", port->port),
-                           .title = arena_print(arena, "Web server on port %u", port->port) };
+                           .title = arena_print(arena, "Web server on port %u", port->port),
+                           .check = "page",
+                           .plugin = "http" };
     if (port->tls) {
         close(fd);
         describe_tls(arena, port->port, out);
@@ -212,8 +214,10 @@ size_t discover(struct arena *arena, struct found found[FOUND_MAX])
     found[n++] = (struct found){ .service = "host",
                                  .title = "This machine",
                                  .why = "load, memory, disks, pressure and uptime of this machine",
-                                 .check = "system: { plugin = \"host\"; };" };
-    n += find_redis(arena, &found[n]);
+                                 .check = "system",
+                                 .plugin = "host",
+                                 .options = "" };
+    n += find_redis(&found[n]);
     n += find_mariadb(arena, &found[n]);
     n += find_docker(arena, &found[n]);
     for (size_t i = 0; i < sizeof web_ports / sizeof web_ports[0]; i++)

@@ -13,7 +13,8 @@ struct found {
     const char *service; /* name of the service block */
     const char *title;
     const char *why;   /* "a Redis answers on 127.0.0.1:6379" */
-    const char *check; /* the check's block, as it goes into the file */
+    const char *check; /* its one check: name, plugin and options, as they go into the file */
+    const char *plugin, *options;
 };
 
 #define FOUND_MAX 32

@@ -2,6 +2,7 @@
 /* belfry init - a first configuration for this machine, written by looking at it. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
@@ -32,14 +33,21 @@ static void add_string(struct buf *out, const char *text)
     buf_char(out, '"');
 }
 
-static void write_main(struct cli *cli, struct buf *out, bool own_folder)
+/* Where the plugins of the build tree are; NULL for an installed program. */
+static const char *built_plugins(struct cli *cli)
 {
     const char *built = file_join(&cli->arena, file_program_folder(), "plugins/.libs");
+    return access(built, X_OK) == 0 ? built : NULL;
+}
+
+static void write_main(struct cli *cli, struct buf *out, bool own_folder)
+{
+    const char *built = built_plugins(cli);
     buf_text(out, "# Belfry's main file; belfry.conf(5) describes it. Services are in conf.d/.\n\n");
     if (own_folder)
         buf_text(out, "state_dir = \"var\";    # journal, graphs and state; relative to this file\n"
                       "run_dir = \"run\";      # the control socket\n");
-    if (own_folder && access(built, X_OK) == 0) {
+    if (own_folder && built) {
         buf_text(out, "plugin_dirs = [ ");
         add_string(out, built);
         buf_text(out, " ];\n");
@@ -56,8 +64,10 @@ static void write_services(struct buf *out, const struct found *found, size_t co
 {
     buf_text(out, "# What 'belfry init' found on this machine. Edit it and run 'belfry reload'.\n\nservices: {\n");
     for (size_t i = 0; i < count; i++)
-        buf_print(out, "  # %s\n  %s: {\n    title = \"%s\";\n    checks: {\n      %s\n    };\n  };\n\n", found[i].why,
-                  found[i].service, found[i].title, found[i].check);
+        buf_print(
+            out,
+            "  # %s\n  %s: {\n    title = \"%s\";\n    checks: {\n      %s: { plugin = \"%s\";%s };\n    };\n  };\n\n",
+            found[i].why, found[i].service, found[i].title, found[i].check, found[i].plugin, found[i].options);
     buf_text(out, "};\n");
 }
 
@@ -74,23 +84,52 @@ static int write_file(struct cli *cli, const char *path, const struct buf *text)
     return failed ? cli_fail(cli, "'%s' can't be written: %s", path, error_text(failed)) : EXIT_DONE;
 }
 
-static void tell(struct cli *cli, const struct found *found, size_t count, const char *folder)
+/* Puts what no plugin is there for behind the rest; returns how many stay. */
+static size_t sort_out(struct cli *cli, bool own_folder, struct found *found, size_t count)
+{
+    const char *built = own_folder ? built_plugins(cli) : NULL;
+    struct found missing[FOUND_MAX];
+    size_t kept = 0, left_out = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *file = arena_print(&cli->arena, "%s/%s.so", built ? built : PLUGINDIR, found[i].plugin);
+        if (access(file, F_OK) == 0)
+            found[kept++] = found[i];
+        else
+            missing[left_out++] = found[i];
+    }
+    memcpy(&found[kept], missing, left_out * sizeof *missing);
+    return kept;
+}
+
+static void tell_json(struct cli *cli, const char *key, const struct found *found, size_t count)
+{
+    buf_print(&cli->out, ",\"%s\":[", key);
+    for (size_t i = 0; i < count; i++) {
+        buf_text(&cli->out, i ? ",{\"service\":" : "{\"service\":");
+        buf_json_text(&cli->out, found[i].service);
+        buf_text(&cli->out, ",\"why\":");
+        buf_json_text(&cli->out, found[i].why);
+        buf_char(&cli->out, '}');
+    }
+    buf_char(&cli->out, ']');
+}
+
+/* The first `kept` of what was found were added. */
+static void tell(struct cli *cli, const struct found *found, size_t kept, size_t count, const char *folder)
 {
     if (cli->globals.format == FORMAT_JSON) {
         buf_text(&cli->out, "{\"folder\":");
         buf_json_text(&cli->out, folder);
-        buf_text(&cli->out, ",\"added\":[");
-        for (size_t i = 0; i < count; i++) {
-            buf_text(&cli->out, i ? ",{\"service\":" : "{\"service\":");
-            buf_json_text(&cli->out, found[i].service);
-            buf_text(&cli->out, ",\"why\":");
-            buf_json_text(&cli->out, found[i].why);
-            buf_char(&cli->out, '}');
-        }
-        buf_text(&cli->out, "]}\n");
+        tell_json(cli, "added", found, kept);
+        tell_json(cli, "left_out", found + kept, count - kept);
+        buf_text(&cli->out, "}\n");
     } else {
         for (size_t i = 0; i < count; i++)
-            buf_print(&cli->out, "added %-10s %s\n", found[i].service, found[i].why);
+            if (i < kept)
+                buf_print(&cli->out, "added %-10s %s\n", found[i].service, found[i].why);
+            else
+                buf_print(&cli->out, "left out %-7s %s; the plugin '%s' is not installed\n", found[i].service,
+                          found[i].why, found[i].plugin);
         buf_print(&cli->out, "written to %s/belfry.conf and %s/conf.d/machine.conf\n", folder, folder);
     }
     cli_flush(cli);
@@ -120,14 +159,14 @@ static int run(struct cli *cli, const void *raw)
         status = make_folders(cli, folder, args->folder != NULL);
     if (status != EXIT_DONE)
         return status;
-    size_t count = discover(&cli->arena, found);
+    size_t count = discover(&cli->arena, found), kept = sort_out(cli, args->folder != NULL, found, count);
     write_main(cli, &main_text, args->folder != NULL);
-    write_services(&services_text, found, count);
+    write_services(&services_text, found, kept);
     status = write_file(cli, main_file, &main_text);
     if (status == EXIT_DONE)
         status = write_file(cli, services_file, &services_text);
     if (status == EXIT_DONE)
-        tell(cli, found, count, folder);
+        tell(cli, found, kept, count, folder);
     buf_close(&main_text);
     buf_close(&services_text);
     return status;
