@@ -137,7 +137,10 @@ static bool find_mariadb(struct arena *arena, struct found *out)
         return false;
     close(fd);
     *out = (struct found){ .service = "mariadb", .title = "MariaDB", .check = "socket", .plugin = "tcp" };
-    out->why = arena_print(arena, "a MariaDB or MySQL socket is at %s", path);
+    out->why = arena_print(arena,
+                           "a MariaDB or MySQL socket is at %s (plugin mariadb sees more, with an account: "
+                           "doc/plugins/mariadb.md)",
+                           path);
     out->options = arena_print(arena, " socket = \"%s\";", path);
     return true;
 }
@@ -153,12 +156,9 @@ static bool find_docker(struct arena *arena, struct found *out)
     ask(fd, "GET /_ping HTTP/1.0\r\n\r\n", answer, sizeof answer);
     if (read_status(answer) != 200)
         return false;
-    *out = (struct found){ .service = "docker", .title = "Docker Engine", .check = "engine", .plugin = "tcp" };
+    *out = (struct found){ .service = "docker", .title = "Containers", .check = "containers", .plugin = "docker" };
     out->why = arena_print(arena, "Docker answers on %s", path);
-    out->options = arena_print(arena,
-                               " socket = \"%s\"; send = \"GET /_ping HTTP/1.0\\r\\n\\r\\n\"; "
-                               "expect = [ \"200 OK\" ];",
-                               path);
+    out->options = arena_print(arena, " socket = \"%s\";", path);
     return true;
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,16 +102,25 @@ void kept_set(struct belfry_probe *p, const char *key, const char *value)
     run->kept_bytes += key_n + n - freed;
 }
 
-/* The same for all of this boot; 0 when the kernel does not say. */
-static uint64_t boot_hash(void)
+static uint64_t boot;
+static pthread_once_t boot_once = PTHREAD_ONCE_INIT;
+
+static void read_boot(void)
 {
     char id[64] = "";
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
+        return;
     ssize_t n = read(fd, id, sizeof(id) - 1);
     close(fd);
-    return n > 0 ? text_hash(id) : 0;
+    boot = n > 0 ? text_hash(id) : 0;
+}
+
+/* The same for all of this boot, and so for the life of the process; 0 when the kernel does not say. */
+static uint64_t boot_hash(void)
+{
+    pthread_once(&boot_once, read_boot);
+    return boot;
 }
 
 struct reading {
