@@ -188,20 +188,23 @@ plugin_tests = \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
-	doc/plugins/pterodactyl.md \
-	tests/peers/pterodactyl.py \
-	doc/plugins/docker.md \
-	tests/plugins/api.py \
 	doc/adr/0030-mariadb-tls-aside.md \
+	doc/plugins/docker.md \
 	doc/plugins/mariadb.md \
+	doc/plugins/paymenter.md \
+	doc/plugins/pterodactyl.md \
+	doc/plugins/redis.md \
+	doc/plugins/ssl.md \
+	tests/peers/docker.py \
 	tests/peers/mysqld.py \
+	tests/peers/paymenter.py \
+	tests/peers/pterodactyl.py \
+	tests/plugins/api.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
 	tests/plugins/peer.py \
 	tests/plugins/starttls.py \
 	tests/plugins/tls-matrix.sh
-	tests/peers/docker.py \
-	tests/plugins/peer.py
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive
