@@ -206,6 +206,9 @@ EXTRA_DIST += \
 	tests/plugins/starttls.py \
 	tests/plugins/tls-matrix.sh
 
+# built on demand, which automake does not clean up after
+CLEANFILES += $(EXTRA_LTLIBRARIES)
+
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive
 tests_plugins_drive_SOURCES = tests/plugins/drive.c
