@@ -97,7 +97,24 @@ struct belfry_metric {
 #define BELFRY_END { 0 }
 /* clang-format on */
 
-struct belfry_probe;
+/* How the metrics of a view are drawn. */
+enum belfry_view_style {
+    BELFRY_LINES = 0, /* each as a line */
+    BELFRY_STACK      /* as areas on top of each other: shares of a whole */
+};
+
+/* A ready-made graph of metrics that belong together ("memory: used of limit"). `belfry graph SERVICE/CHECK` draws
+ * the plugin's views in their order, the most telling first. The table ends with BELFRY_END. All metrics of a view
+ * have the same unit; one that a check has not recorded is left out, and a view that is left with none too. */
+struct belfry_view {
+    const char *name;    /* [a-z][a-z0-9_]*, not the name of a metric; what `belfry graph ... NAME` says */
+    const char *title;   /* "Memory: used of limit" */
+    const char *metrics; /* names of declared metrics, separated by a blank; one ending in * stands for all that
+                            begin so, those of belfry_sample too */
+    int style;           /* enum belfry_view_style */
+    const char *limit;   /* one more metric, drawn as a line above the others, or NULL */
+    bool parts;          /* the metrics of every part, not those of the check as a whole */
+};
 
 /* A measurement whose name is not in the metrics table (performance data of another plugin, a query named by the
  * sysadmin). Set size to sizeof (struct belfry_sample). */
@@ -109,6 +126,7 @@ struct belfry_sample {
     const char *unit;
     double value;
     const char *warn, *crit, *min, *max; /* default ranges, or NULL */
+    bool unjudged;                       /* the ranges are only shown: who measured has judged already */
 };
 
 /* One address found by belfry_resolve(). */
@@ -173,7 +191,7 @@ struct belfry_plugin {
     uint32_t abi;
     uint32_t option_size; /* sizeof (struct belfry_option), likewise */
     uint32_t metric_size;
-    uint32_t reserved;
+    uint32_t view_size;
     const char *name; /* [a-z0-9][a-z0-9_.-]*, what `plugin = "..."` says */
     const char *version;
     const char *summary; /* a few words */
@@ -183,9 +201,10 @@ struct belfry_plugin {
     /* optional, by name in BELFRY_PLUGIN's last arguments: .blocking = true */
     bool blocking;           /* run() waits in other ways than belfry_wait(): give it a thread */
     const char *description; /* a paragraph for the manual page, or NULL */
+    const struct belfry_view *views;
 };
 
-/* BELFRY_PLUGIN("name", "1.0", "Summary", options, metrics, run [, .blocking = true, ...]) */
+/* BELFRY_PLUGIN("name", "1.0", "Summary", options, metrics, run [, .blocking = true, .views = views, ...]) */
 #define BELFRY_PLUGIN(name_, version_, summary_, options_, metrics_, run_, ...)                                        \
     __attribute__((visibility("default"))) extern const struct belfry_plugin belfry_plugin;                            \
     const struct belfry_plugin belfry_plugin = { .magic = BELFRY_MAGIC,                                                \
@@ -193,6 +212,7 @@ struct belfry_plugin {
                                                  .abi = BELFRY_ABI,                                                    \
                                                  .option_size = (uint32_t)sizeof(struct belfry_option),                \
                                                  .metric_size = (uint32_t)sizeof(struct belfry_metric),                \
+                                                 .view_size = (uint32_t)sizeof(struct belfry_view),                    \
                                                  .name = name_,                                                        \
                                                  .version = version_,                                                  \
                                                  .summary = summary_,                                                  \
