@@ -86,10 +86,36 @@ static void print_metrics(const struct term *term, const struct plugin_info *inf
     table_close(&table);
 }
 
+static const char *view_shape(const struct plugin_view *v)
+{
+    return v->style == BELFRY_STACK ? v->parts ? "areas, of every part" : "areas"
+           : v->parts               ? "lines, of every part"
+                                    : "lines";
+}
+
+static void print_views(struct arena *arena, const struct term *term, const struct plugin_info *info, struct buf *out)
+{
+    static const char *const titles[] = { "view", "metrics", "drawn as", "" };
+    struct table table = { .columns = 4, .indent = INDENT, .titles = titles };
+    for (uint32_t i = 0; i < info->view_count; i++) {
+        const struct plugin_view *v = &info->views[i];
+        table_add(&table, STYLE_STRONG, v->name);
+        table_add(&table, STYLE_PLAIN,
+                  v->limit ? arena_print(arena, "%s, limit %s", v->metrics, v->limit) : v->metrics);
+        table_add(&table, STYLE_PLAIN, view_shape(v));
+        table_add(&table, STYLE_PLAIN, v->title);
+    }
+    if (table.count)
+        buf_char(out, '\n');
+    table_print(&table, term, out);
+    table_close(&table);
+}
+
 void describe_tables(struct arena *arena, const struct term *term, const struct plugin_info *info, struct buf *out)
 {
     print_options(arena, term, info, out);
     print_metrics(term, info, out);
+    print_views(arena, term, info, out);
 }
 
 /* ---- example -------------------------------------------------------------------------------------------------- */
@@ -165,16 +191,24 @@ static json_t *pack_metric(const struct plugin_metric *m)
                      m->kind == BELFRY_COUNTER ? "counter" : "gauge");
 }
 
+static json_t *pack_view(const struct plugin_view *v)
+{
+    return json_pack("{ss ss ss ss? ss sb}", "name", v->name, "title", v->title, "metrics", v->metrics, "limit",
+                     v->limit, "style", v->style == BELFRY_STACK ? "stack" : "lines", "parts", (int)v->parts);
+}
+
 json_t *describe_json(const struct plugin_info *info)
 {
-    json_t *options = json_array(), *metrics = json_array();
+    json_t *options = json_array(), *metrics = json_array(), *views = json_array();
     for (uint32_t i = 0; i < info->option_count; i++)
         json_array_append_new(options, pack_option(&info->options[i]));
     for (uint32_t i = 0; i < info->metric_count; i++)
         json_array_append_new(metrics, pack_metric(&info->metrics[i]));
-    return json_pack("{ss ss ss? ss? ss? si sb so so}", "name", info->name, "version", info->version, "summary",
+    for (uint32_t i = 0; i < info->view_count; i++)
+        json_array_append_new(views, pack_view(&info->views[i]));
+    return json_pack("{ss ss ss? ss? ss? si sb so so so}", "name", info->name, "version", info->version, "summary",
                      info->summary, "description", info->description, "path", info->path, "abi", (int)info->abi,
-                     "blocking", (int)info->blocking, "options", options, "metrics", metrics);
+                     "blocking", (int)info->blocking, "options", options, "metrics", metrics, "views", views);
 }
 
 /* ---- manual page ---------------------------------------------------------------------------------------------- */
@@ -233,6 +267,15 @@ static void write_metric(struct arena *arena, struct buf *out, const struct plug
     }
 }
 
+static void write_view(struct arena *arena, struct buf *out, const struct plugin_view *v)
+{
+    write_tag(out, v->name, arena_print(arena, "  (%s)", view_shape(v)));
+    write_sentence(out, v->title);
+    buf_text(out, "Metrics: ");
+    help_roff(out, v->limit ? arena_print(arena, "%s; limit: %s", v->metrics, v->limit) : v->metrics);
+    buf_text(out, ".\n");
+}
+
 void describe_manual(const struct plugin_info *info, struct buf *out)
 {
     struct arena arena = { 0 };
@@ -251,6 +294,10 @@ void describe_manual(const struct plugin_info *info, struct buf *out)
         buf_text(out, ".SH METRICS\nThresholds of any of them may be set in the check's block.\n");
     for (uint32_t i = 0; i < info->metric_count; i++)
         write_metric(&arena, out, &info->metrics[i]);
+    if (info->view_count)
+        buf_text(out, ".SH VIEWS\nWhat \\fBbelfry graph\\fR \\fISERVICE/CHECK\\fR draws, or by name one of them.\n");
+    for (uint32_t i = 0; i < info->view_count; i++)
+        write_view(&arena, out, &info->views[i]);
     buf_text(out, ".SH EXAMPLE\n.nf\n");
     describe_example(info, &example);
     help_roff(out, example.data);

@@ -7,18 +7,19 @@
  *
  * On the wire: name, version, summary, description, path texts, file_mark u64, abi u32, blocking u8,
  * options (count u32; name, doc, fallback, example texts, type u32, flags u8 (1 required, 2 list, 4 map, 8 secret),
- * choices (count u32, texts)), metrics (count u32; name, unit, doc, warn, crit, min, max texts, kind u32). */
+ * choices (count u32, texts)), metrics (count u32; name, unit, doc, warn, crit, min, max texts, kind u32), views as
+ * plugin_view.c has them. */
 #include "core/model/plugin.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/base/text.h"
+#include "core/model/plugin_private.h"
 #include "core/model/range.h"
 #include "core/model/result.h"
 
 #define CHOICES_MAX 64
-#define NAME_BYTES 64
 #define UNIT_BYTES 16
 #define VALUE_BYTES 1024
 #define DOC_BYTES 1024
@@ -123,10 +124,26 @@ static void copy_metrics(struct copier *copier, const struct belfry_plugin *plug
     }
 }
 
+static void copy_views(struct copier *copier, const struct belfry_plugin *plugin, struct plugin_info *out)
+{
+    out->views = arena_array(copier->arena, out->view_count, sizeof *out->views);
+    for (uint32_t i = 0; i < out->view_count; i++) {
+        struct belfry_view from;
+        copy_entry(&from, sizeof from, plugin->views, plugin->view_size, i);
+        out->views[i] = (struct plugin_view){
+            .name = copy_text(copier, from.name, NAME_BYTES),
+            .title = copy_text(copier, from.title, TITLE_BYTES),
+            .metrics = copy_text(copier, from.metrics, LIST_BYTES),
+            .limit = copy_text(copier, from.limit, NAME_BYTES),
+            .style = from.style,
+            .parts = from.parts,
+        };
+    }
+}
+
 /* ---- the checks that both ways end in */
 
-/* [a-z][a-z0-9_]*, at most NAME_BYTES. */
-static bool is_word(const char *name)
+bool plugin_is_word(const char *name)
 {
     size_t length = name ? strnlen(name, NAME_BYTES + 1) : 0;
     return length > 0 && length <= NAME_BYTES && name[0] >= 'a' && name[0] <= 'z' &&
@@ -163,7 +180,7 @@ static int check_values(const struct plugin_option *option, struct why *why)
 
 static int check_option(const struct plugin_info *info, const struct plugin_option *option, struct why *why)
 {
-    if (!is_word(option->name))
+    if (!plugin_is_word(option->name))
         return why_say(why, ERROR_SYNTAX, "'%s' is no name for an option, write [a-z][a-z0-9_]* of at most %d bytes",
                        option->name ? option->name : "", NAME_BYTES);
     if (is_reserved(option->name))
@@ -185,7 +202,7 @@ static int check_metric(const struct plugin_info *info, const struct plugin_metr
     struct why wrong = { "" };
     struct range range;
     double number;
-    if (!is_word(metric->name))
+    if (!plugin_is_word(metric->name))
         return why_say(why, ERROR_SYNTAX, "'%s' is no name for a metric, write [a-z][a-z0-9_]* of at most %d bytes",
                        metric->name ? metric->name : "", NAME_BYTES);
     if (plugin_metric_find(info, metric->name) != metric)
@@ -218,7 +235,7 @@ static int check_info(const struct plugin_info *info, struct why *why)
         code = check_option(info, &info->options[i], why);
     for (uint32_t i = 0; i < info->metric_count && code == 0; i++)
         code = check_metric(info, &info->metrics[i], why);
-    return code;
+    return code ? code : plugin_views_check(info, why);
 }
 
 /* ---- making */
@@ -238,9 +255,11 @@ static int check_head(const struct belfry_plugin *plugin, struct why *why)
                        (unsigned)plugin->abi, BELFRY_ABI);
     if (plugin->size < offsetof(struct belfry_plugin, blocking) ||
         !is_stride(plugin->option_size, offsetof(struct belfry_option, required)) ||
-        !is_stride(plugin->metric_size, offsetof(struct belfry_metric, warn)))
-        return why_say(why, ERROR_REFUSED, "its sizes (%u, %u, %u bytes) can't be those of a descriptor",
-                       (unsigned)plugin->size, (unsigned)plugin->option_size, (unsigned)plugin->metric_size);
+        !is_stride(plugin->metric_size, offsetof(struct belfry_metric, warn)) ||
+        (plugin->view_size != 0 && !is_stride(plugin->view_size, offsetof(struct belfry_view, limit))))
+        return why_say(why, ERROR_REFUSED, "its sizes (%u, %u, %u, %u bytes) can't be those of a descriptor",
+                       (unsigned)plugin->size, (unsigned)plugin->option_size, (unsigned)plugin->metric_size,
+                       (unsigned)plugin->view_size);
     return 0;
 }
 
@@ -262,14 +281,17 @@ int plugin_info_make(struct arena *arena, const struct belfry_plugin *plugin, st
         .blocking = from.blocking,
         .option_count = count_entries(from.options, from.option_size, PLUGIN_OPTIONS_MAX),
         .metric_count = count_entries(from.metrics, from.metric_size, PLUGIN_METRICS_MAX),
+        .view_count = from.view_size ? count_entries(from.views, from.view_size, PLUGIN_VIEWS_MAX) : 0,
     };
-    if (info.option_count > PLUGIN_OPTIONS_MAX || info.metric_count > PLUGIN_METRICS_MAX)
-        return why_say(why, ERROR_LIMIT, "more than %d options or %d metrics, or a table without BELFRY_END",
-                       PLUGIN_OPTIONS_MAX, PLUGIN_METRICS_MAX);
+    if (info.option_count > PLUGIN_OPTIONS_MAX || info.metric_count > PLUGIN_METRICS_MAX ||
+        info.view_count > PLUGIN_VIEWS_MAX)
+        return why_say(why, ERROR_LIMIT, "more than %d options, %d metrics or %d views, or a table without BELFRY_END",
+                       PLUGIN_OPTIONS_MAX, PLUGIN_METRICS_MAX, PLUGIN_VIEWS_MAX);
     if (!from.run)
         return why_say(why, ERROR_SYNTAX, "it has no run function");
     copy_options(&copier, &from, &info);
     copy_metrics(&copier, &from, &info);
+    copy_views(&copier, &from, &info);
     if (copier.cut)
         return why_say(why, ERROR_LIMIT, "a text or a list is too long: '%s...'", copier.cut);
     code = check_info(&info, why);
@@ -343,6 +365,7 @@ void plugin_info_encode(struct buf *out, const struct plugin_info *info)
     wire_put_u32(out, info->metric_count);
     for (uint32_t i = 0; i < info->metric_count; i++)
         put_metric(out, &info->metrics[i]);
+    plugin_views_encode(out, info->views, info->view_count);
 }
 
 static void read_option(struct wire_reader *r, struct arena *arena, struct plugin_option *option)
@@ -400,6 +423,7 @@ int plugin_info_decode(struct wire_reader *r, struct arena *arena, struct plugin
     info.metrics = arena_array(arena, info.metric_count, sizeof *info.metrics);
     for (uint32_t i = 0; i < info.metric_count && !r->failed; i++)
         read_metric(r, arena, &info.metrics[i]);
+    info.view_count = plugin_views_decode(r, arena, &info.views);
     if (r->failed || !info.path || check_info(&info, NULL) != 0) {
         r->failed = true;
         return ERROR_PROTOCOL;

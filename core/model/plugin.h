@@ -16,6 +16,7 @@
 
 #define PLUGIN_OPTIONS_MAX 128
 #define PLUGIN_METRICS_MAX 256
+#define PLUGIN_VIEWS_MAX 32
 
 struct plugin_option {
     const char *name, *doc, *fallback, *example;
@@ -29,6 +30,13 @@ struct plugin_metric {
     int kind;
 };
 
+/* A ready-made graph, see struct belfry_view. */
+struct plugin_view {
+    const char *name, *title, *metrics, *limit; /* limit may be NULL */
+    int style;                                  /* enum belfry_view_style */
+    bool parts;
+};
+
 struct plugin_info {
     const char *name, *version, *summary, *description;
     const char *path;   /* of the file */
@@ -39,6 +47,8 @@ struct plugin_info {
     uint32_t option_count;
     struct plugin_metric *metrics;
     uint32_t metric_count;
+    struct plugin_view *views;
+    uint32_t view_count;
 };
 
 /* Checks a loaded descriptor (names, types, ranges, fallbacks, duplicates, words of the framework) and copies it into
@@ -50,6 +60,18 @@ uint64_t plugin_file_mark(int fd);
 void plugin_info_encode(struct buf *out, const struct plugin_info *info);
 /* Checks everything again: the bytes come from a process that ran foreign code. */
 int plugin_info_decode(struct wire_reader *r, struct arena *arena, struct plugin_info *out);
+
+/* The unit of what is recorded: a counter's is per second. kind is enum belfry_metric_kind. */
+#define PLUGIN_UNIT_SIZE 32
+void plugin_recorded_unit(char out[PLUGIN_UNIT_SIZE], const char *unit, int kind);
+
+/* A view on its own: name, title, what the list of metrics and limit look like, style. */
+int plugin_view_check(const struct plugin_view *view, struct why *why);
+/* Where the metric stands in the view's list, from 0 on; -1: nowhere. */
+int plugin_view_place(const struct plugin_view *view, const char *metric);
+/* Views on the wire, also with a series; a broken one makes the reader fail. */
+void plugin_views_encode(struct buf *out, const struct plugin_view *views, uint32_t count);
+uint32_t plugin_views_decode(struct wire_reader *r, struct arena *arena, struct plugin_view **out);
 
 const struct plugin_option *plugin_option_find(const struct plugin_info *info, const char *name);
 const struct plugin_metric *plugin_metric_find(const struct plugin_info *info, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* series - on the wire: check text, part text, step_s u32, heartbeat_s u32, sources (count u32; metric text, kind u8,
- * min f64, max f64, unit, warn, crit texts), archives (count u32; point_s u32, length_s u32). */
+ * min f64, max f64, unit, warn, crit texts), archives (count u32; point_s u32, length_s u32), views as plugin_view.c
+ * has them. */
 #include "core/model/series.h"
 
 #include "belfry/plugin.h"
@@ -27,15 +28,13 @@ void series_encode(struct buf *out, const struct series *series)
         wire_put_text(out, source->unit);
         wire_put_text(out, source->warn);
         wire_put_text(out, source->crit);
-        wire_put_text(out, source->unit);
-        wire_put_text(out, source->warn);
-        wire_put_text(out, source->crit);
     }
     wire_put_u32(out, series->archive_count);
     for (uint32_t i = 0; i < series->archive_count; i++) {
         wire_put_u32(out, series->archives[i].point_s);
         wire_put_u32(out, series->archives[i].length_s);
     }
+    plugin_views_encode(out, series->views, series->view_count);
 }
 
 static void read_sources(struct wire_reader *r, struct arena *arena, struct series *out)
@@ -48,9 +47,6 @@ static void read_sources(struct wire_reader *r, struct arena *arena, struct seri
         source->kind = wire_u8(r);
         source->min = wire_f64(r);
         source->max = wire_f64(r);
-        source->unit = wire_text(r, arena, RESULT_NAME_MAX);
-        source->warn = wire_text(r, arena, RESULT_RANGE_MAX);
-        source->crit = wire_text(r, arena, RESULT_RANGE_MAX);
         source->unit = wire_text(r, arena, RESULT_NAME_MAX);
         source->warn = wire_text(r, arena, RESULT_RANGE_MAX);
         source->crit = wire_text(r, arena, RESULT_RANGE_MAX);
@@ -84,5 +80,6 @@ int series_decode(struct wire_reader *r, struct arena *arena, struct series *out
         r->failed = true;
     read_sources(r, arena, out);
     read_archives(r, arena, out);
+    out->view_count = plugin_views_decode(r, arena, &out->views);
     return r->failed ? ERROR_PROTOCOL : 0;
 }

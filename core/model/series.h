@@ -5,6 +5,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/wire.h"
+#include "core/model/plugin.h"
 
 #define SERIES_SOURCES_MAX 512
 #define SERIES_ARCHIVES_MAX 16
@@ -31,6 +32,8 @@ struct series {
     uint32_t source_count;
     struct series_archive *archives;
     uint32_t archive_count;
+    struct plugin_view *views; /* of the plugin, for those who draw */
+    uint32_t view_count;
 };
 
 void series_encode(struct buf *out, const struct series *series);

@@ -28,6 +28,7 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/model/plugin.h"
 #include "core/recorder/header.h"
 #include "core/recorder/legend.h"
 #include "core/recorder/name.h"
@@ -251,7 +252,7 @@ static void add_metric(struct picture *picture, char unit[SCALE_UNIT_SIZE], cons
                        struct buf *left_out)
 {
     char its[SCALE_UNIT_SIZE];
-    scale_recorded_unit(its, metric->unit, metric->kind);
+    plugin_recorded_unit(its, metric->unit, metric->kind);
     if (picture->metric_count == 0) {
         memcpy(unit, its, SCALE_UNIT_SIZE);
         picture->unit = unit;

@@ -18,7 +18,7 @@
 struct picture {
     const char *file;  /* the RRD file's name in the working folder; sound, see header_read() */
     const char *title; /* any text */
-    const char *unit;  /* of all metrics, see scale_recorded_unit() */
+    const char *unit;  /* of all metrics, see plugin_recorded_unit() */
     const struct legend_metric *metrics[PICTURE_METRICS_MAX];
     uint32_t metric_count;
     const struct header *header;

@@ -34,12 +34,6 @@ static const struct rung *climb(const struct rung *rung, double greatest)
     return rung;
 }
 
-void scale_recorded_unit(char out[SCALE_UNIT_SIZE], const char *unit, int kind)
-{
-    bool plain = kind == BELFRY_COUNTER && strcmp(unit, "c") == 0;
-    snprintf(out, SCALE_UNIT_SIZE, "%.20s%s", plain ? "" : unit, kind == BELFRY_COUNTER ? "/s" : "");
-}
-
 struct scale scale_choose(const char *unit, double greatest)
 {
     struct scale scale = { .size = 1 };

@@ -10,8 +10,6 @@ struct scale {
     char unit[SCALE_UNIT_SIZE]; /* "ms", "GiB", "k/s", "%" */
 };
 
-/* The unit of what is recorded: a counter's is per second. kind is enum belfry_metric_kind. */
-void scale_recorded_unit(char out[SCALE_UNIT_SIZE], const char *unit, int kind);
 /* For values up to greatest (absolute; NaN or 0: unknown) of a recorded unit. */
 struct scale scale_choose(const char *unit, double greatest);
 

@@ -182,9 +182,9 @@ int elf_descriptor_read(const void *image_bytes, size_t n, struct elf_descriptor
         return why_say(why, ERROR_REFUSED, "exports no symbol 'belfry_plugin' (BELFRY_PLUGIN makes it)");
 
     struct {
-        uint32_t magic, size, abi, option_size, metric_size;
+        uint32_t magic, size, abi, option_size, metric_size, view_size;
     } plain;
-    _Static_assert(offsetof(struct belfry_plugin, metric_size) == 16, "the descriptor begins with five numbers");
+    _Static_assert(offsetof(struct belfry_plugin, view_size) == 20, "the descriptor begins with six numbers");
     uint64_t offset;
     if (!address_to_offset(&image, symbol.st_value, sizeof(plain), &offset) ||
         !at(&image, offset, &plain, sizeof(plain)))
@@ -194,6 +194,7 @@ int elf_descriptor_read(const void *image_bytes, size_t n, struct elf_descriptor
     out->abi = plain.abi;
     out->option_size = plain.option_size;
     out->metric_size = plain.metric_size;
+    out->view_size = plain.view_size;
     read_name(&image, symbol.st_value + offsetof(struct belfry_plugin, name), out->name);
     return 0;
 }

@@ -13,7 +13,7 @@
 /* The plain numbers at the start of struct belfry_plugin, and the name behind its first pointer ("" when the file gives
  * it in a way that only the dynamic linker understands). */
 struct elf_descriptor {
-    uint32_t magic, size, abi, option_size, metric_size;
+    uint32_t magic, size, abi, option_size, metric_size, view_size;
     char name[ELF_NAME_SIZE];
 };
 

@@ -36,6 +36,7 @@
 #define DESCRIPTOR_MIN (offsetof(struct belfry_plugin, description) + sizeof(char *))
 #define OPTION_MIN (offsetof(struct belfry_option, example) + sizeof(char *))
 #define METRIC_MIN (offsetof(struct belfry_metric, kind) + sizeof(int))
+#define VIEW_MIN (offsetof(struct belfry_view, parts) + sizeof(bool))
 #define STRUCT_MAX 4096u
 
 #ifndef MFD_EXEC
@@ -108,6 +109,9 @@ static int check_descriptor(const struct elf_descriptor *d, struct why *why)
     if (d->metric_size < METRIC_MIN || d->metric_size > STRUCT_MAX)
         return why_say(why, ERROR_REFUSED, "metric entries of %u bytes, wanted %zu to %u", d->metric_size, METRIC_MIN,
                        STRUCT_MAX);
+    if (d->view_size != 0 && (d->view_size < VIEW_MIN || d->view_size > STRUCT_MAX))
+        return why_say(why, ERROR_REFUSED, "view entries of %u bytes, wanted %zu to %u, or 0 for no views",
+                       d->view_size, VIEW_MIN, STRUCT_MAX);
     return 0;
 }
 
@@ -166,7 +170,8 @@ static int link_copy(int copy, struct loaded_plugin *out, struct why *inner)
                                    .size = out->plugin->size,
                                    .abi = out->plugin->abi,
                                    .option_size = out->plugin->option_size,
-                                   .metric_size = out->plugin->metric_size };
+                                   .metric_size = out->plugin->metric_size,
+                                   .view_size = out->plugin->view_size };
     return check_descriptor(&seen, inner);
 }
 

@@ -74,6 +74,18 @@ check_LTLIBRARIES += tests/fixtures/bad-unterminated.la
 tests_fixtures_bad_unterminated_la_SOURCES = tests/fixtures/bad.c
 tests_fixtures_bad_unterminated_la_CFLAGS = $(AM_CFLAGS) -DBAD_NAME=bad-unterminated -DBAD_UNTERMINATED
 tests_fixtures_bad_unterminated_la_LDFLAGS = $(fixture_ldflags)
+check_LTLIBRARIES += tests/fixtures/bad-view-size.la
+tests_fixtures_bad_view_size_la_SOURCES = tests/fixtures/bad.c
+tests_fixtures_bad_view_size_la_CFLAGS = $(AM_CFLAGS) -DBAD_NAME=bad-view-size -DBAD_VIEW_SIZE=3u
+tests_fixtures_bad_view_size_la_LDFLAGS = $(fixture_ldflags)
+check_LTLIBRARIES += tests/fixtures/bad-view-unknown.la
+tests_fixtures_bad_view_unknown_la_SOURCES = tests/fixtures/bad.c
+tests_fixtures_bad_view_unknown_la_CFLAGS = $(AM_CFLAGS) -DBAD_NAME=bad-view-unknown -DBAD_VIEW='{"bad","Title","used fre",.limit=0}'
+tests_fixtures_bad_view_unknown_la_LDFLAGS = $(fixture_ldflags)
+check_LTLIBRARIES += tests/fixtures/bad-view-units.la
+tests_fixtures_bad_view_units_la_SOURCES = tests/fixtures/bad.c
+tests_fixtures_bad_view_units_la_CFLAGS = $(AM_CFLAGS) -DBAD_NAME=bad-view-units -DBAD_VIEW='{"bad","Title","used sh*",.limit=0}'
+tests_fixtures_bad_view_units_la_LDFLAGS = $(fixture_ldflags)
 check_LTLIBRARIES += tests/fixtures/bad-crash.la
 tests_fixtures_bad_crash_la_SOURCES = tests/fixtures/bad.c
 tests_fixtures_bad_crash_la_CFLAGS = $(AM_CFLAGS) -DBAD_NAME=bad-crash -DBAD_CONSTRUCTOR=crash

@@ -97,6 +97,8 @@ struct belfry_metric {
 #define BELFRY_END { 0 }
 /* clang-format on */
 
+struct belfry_probe;
+
 /* How the metrics of a view are drawn. */
 enum belfry_view_style {
     BELFRY_LINES = 0, /* each as a line */

@@ -53,7 +53,11 @@ static const struct task full_task = { "redis/server", task_options, 3 };
 static struct series_source sources[] = { { "latency", BELFRY_GAUGE, 0, NAN, "s", "~:0.1", NULL },
                                           { "bytes", BELFRY_COUNTER, NAN, 1e9, NULL, NULL, "@5" } };
 static struct series_archive archives[] = { { 60, 172800 }, { 300, 1209600 } };
-static const struct series full_series = { "redis/server", "node1", 60, 150, sources, 2, archives, 2 };
+static struct plugin_view views[] = {
+    { "times", "Times", "latency", NULL, BELFRY_LINES, false },
+    { "counts", "Counts", "by*", "bytes", BELFRY_STACK, true },
+};
+static const struct series full_series = { "redis/server", "node1", 60, 150, sources, 2, archives, 2, views, 2 };
 
 static const char *const choices[] = { "a", "b", NULL }, *const no_choices[] = { NULL };
 static struct plugin_option plugin_options[] = {
@@ -64,9 +68,10 @@ static struct plugin_metric plugin_metrics[] = {
     { "latency", "s", "How long", "~:0.1", "~:1", "0", "10", BELFRY_GAUGE },
     { "bytes", "", "How many", NULL, NULL, NULL, NULL, BELFRY_COUNTER },
 };
-static const struct plugin_info full_info = { "redis",        "1.0", "Redis", "A paragraph",  "/x/redis.so",
-                                              0x1234567890,   1,     true,    plugin_options, 2,
-                                              plugin_metrics, 2 };
+static const struct plugin_info full_info = {
+    "redis", "1.0", "Redis", "A paragraph", "/x/redis.so", 0x1234567890, 1, true, plugin_options, 2, plugin_metrics,
+    2,       views, 2
+};
 
 /* ---- one row a structure */
 

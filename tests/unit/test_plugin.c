@@ -35,11 +35,18 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
+static const struct belfry_view views[] = {
+    { "times", "Times", "latency", BELFRY_LINES, NULL, false },
+    { "counts", "Counts", "by*  x*", BELFRY_STACK, "bytes", true },
+    BELFRY_END,
+};
+
 static const struct belfry_plugin good = { .magic = BELFRY_MAGIC,
                                            .size = sizeof good,
                                            .abi = BELFRY_ABI,
                                            .option_size = sizeof options[0],
                                            .metric_size = sizeof metrics[0],
+                                           .view_size = sizeof views[0],
                                            .name = "redis",
                                            .version = "1.0",
                                            .summary = "Redis",
@@ -47,7 +54,8 @@ static const struct belfry_plugin good = { .magic = BELFRY_MAGIC,
                                            .metrics = metrics,
                                            .run = run,
                                            .blocking = true,
-                                           .description = "A paragraph." };
+                                           .description = "A paragraph.",
+                                           .views = views };
 
 static struct arena arena;
 
@@ -66,9 +74,17 @@ static void test_make(void)
            "choices are never NULL");
     tap_is_text(plugin_metric_find(&info, "bytes")->unit, "", "a unit is never NULL");
     tap_ok(!plugin_option_find(&info, "bytes") && !plugin_metric_find(&info, "host"), "nothing of other names");
+    const struct plugin_view *view = &info.views[1];
+    tap_ok(info.view_count == 2 && view->style == BELFRY_STACK && view->parts && !info.views[0].parts, "its views");
+    tap_is_text(view->limit, "bytes", "with the limit of one");
+    tap_ok(plugin_view_place(view, "bytes") == 0 && plugin_view_place(view, "x") == 1 &&
+               plugin_view_place(view, "b") == -1 && plugin_view_place(&info.views[0], "latency2") == -1 &&
+               plugin_view_place(&info.views[0], "laten") == -1,
+           "and the places of metrics in them");
     struct belfry_plugin bare = good;
     bare.options = NULL;
     bare.metrics = NULL;
+    bare.views = NULL;
     tap_ok(plugin_info_make(&arena, &bare, &info, NULL) == 0 && !info.option_count && !info.metric_count, "no tables");
 }
 
@@ -96,6 +112,8 @@ static void test_refused_heads(void)
     HEAD(option_size, 57, "sizes");
     HEAD(option_size, 0xffffffff, "sizes");
     HEAD(metric_size, 4, "sizes");
+    HEAD(view_size, 8, "sizes");
+    HEAD(view_size, 57, "sizes");
     HEAD(name, NULL, "no name for a plugin");
     HEAD(name, "Redis", "'Redis' is no name");
     HEAD(name, "../redis", "no name for a plugin");
@@ -135,6 +153,44 @@ static void test_refused_options(void)
         plugin.options = with;
         refuse(&plugin, table[i].said);
     }
+}
+
+static void test_refused_views(void)
+{
+    static const struct {
+        struct belfry_view view;
+        const char *said;
+    } table[] = {
+        { { "Good one", "t", "latency", 0, NULL, false }, "'Good one' is no name for a view" },
+        { { "latency", "t", "latency", 0, NULL, false }, "view 'latency' has the name of a metric" },
+        { { "first", "t", "latency", 0, NULL, false }, "view 'first' is declared twice" },
+        { { "a", NULL, "latency", 0, NULL, false }, "view 'a' has no title" },
+        { { "a", "", "latency", 0, NULL, false }, "view 'a' has no title" },
+        { { "a", "t", NULL, 0, NULL, false }, "view 'a' has no metrics" },
+        { { "a", "t", " ", 0, NULL, false }, "view 'a' has no metrics" },
+        { { "a", "t", "latency,bytes", 0, NULL, false }, "'latency,bytes' of view 'a' is no metric" },
+        { { "a", "t", "lat*cy", 0, NULL, false }, "'lat*cy' of view 'a' is no metric" },
+        { { "a", "t", "latencies", 0, NULL, false }, "the metric 'latencies', which is not declared" },
+        { { "a", "t", "latency bytes", 0, NULL, false }, "two units, 'latency' in 's' and 'bytes' in '/s'" },
+        { { "a", "t", "*", 0, NULL, false }, "two units" },
+        { { "a", "t", "latency", 0, "bytes", false }, "two units" },
+        { { "a", "t", "latency", 0, "lat*", false }, "the limit 'lat*' of view 'a' is no metric" },
+        { { "a", "t", "latency", 0, "limit", false }, "the limit 'limit', which is not declared" },
+        { { "a", "t", "latency", 2, NULL, false }, "unknown style 2" },
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct belfry_view with[] = { { "first", "t", "x*", 0, NULL, false }, table[i].view, BELFRY_END };
+        struct belfry_plugin plugin = good;
+        plugin.views = with;
+        refuse(&plugin, table[i].said);
+    }
+    struct plugin_info info;
+    struct belfry_plugin older = good;
+    older.view_size = 0;
+    tap_ok(plugin_info_make(&arena, &older, &info, NULL) == 0 && info.view_count == 0, "no size: no views");
+    older = good;
+    older.size = offsetof(struct belfry_plugin, views);
+    tap_ok(plugin_info_make(&arena, &older, &info, NULL) == 0 && info.view_count == 0, "nor in a shorter descriptor");
 }
 
 static void test_refused_metrics(void)
@@ -408,6 +464,7 @@ int main(void)
     test_refused_heads();
     test_refused_options();
     test_refused_metrics();
+    test_refused_views();
     test_unterminated();
     test_strides();
     test_file_mark();

@@ -581,9 +581,9 @@ static void test_scale(void)
         tap_is_near(scale.size, rows[i].size, "its size");
     }
     char unit[SCALE_UNIT_SIZE];
-    scale_recorded_unit(unit, "B", BELFRY_COUNTER);
+    plugin_recorded_unit(unit, "B", BELFRY_COUNTER);
     tap_is_text(unit, "B/s", "a counter of bytes");
-    scale_recorded_unit(unit, "c", BELFRY_COUNTER);
+    plugin_recorded_unit(unit, "c", BELFRY_COUNTER);
     tap_is_text(unit, "/s", "a plain counter");
 }
 

@@ -50,7 +50,8 @@ static void test_elf(void)
     tap_is_int(file_read(&arena, peer_fixture("evil"), 64 << 20, &bytes, &n), 0, "the fixture can be read");
     tap_is_int(elf_descriptor_read(bytes, n, &found, &why), 0, "its descriptor is found");
     tap_ok(found.magic == BELFRY_MAGIC && found.abi == BELFRY_ABI && found.size == sizeof(struct belfry_plugin) &&
-               found.option_size == sizeof(struct belfry_option) && found.metric_size == sizeof(struct belfry_metric),
+               found.option_size == sizeof(struct belfry_option) && found.metric_size == sizeof(struct belfry_metric) &&
+               found.view_size == sizeof(struct belfry_view),
            "its numbers are right");
     tap_is_text(found.name, "evil", "and its name");
 
@@ -111,6 +112,9 @@ static void test_refusals(void)
         { "bad-nosymbol", "belfry_plugin" },
         { "bad-reserved", "every" },
         { "bad-huge", "128 options" },
+        { "bad-view-size", "view entries of 3 bytes, wanted 41 to 4096, or 0 for no views" },
+        { "bad-view-unknown", "the metric 'fre', which is not declared" },
+        { "bad-view-units", "two units, 'used' in 'B' and 'share' in '%'" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         is_refused(peer_fixture(cases[i].fixture), cases[i].word, cases[i].fixture);
