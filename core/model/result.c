@@ -2,7 +2,7 @@
 /* result - on the wire:
  *
  *     end u8, state u8, flags u8 (1 reached, 2 truncated, 4 kept changed), duration_us u32, text, detail,
- *     metrics (count u32; part, name, unit, value f64, kind u8, warn, crit, min, max),
+ *     metrics (count u32; part, name, unit, value f64, kind u8, unjudged u8, warn, crit, min, max),
  *     parts (count u32; name, state u8, text), events (count u32; type, part, text), kept (count u32; key, value)
  *
  * The reader believes nothing: counts are checked against what is there, texts against their bounds, enums and flags
@@ -22,7 +22,7 @@ enum {
 };
 
 /* the least bytes that one of each takes */
-#define METRIC_BYTES_MIN 37
+#define METRIC_BYTES_MIN 38
 #define PART_BYTES_MIN 9
 #define EVENT_BYTES_MIN 12
 #define KEPT_BYTES_MIN 8
@@ -36,6 +36,7 @@ static void put_metric(struct buf *out, const struct result_metric *metric)
     wire_put_text(out, metric->unit);
     wire_put_f64(out, metric->value);
     wire_put_u8(out, (uint8_t)metric->kind);
+    wire_put_u8(out, metric->unjudged);
     wire_put_text(out, metric->warn);
     wire_put_text(out, metric->crit);
     wire_put_text(out, metric->min);
@@ -157,6 +158,7 @@ static void read_metrics(struct wire_reader *r, struct arena *arena, struct resu
         metric->unit = read_text(r, arena, RESULT_NAME_MAX);
         metric->value = wire_f64(r);
         metric->kind = read_enum(r, BELFRY_COUNTER);
+        metric->unjudged = read_enum(r, true) != 0;
         metric->warn = read_shown(r, arena, RESULT_RANGE_MAX, false);
         metric->crit = read_shown(r, arena, RESULT_RANGE_MAX, false);
         metric->min = read_shown(r, arena, RESULT_RANGE_MAX, false);

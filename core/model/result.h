@@ -28,6 +28,7 @@ struct result_metric {
     double value;
     int kind;                            /* enum belfry_metric_kind */
     const char *warn, *crit, *min, *max; /* the plugin's defaults, as text; NULL: none */
+    bool unjudged;                       /* warn and crit are only shown, not judged by */
 };
 
 struct result_part {

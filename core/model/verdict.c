@@ -46,16 +46,15 @@ static bool settle(const struct choice *choice, const char *fallback, struct ran
     return choice->given || !fallback || !*fallback || range_parse(fallback, out, NULL) == 0;
 }
 
-static enum belfry_state judge_value(const struct judged_metric *judged)
+static enum belfry_state judge_value(double value, const struct range *warn, const struct range *crit)
 {
-    double value = judged->metric->value;
-    if (!judged->warn.set && !judged->crit.set)
+    if (!warn->set && !crit->set)
         return BELFRY_OK;
     if (isnan(value))
         return BELFRY_UNKNOWN;
-    if (range_alerts(&judged->crit, value))
+    if (range_alerts(crit, value))
         return BELFRY_CRITICAL;
-    return range_alerts(&judged->warn, value) ? BELFRY_WARNING : BELFRY_OK;
+    return range_alerts(warn, value) ? BELFRY_WARNING : BELFRY_OK;
 }
 
 static void judge_metric(struct judged_metric *judged, const struct result_metric *metric,
@@ -71,8 +70,11 @@ static void judge_metric(struct judged_metric *judged, const struct result_metri
     judged->metric = metric;
     bool readable = settle(&warn, metric->warn, &judged->warn);
     readable = settle(&crit, metric->crit, &judged->crit) && readable;
-    judged->state = judge_value(judged);
-    if (!readable)
+    /* a range of somebody who has judged already is shown; one that the sysadmin has given counts */
+    const struct range none = { .set = false };
+    judged->state = judge_value(metric->value, metric->unjudged && !warn.given ? &none : &judged->warn,
+                                metric->unjudged && !crit.given ? &none : &judged->crit);
+    if (!readable && !metric->unjudged)
         judged->state = state_worse(judged->state, BELFRY_UNKNOWN);
 }
 

@@ -236,6 +236,9 @@ static const char *optional_line(struct run *run, const char *text)
     return text ? run_line(run, RESULT_RANGE_MAX, text) : NULL;
 }
 
+/* The size of ABI 1's first sample; what an older plugin does not know is zero. */
+#define SAMPLE_MIN (offsetof(struct belfry_sample, max) + sizeof(char *))
+
 static bool is_sample_name(const char *name)
 {
     if (name == NULL || name[0] == '\0')
@@ -247,13 +250,16 @@ static bool is_sample_name(const char *name)
     return true;
 }
 
-void report_sample(struct belfry_probe *p, const struct belfry_sample *sample)
+void report_sample(struct belfry_probe *p, const struct belfry_sample *given)
 {
     struct run *run = run_of(p);
-    if (sample == NULL || sample->size < sizeof(*sample)) {
-        run_misuse(run, "run() gave a sample of %u bytes, wanted %zu", sample ? sample->size : 0, sizeof(*sample));
+    if (given == NULL || given->size < SAMPLE_MIN) {
+        run_misuse(run, "run() gave a sample of %u bytes, wanted %zu", given ? given->size : 0,
+                   sizeof(struct belfry_sample));
         return;
     }
+    struct belfry_sample known = { 0 }, *sample = &known;
+    memcpy(&known, given, given->size < sizeof(known) ? given->size : sizeof(known));
     if (!is_sample_name(sample->name) || (sample->kind != BELFRY_GAUGE && sample->kind != BELFRY_COUNTER)) {
         run_misuse(run, "run() gave a sample with a bad name or kind %d", sample->kind);
         return;
@@ -269,7 +275,8 @@ void report_sample(struct belfry_probe *p, const struct belfry_sample *sample)
                                     .warn = optional_line(run, sample->warn),
                                     .crit = optional_line(run, sample->crit),
                                     .min = optional_line(run, sample->min),
-                                    .max = optional_line(run, sample->max) };
+                                    .max = optional_line(run, sample->max),
+                                    .unjudged = sample->unjudged };
     if (part_name(run, sample->part, &metric.part))
         put_metric(run, &metric);
 }

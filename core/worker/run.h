@@ -96,7 +96,7 @@ void report_detail(struct belfry_probe *p, const char *format, va_list args) BEL
 void report_part(struct belfry_probe *p, const char *part, int state, const char *format, va_list args)
     BELFRY_PRINTF(4, 0);
 void report_measure(struct belfry_probe *p, const char *part, const char *name, double value);
-void report_sample(struct belfry_probe *p, const struct belfry_sample *sample);
+void report_sample(struct belfry_probe *p, const struct belfry_sample *given);
 void report_event(struct belfry_probe *p, const char *type, const char *part, const char *format, va_list args)
     BELFRY_PRINTF(4, 0);
 /* Completes run.result after the plugin returned. */

@@ -2,8 +2,8 @@
 /* exec - runs any Nagios plugin: an argument list without a shell, its exit code is the verdict, its output the text,
  * its performance data the metrics.
  *
- * The exit code decides and never the text or the numbers: ranges in the performance data are left alone, because many
- * plugins print ranges that they don't judge by; `judge = true` hands them to Belfry's thresholds.
+ * The exit code decides and never the text or the numbers: ranges in the performance data are only shown, because many
+ * plugins print ranges that they don't judge by; `judge = true` makes them Belfry's thresholds.
  *
  * Diagnostics: an exit code other than 0 to 3, the death by a signal, too much output and a program that can't be
  * started are UNKNOWN; no end within the time is CRITICAL and not reached. The program gets no standard input, a clean
@@ -29,8 +29,9 @@ static const struct belfry_option options[] = {
     { "path", BELFRY_TEXT, "PATH of the program, and where it is looked for",
       .fallback = "/usr/lib/nagios/plugins:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       .example = "/usr/bin:/bin" },
-    { "judge", BELFRY_FLAG, "Whether ranges in the performance data are thresholds here too", .fallback = "false",
-      .example = "true" },
+    { "judge", BELFRY_FLAG,
+      "Whether ranges in the performance data are thresholds here too; otherwise they are only shown",
+      .fallback = "false", .example = "true" },
     BELFRY_END,
 };
 

@@ -38,7 +38,7 @@ struct exec_text {
 };
 /* Splits a Nagios plugin's output into its text and performance data. */
 void exec_split(struct belfry_probe *p, const char *output, struct exec_text *out);
-/* Measures what the performance data says; with_ranges: with its warning and critical ranges. */
-void exec_measure(struct belfry_probe *p, const char *metrics, bool with_ranges);
+/* Measures what the performance data says; judged: its warning and critical ranges are thresholds here too. */
+void exec_measure(struct belfry_probe *p, const char *metrics, bool judged);
 
 #endif

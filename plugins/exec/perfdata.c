@@ -187,12 +187,12 @@ static const char *skip_word(const char *at)
     return at;
 }
 
-static void measure(struct belfry_probe *p, const struct datum *datum, bool with_ranges)
+static void measure(struct belfry_probe *p, const struct datum *datum, bool judged)
 {
     bool counter = strcmp(datum->unit, "c") == 0;
     const char *fields[4];
     for (int i = 0; i < 4; i++)
-        fields[i] = datum->fields[i][0] && (i >= 2 || with_ranges) ? datum->fields[i] : NULL;
+        fields[i] = datum->fields[i][0] ? datum->fields[i] : NULL;
     struct belfry_sample sample = { .size = sizeof sample,
                                     .kind = counter ? BELFRY_COUNTER : BELFRY_GAUGE,
                                     .name = datum->label,
@@ -201,18 +201,19 @@ static void measure(struct belfry_probe *p, const struct datum *datum, bool with
                                     .warn = fields[0],
                                     .crit = fields[1],
                                     .min = fields[2],
-                                    .max = fields[3] };
+                                    .max = fields[3],
+                                    .unjudged = !judged };
     belfry_measure_sample(p, &sample);
 }
 
-void exec_measure(struct belfry_probe *p, const char *at, bool with_ranges)
+void exec_measure(struct belfry_probe *p, const char *at, bool judged)
 {
     struct datum *datum = belfry_alloc(p, sizeof *datum);
     int count = 0;
     for (at += strspn(at, " "); *at && count < EXEC_SAMPLES_MAX; at += strspn(at, " ")) {
         const char *next = read_datum(at, datum);
         if (next) {
-            measure(p, datum, with_ranges);
+            measure(p, datum, judged);
             count++;
         }
         at = next ? next : skip_word(at);

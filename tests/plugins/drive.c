@@ -199,16 +199,18 @@ static void part(struct belfry_probe *p, const char *name, int state, const char
 static void sample(struct belfry_probe *p, const struct belfry_sample *s)
 {
     (void)p;
-    printf("metric %s%s%s %.10g %s warn %s crit %s min %s max %s%s\n", s->part ? s->part : "", s->part ? "/" : "",
+    printf("metric %s%s%s %.10g %s warn %s crit %s min %s max %s%s%s\n", s->part ? s->part : "", s->part ? "/" : "",
            s->name, s->value, s->unit && *s->unit ? s->unit : "-", s->warn ? s->warn : "-", s->crit ? s->crit : "-",
-           s->min ? s->min : "-", s->max ? s->max : "-", s->kind == BELFRY_COUNTER ? " counter" : "");
+           s->min ? s->min : "-", s->max ? s->max : "-", s->kind == BELFRY_COUNTER ? " counter" : "",
+           s->unjudged ? " unjudged" : "");
 }
 
 static void measure(struct belfry_probe *p, const char *of, const char *name, double value)
 {
     for (const struct belfry_metric *m = drive_of(p)->plugin->metrics; m && m->name; m++)
         if (strcmp(m->name, name) == 0) {
-            struct belfry_sample s = { sizeof s, m->kind, of, name, m->unit, value, m->warn, m->crit, m->min, m->max };
+            struct belfry_sample s = { sizeof s, m->kind, of,     name,   m->unit, value,
+                                       m->warn,  m->crit, m->min, m->max, false };
             sample(p, &s);
             return;
         }

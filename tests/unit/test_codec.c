@@ -22,8 +22,8 @@ static uint64_t draw(uint64_t *seed)
 /* ---- one of each, with every field in use */
 
 static struct result_metric metrics[] = {
-    { NULL, "latency", "s", 0.25, BELFRY_GAUGE, "~:0.1", "~:1", "0", NULL },
-    { "node1", "bytes", "B", NAN, BELFRY_COUNTER, NULL, NULL, NULL, "1e9" },
+    { NULL, "latency", "s", 0.25, BELFRY_GAUGE, "~:0.1", "~:1", "0", NULL, false },
+    { "node1", "bytes", "B", NAN, BELFRY_COUNTER, NULL, NULL, NULL, "1e9", true },
 };
 static struct result_part parts[] = { { "node1", BELFRY_OK, "fine" }, { "node2", BELFRY_CRITICAL, "" } };
 static struct result_event events[] = { { "container.restarted", "node1", "twice" }, { "a.b", NULL, "" } };

@@ -78,6 +78,34 @@ static void test_values(void)
     }
 }
 
+/* Ranges of somebody who has judged already. */
+static void test_unjudged(void)
+{
+    static const struct {
+        double value;
+        const char *crit, *given_warn, *given_crit;
+        enum belfry_state state;
+        const char *shown; /* the critical range */
+    } table[] = {
+        { 99, "95", NULL, NULL, BELFRY_OK, "95" },       { NAN, "95", NULL, NULL, BELFRY_OK, "95" },
+        { 5, "garbage", NULL, NULL, BELFRY_OK, "" },     { 99, "95", "80", NULL, BELFRY_WARNING, "95" },
+        { 99, "95", NULL, "98", BELFRY_CRITICAL, "98" }, { 97, "95", NULL, "98", BELFRY_OK, "98" },
+        { NAN, "95", NULL, "98", BELFRY_UNKNOWN, "98" }, { 99, "95", NULL, "", BELFRY_OK, "" },
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct result_metric metric = {
+            .name = "m", .unit = "", .value = table[i].value, .crit = table[i].crit, .unjudged = true
+        };
+        struct result result = { .state = BELFRY_OK, .text = "t", .metrics = &metric, .metric_count = 1 };
+        struct threshold given = threshold("m", NULL, table[i].given_warn, table[i].given_crit);
+        struct verdict verdict;
+        char range[RANGE_TEXT_SIZE];
+        verdict_judge(&arena, &result, &given, 1, &verdict);
+        tap_is_int(verdict.state, table[i].state, "a range that is only shown is not judged by");
+        tap_is_text(range_format(range, &verdict.metrics[0].crit), table[i].shown, "but shown");
+    }
+}
+
 static void test_worst(void)
 {
     static const enum belfry_state order[] = { BELFRY_OK, BELFRY_WARNING, BELFRY_UNKNOWN, BELFRY_CRITICAL };
@@ -366,6 +394,7 @@ static void test_many_parts(void)
 int main(void)
 {
     test_values();
+    test_unjudged();
     test_worst();
     test_thresholds_of_parts();
     test_many_parts();
