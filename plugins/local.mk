@@ -108,8 +108,9 @@ endif
 plugins_redis_la_SOURCES = \
 	plugins/redis/redis.c plugins/redis/redis.h \
 	plugins/redis/info.c \
-	plugins/redis/link.c \
-	plugins/redis/more.c
+	plugins/redis/keys.c plugins/redis/streams.c plugins/redis/slow.c \
+	plugins/redis/cluster.c plugins/redis/sentinel.c \
+	plugins/redis/link.c plugins/redis/refusal.c
 plugins_redis_la_CFLAGS = $(plugin_cflags) $(HIREDIS_CFLAGS)
 plugins_redis_la_LDFLAGS = $(plugin_ldflags)
 plugins_redis_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(HIREDIS_LIBS) -lm
@@ -203,6 +204,7 @@ EXTRA_DIST += \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
 	tests/plugins/peer.py \
+	tests/plugins/redis.sh \
 	tests/plugins/starttls.py \
 	tests/plugins/tls-matrix.sh
 

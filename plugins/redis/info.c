@@ -4,7 +4,8 @@
  *
  * Notes on the fields: rdb_last_save_time is "now" at every start and rdb_last_bgsave_status starts as ok, so an age
  * says something only when a snapshot was made in this life (rdb_last_bgsave_time_sec >= 0). used_memory counts what
- * eviction does not (mem_not_counted_for_evict). The words stay master and slave in the protocol. */
+ * eviction does not (mem_not_counted_for_evict). master_link_down_since_seconds is -1, and in Redis 6 the seconds since
+ * 1970, on a replica that never had its primary. The words stay master and slave in the protocol. */
 #include "plugins/redis/redis.h"
 
 #include <errno.h>
@@ -65,9 +66,27 @@ static bool is(const struct info *info, const char *key, const char *want)
     return value && strcmp(value, want) == 0;
 }
 
+double redis_field(struct belfry_probe *p, const char *text, const char *key)
+{
+    struct info info = { p, text, NULL };
+    return number(&info, key);
+}
+
+const char *redis_say_age(struct belfry_probe *p, double seconds)
+{
+    return belfry_ago(p, (int64_t)difftime(time(NULL), 0) - (int64_t)seconds);
+}
+
+/* What can't be told is worse than a warning. */
+static int rank(enum belfry_state state)
+{
+    static const int ranks[] = { [BELFRY_OK] = 0, [BELFRY_WARNING] = 1, [BELFRY_UNKNOWN] = 2, [BELFRY_CRITICAL] = 3 };
+    return ranks[state];
+}
+
 void redis_add_problem(struct belfry_probe *p, struct redis_report *report, enum belfry_state state, const char *text)
 {
-    report->state = state > report->state ? state : report->state;
+    report->state = rank(state) > rank(report->state) ? state : report->state;
     report->problems = report->problems ? belfry_print(p, "%s; %s", report->problems, text) : text;
 }
 
@@ -93,8 +112,13 @@ static const struct {
     { "connected_clients", "clients" },
     { "blocked_clients", "clients_blocked" },
     { "rdb_changes_since_last_save", "changes_unsaved" },
+    { "aof_current_size", "aof_size" },
 }, counters[] = {
     { "rejected_connections", "clients_rejected" },
+    { "evicted_clients", "clients_evicted" },
+    { "total_error_replies", "errors" },
+    { "sync_full", "full_syncs" },
+    { "aof_delayed_fsync", "fsyncs_delayed" },
     { "evicted_keys", "evicted" },
     { "expired_keys", "expired" },
     { "total_net_input_bytes", "net_in" },
@@ -127,10 +151,11 @@ static void judge_server(const struct info *info)
     const char *now = field(info, "run_id"), *before = belfry_kept(info->p, "run_id");
     if (!now)
         return;
-    if (before && strcmp(before, now) != 0)
+    info->report->restarted = before && strcmp(before, now) != 0;
+    if (info->report->restarted)
         belfry_event(info->p, "redis.restarted", NULL, "the server was restarted: up %s",
-                     say_seconds(info->p, number(info, "uptime_in_seconds")));
-    if (!before || strcmp(before, now) != 0)
+                     redis_say_age(info->p, fmax(0, number(info, "uptime_in_seconds"))));
+    if (!before || info->report->restarted)
         belfry_keep(info->p, "run_id", now);
 }
 
@@ -146,6 +171,14 @@ static void judge_memory(const struct info *info)
     }
     if (used >= FRAGMENTATION_FROM)
         measure_if(info, "memory_fragmentation", number(info, "mem_fragmentation_ratio"));
+}
+
+/* A cache is meant to evict; a server that must not has changed its mind for a while. */
+static void judge_evictions(const struct info *info)
+{
+    double per_second;
+    if (rate(info, "evicted_keys", "evicted_unwanted", &per_second) && is(info, "maxmemory_policy", "noeviction"))
+        belfry_measure(info->p, "evicted_unwanted", per_second);
 }
 
 static void judge_clients(const struct info *info)
@@ -192,13 +225,30 @@ static void judge_persistence(const struct info *info)
     if (is(info, "aof_last_write_status", "err"))
         add_problem(info, BELFRY_CRITICAL, "failed to write its append-only file");
     if (is(info, "aof_last_bgrewrite_status", "err"))
-        add_problem(info, BELFRY_WARNING, "failed to rewrite its append-only file");
+        add_problem(info, BELFRY_CRITICAL, "failed to rewrite its append-only file");
     if (is(info, "rdb_bgsave_in_progress", "1"))
         measure_if(info, "save_running", number(info, "rdb_current_bgsave_time_sec"));
-    bool saves = number(info, "rdb_last_bgsave_time_sec") >= 0 && is(info, "aof_enabled", "0");
+    if (is(info, "aof_rewrite_in_progress", "1"))
+        measure_if(info, "rewrite_running", number(info, "aof_current_rewrite_time_sec"));
+    measure_if(info, "fork_time", number(info, "latest_fork_usec") / 1e6);
+    bool saves = belfry_flag(info->p, "snapshots") ||
+                 (number(info, "rdb_last_bgsave_time_sec") >= 0 && is(info, "aof_enabled", "0"));
     double at = number(info, "rdb_last_save_time"), pending = number(info, "rdb_changes_since_last_save");
     if (saves && !isnan(at))
-        belfry_measure(info->p, "save_age", pending > 0 ? fmax(0, difftime(time(NULL), (time_t)at)) : 0);
+        belfry_measure(info->p, "save_age", pending > 0 ? fmax(0, info->report->now - at) : 0);
+}
+
+/* How long the link has been down: since this check saw it first, where the server can't say. */
+static double measure_down(const struct info *info)
+{
+    double down = number(info, "master_link_down_since_seconds"), since;
+    const char *kept = belfry_kept(info->p, "link_down_at");
+    if (down >= 0 && !(down > number(info, "uptime_in_seconds")))
+        return down;
+    since = kept ? fmin(to_number(kept), info->report->now) : info->report->now;
+    if (!kept)
+        belfry_keep(info->p, "link_down_at", belfry_print(info->p, "%.0f", since));
+    return info->report->now - since;
 }
 
 static void judge_replica(const struct info *info)
@@ -207,14 +257,14 @@ static void judge_replica(const struct info *info)
                                        field(info, "master_port") ? field(info, "master_port") : "?");
     if (is(info, "master_link_status", "up")) {
         belfry_measure(info->p, "link_down", 0);
+        if (belfry_kept(info->p, "link_down_at"))
+            belfry_keep(info->p, "link_down_at", NULL);
         double idle = number(info, "master_last_io_seconds_ago");
         if (idle >= 0)
             belfry_measure(info->p, "link_idle", idle);
         return;
     }
-    double down = number(info, "master_link_down_since_seconds");
-    if (down >= 0)
-        belfry_measure(info->p, "link_down", down);
+    belfry_measure(info->p, "link_down", measure_down(info));
     bool syncing = is(info, "master_sync_in_progress", "1");
     add_problem(
         info, BELFRY_WARNING,
@@ -260,62 +310,40 @@ static void judge_replication(const struct info *info)
     }
 }
 
-/* What a Sentinel watches: "master0:name=m,status=ok,address=10.0.0.1:6379,slaves=2,sentinels=3". */
-static void judge_sentinel(const struct info *info)
-{
-    if (!is(info, "redis_mode", "sentinel"))
-        return;
-    if (is(info, "sentinel_tilt", "1"))
-        add_problem(info, BELFRY_WARNING, "is in tilt mode: its clock or load jumps, and it decides nothing");
-    double count = number(info, "sentinel_masters");
-    if (!(count > 0))
-        add_problem(info, BELFRY_WARNING, "watches no primary");
-    for (int i = 0; i < REPLICAS_MAX && i < count; i++) {
-        const char *line = field(info, belfry_print(info->p, "master%d", i));
-        if (!line)
-            continue;
-        const char *name = pair(info, line, "name"), *status = pair(info, line, "status");
-        bool good = strcmp(status, "ok") == 0;
-        belfry_part(info->p, name, good ? BELFRY_OK : BELFRY_CRITICAL, "primary at %s is %s",
-                    pair(info, line, "address"),
-                    good                           ? "up"
-                    : strcmp(status, "odown") == 0 ? "down, the Sentinels agree"
-                                                   : "down as this Sentinel sees it");
-        double replicas = to_number(pair(info, line, "slaves")), sentinels = to_number(pair(info, line, "sentinels"));
-        if (!isnan(replicas))
-            belfry_measure_part(info->p, name, "sentinel_replicas", replicas);
-        if (!isnan(sentinels))
-            belfry_measure_part(info->p, name, "sentinels", sentinels);
-    }
-}
-
 /* "Redis 7.0.15 primary, up 12 d, 1.2 MiB used, 3 clients" */
 static const char *summarise(const struct info *info)
 {
     const char *valkey = field(info, "valkey_version"), *version = valkey ? valkey : field(info, "redis_version");
-    double uptime = number(info, "uptime_in_seconds");
+    double uptime = number(info, "uptime_in_seconds"), used = number(info, "used_memory");
     double clients = fmax(0, number(info, "connected_clients"));
-    return belfry_print(info->p, "%s %s %s, up %s, %s used, %.0f client%s", valkey ? "Valkey" : "Redis",
-                        version ? version : "?",
-                        is(info, "redis_mode", "sentinel") ? "Sentinel"
-                        : is(info, "role", "slave")        ? "replica"
-                                                           : "primary",
-                        belfry_ago(info->p, (int64_t)difftime(time(NULL), 0) - (isnan(uptime) ? 0 : (int64_t)uptime)),
-                        say_bytes(info->p, fmax(0, number(info, "used_memory"))), clients, clients == 1 ? "" : "s");
+    return belfry_print(
+        info->p, "%s %s %s, up %s%s%s, %.0f client%s", valkey ? "Valkey" : "Redis", version ? version : "?",
+        info->report->sentinel      ? "Sentinel"
+        : is(info, "role", "slave") ? "replica"
+                                    : "primary",
+        redis_say_age(info->p, fmax(0, uptime)), used >= 0 ? ", " : "",
+        used >= 0 ? belfry_print(info->p, "%s used", say_bytes(info->p, used)) : "", clients, clients == 1 ? "" : "s");
 }
 
 void redis_judge(struct belfry_probe *p, const char *text, struct redis_report *out)
 {
     struct info info = { p, text, out };
+    double now_us = number(&info, "server_time_usec");
+    out->now = now_us > 0 ? now_us / 1e6 : difftime(time(NULL), 0);
+    out->cluster = is(&info, "cluster_enabled", "1");
+    out->sentinel = is(&info, "redis_mode", "sentinel");
     out->summary = summarise(&info);
+    if (!field(&info, "redis_version"))
+        add_problem(&info, BELFRY_UNKNOWN, "tells nothing in INFO, not even its version");
+    if (is(&info, "sentinel_tilt", "1"))
+        add_problem(&info, BELFRY_WARNING, "is in tilt mode: its clock or load jumps, and it decides nothing");
     judge_server(&info);
     copy_plain(&info);
     judge_memory(&info);
+    judge_evictions(&info);
     judge_clients(&info);
     judge_work(&info);
     judge_keys(&info);
     judge_persistence(&info);
     judge_replication(&info);
-    judge_sentinel(&info);
-    out->cluster = is(&info, "cluster_enabled", "1");
 }

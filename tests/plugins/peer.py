@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 import zlib
 
 PORTS = {}
@@ -365,6 +366,80 @@ MODES['r-valkey'] = reply(b'+PONG\r\n', bulk(
     b'connected_slaves:2\r\nslave0:ip=10.0.0.2,port=6379,state=online,offset=90,lag=1\r\n'
     b'slave1:ip=10.0.0.3,port=6379,state=wait_bgsave,offset=0,lag=0\r\nmaster_repl_offset:100\r\n'
     b'used_memory:800\r\nmaxmemory:1000\r\nmaxmemory_policy:allkeys-lru\r\nmaxclients:10\r\nconnected_clients:9\r\n'))
+
+
+OK_INFO = b'# Server\r\nredis_version:7.0.15\r\nrole:master\r\n'
+
+
+def redis(text, **answers):
+    """Answers each command by its name, and PING, INFO and AUTH by themselves; None stalls, b'' closes."""
+    known = {'ping': b'+PONG\r\n', 'info': bulk(text), 'auth': b'+OK\r\n', **answers}
+
+    async def handler(reader, writer):
+        while head := await reader.readline():
+            words = []
+            for _ in range(int(head[1:])):
+                size = int((await reader.readline())[1:])
+                words.append((await reader.readexactly(size + 2))[:-2].decode())
+            name = words[0].lower()
+            name = name if name in known else '_'.join(words[:2]).lower()
+            answer = known.get(name, b'-ERR what\r\n')
+            if answer is None:
+                await stall(reader)
+            if not answer:
+                return
+            await send(writer, answer)
+    return handler
+
+
+def array(*items):
+    """A reply of strings, integers and lists."""
+    out = b'*%d\r\n' % len(items)
+    for item in items:
+        out += array(*item) if isinstance(item, list) else b':%d\r\n' % item if isinstance(item, int) else bulk(item)
+    return out
+
+
+MODES['r-aof'] = redis(OK_INFO + b'aof_last_bgrewrite_status:err\r\n',
+                       ping=b'-MISCONF Errors writing to the AOF file: No space left on device\r\n')
+MODES['r-noauth'] = redis(OK_INFO, ping=b'-NOAUTH Authentication required.\r\n')
+MODES['r-no-user'] = redis(OK_INFO, auth=b"-ERR wrong number of arguments for 'auth' command\r\n")
+MODES['r-echo'] = redis(OK_INFO, auth=b'-ERR unknown command `AUTH`, with args beginning with: `geheim`, \r\n')
+MODES['r-renamed'] = redis(OK_INFO, info=b"-ERR unknown command 'INFO', with args beginning with: \r\n")
+MODES['r-info-noperm'] = redis(OK_INFO, info=b"-NOPERM User watcher has no permissions to run the 'info' command\r\n")
+MODES['r-slow-close'] = redis(OK_INFO, slowlog=b'')
+MODES['r-slow-stall'] = redis(OK_INFO, xlen=None)
+MODES['r-slow-huge'] = redis(OK_INFO, slowlog=b'*2147483647\r\n')
+MODES['r-slow-nested'] = redis(OK_INFO, slowlog=b'*1\r\n' * 10000)
+MODES['r-slow-text'] = redis(OK_INFO, slowlog=b'+OK\r\n')
+MODES['r-slow-renamed'] = redis(OK_INFO, slowlog=b"-ERR unknown command 'SLOWLOG', with args beginning with: 'GET' '1' \r\n")
+MODES['r-stream6'] = redis(OK_INFO, xlen=b':5\r\n', xinfo=array(
+    [b'name', b'billing', b'consumers', 1, b'pending', 2, b'last-delivered-id', b'5-0']),
+    xpending=array([b'1-1', b'worker-1', 7200000, 9]))
+MODES['r-stream-odd'] = redis(OK_INFO, xlen=b':5\r\n', xinfo=array(7, [], [b'name'], [b'name', 9, b'pending', b'many'], [[], []]))
+MODES['r-cluster-odd'] = redis(
+    OK_INFO + b'cluster_enabled:1\r\n',
+    cluster_info=bulk(b'cluster_state:fail\r\ncluster_slots_assigned:15011\r\ncluster_slots_pfail:0\r\n'
+                      b'cluster_slots_fail:11\r\ncluster_known_nodes:6\r\n'),
+    cluster_nodes=bulk(b'\n'.join([
+        b'a' * 40 + b' 10.0.0.1:6379@16379,one.example,,shard-id=x myself,master - 0 0 1 connected 0-14998 15000 [16000-<-' + b'b' * 40 + b']',
+        b'b' * 40 + b' 10.0.0.2:6379@16379 slave,fail? ' + b'a' * 40 + b' 0 0 1 connected',
+        b'e' * 40 + b' 10.0.0.5:6379 handshake - 0 0 1 connected',
+        b'c' * 40 + b' :0@0 slave,noaddr - 0 0 1 disconnected',
+        b'd' * 40 + b' ::1:7000@17000 master,fail - 0 0 3 disconnected 16000-16010 99999 7-3 x',
+        b'half a line', b''])))
+MODES['r-never-linked'] = redis(b'redis_version:6.0.16\r\nrole:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\nuptime_in_seconds:50\r\n'
+                                b'master_link_status:down\r\nmaster_link_down_since_seconds:1732000000\r\n')
+
+
+@mode('r-old')
+async def r_old(reader, writer):
+    await redis(OK_INFO + b'rdb_last_bgsave_time_sec:-1\r\naof_enabled:1\r\nrdb_changes_since_last_save:5\r\n'
+                b'rdb_last_save_time:%d\r\naof_rewrite_in_progress:1\r\naof_current_rewrite_time_sec:700\r\n' % (time.time() - 1800)
+                + b'used_memory:900000000\r\nmem_fragmentation_ratio:3.00\r\nlatest_fork_usec:250000\r\n')(reader, writer)
+
+
+MODES['r-small'] = redis(OK_INFO + b'used_memory:1000000\r\nmem_fragmentation_ratio:9.00\r\n')
 
 
 @mode('r-maxclients')
