@@ -185,6 +185,8 @@ plugin_tests = \
 	tests/system/plugin-pterodactyl.test \
 	tests/system/plugin-mariadb.test \
 	tests/system/plugin-redis.test \
+	tests/system/plugin-redis-family.test \
+	tests/system/plugin-redis-keys.test \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)

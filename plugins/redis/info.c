@@ -291,6 +291,8 @@ static void judge_one_replica(const struct info *info, const char *line)
     double lag = to_number(pair(info, line, "lag")),
            behind = number(info, "master_repl_offset") - to_number(pair(info, line, "offset"));
     belfry_part(info->p, name, online ? BELFRY_OK : BELFRY_WARNING, "replica is %s", state);
+    if (!online && info->report->cluster) /* whose node of the same name is a part of its own */
+        add_problem(info, BELFRY_WARNING, belfry_print(info->p, "has its replica %s in %s", name, state));
     if (online && lag >= 0)
         belfry_measure_part(info->p, name, "replica_lag", lag);
     if (online && behind >= 0)

@@ -37,7 +37,8 @@ static const char *say_where(struct belfry_probe *p, const struct redis_reply *t
     return belfry_print(p, "%s:%s", say_excerpt(p, ip, strlen(ip)), say_excerpt(p, port, strlen(port)));
 }
 
-/* The first row that fits: who is down is disconnected, too. */
+/* The first row that fits. A connection that is lost ("disconnected") says nothing yet: it is made anew after each
+ * failover, and who does not come back is s_down before long. */
 static void judge_flags(struct primary *m, const struct redis_reply *master)
 {
     static const struct {
@@ -48,7 +49,6 @@ static void judge_flags(struct primary *m, const struct redis_reply *master)
         { "o_down", BELFRY_CRITICAL, "is down, the Sentinels agree" },
         { "s_down", BELFRY_CRITICAL, "is down as this Sentinel sees it" },
         { "failover_in_progress", BELFRY_WARNING, "is being failed over" },
-        { "disconnected", BELFRY_WARNING, "has no connection from this Sentinel" },
     };
     const char *flags = redis_pair_text(master, "flags");
     if (!strstr(flags, "master"))
@@ -92,7 +92,7 @@ static bool judge_company(struct primary *m, const char *command, const char *me
     }
     for (size_t i = 0; i < list->count; i++) {
         const char *flags = redis_pair_text(list->items[i], "flags");
-        if (!strstr(flags, "_down") && !strstr(flags, "disconnected"))
+        if (!strstr(flags, "s_down"))
             continue;
         const char *where = say_where(p, list->items[i]);
         names = down == 0 ? where : down < 4 ? belfry_print(p, "%s, %s", names, where) : names;

@@ -55,16 +55,17 @@ static bool judge_log(struct redis_link *link, struct redis_report *report)
 static bool judge_doctor(struct redis_link *link, size_t kinds)
 {
     struct belfry_probe *p = link->stream.p;
-    const char *name = "latency monitor";
+    const char *name = "latency";
     const struct redis_reply *doctor = redis_ask(link, "LATENCY", "DOCTOR", NULL);
     if (!doctor)
         return false;
     if (doctor->type != REDIS_REPLY_STRING && doctor->type != REDIS_REPLY_STATUS)
-        belfry_part(p, name, BELFRY_UNKNOWN, "may be off: the server %s", redis_refusal(link, doctor).text);
+        belfry_part(p, name, BELFRY_UNKNOWN, "the monitor may be off: the server %s", redis_refusal(link, doctor).text);
     else if (strstr(doctor->text, "disabled"))
-        belfry_part(p, name, BELFRY_WARNING, "is off and sees nothing: CONFIG SET latency-monitor-threshold 100");
+        belfry_part(p, name, BELFRY_WARNING,
+                    "the monitor is off and sees nothing: CONFIG SET latency-monitor-threshold 100");
     else
-        belfry_part(p, name, BELFRY_OK, "is on, %zu kind%s of events seen", kinds, kinds == 1 ? "" : "s");
+        belfry_part(p, name, BELFRY_OK, "the monitor is on, %zu kind%s of events seen", kinds, kinds == 1 ? "" : "s");
     return true;
 }
 
@@ -73,7 +74,7 @@ static double judge_event(struct redis_link *link, const struct redis_report *re
                           double seen)
 {
     struct belfry_probe *p = link->stream.p;
-    const char *name = belfry_print(p, "latency %s", say_excerpt(p, row->items[0]->text, strlen(row->items[0]->text)));
+    const char *name = belfry_print(p, "latency/%s", say_excerpt(p, row->items[0]->text, strlen(row->items[0]->text)));
     double at = (double)row->items[1]->integer, last = (double)row->items[2]->integer / 1000;
     belfry_part(p, name, BELFRY_OK, "took %s %s ago, at most %s", say_seconds(p, last),
                 redis_say_age(p, fmax(0, report->now - at)), say_seconds(p, (double)row->items[3]->integer / 1000));

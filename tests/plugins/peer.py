@@ -400,7 +400,7 @@ def array(*items):
     return out
 
 
-MODES['r-aof'] = redis(OK_INFO + b'aof_last_bgrewrite_status:err\r\n',
+MODES['r-aof'] = redis(OK_INFO + b'aof_last_write_status:err\r\naof_last_bgrewrite_status:err\r\n',
                        ping=b'-MISCONF Errors writing to the AOF file: No space left on device\r\n')
 MODES['r-noauth'] = redis(OK_INFO, ping=b'-NOAUTH Authentication required.\r\n')
 MODES['r-no-user'] = redis(OK_INFO, auth=b"-ERR wrong number of arguments for 'auth' command\r\n")
@@ -428,6 +428,16 @@ MODES['r-cluster-odd'] = redis(
         b'c' * 40 + b' :0@0 slave,noaddr - 0 0 1 disconnected',
         b'd' * 40 + b' ::1:7000@17000 master,fail - 0 0 3 disconnected 16000-16010 99999 7-3 x',
         b'half a line', b''])))
+MODES['r-cluster-minority'] = redis(
+    OK_INFO + b'cluster_enabled:1\r\nconnected_slaves:1\r\nslave0:ip=10.0.0.2,port=6379,state=wait_bgsave,offset=0,lag=0\r\n',
+    cluster_info=bulk(b'cluster_state:fail\r\ncluster_slots_assigned:16384\r\ncluster_slots_pfail:10922\r\n'
+                      b'cluster_slots_fail:0\r\ncluster_known_nodes:1\r\n'),
+    cluster_nodes=bulk(b'a' * 40 + b' 10.0.0.1:6379@16379 myself,master - 0 0 1 connected 0-5461\n'))
+MODES['r-sentinel-odd'] = redis(b'redis_version:7.0.15\r\nredis_mode:sentinel\r\nsentinel_tilt:1\r\n', sentinel_masters=array(
+    [b'name', b'main', b'ip', b'10.0.0.1', b'port', b'6379', b'flags', b'master,failover_in_progress', b'num-slaves', b'x'],
+    [b'flags'], 5, [b'name', b'other', b'flags', b'slave']), sentinel_ckquorum=b'+what\r\n', sentinel_replicas=array(),
+    sentinel_sentinels=array(*[[b'ip', b'10.0.0.%d' % i, b'port', b'1', b'flags', b's_down,sentinel'] for i in range(6)], 3))
+MODES['r-sentinel-none'] = redis(b'redis_version:7.0.15\r\nredis_mode:sentinel\r\n', sentinel_masters=array())
 MODES['r-never-linked'] = redis(b'redis_version:6.0.16\r\nrole:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\nuptime_in_seconds:50\r\n'
                                 b'master_link_status:down\r\nmaster_link_down_since_seconds:1732000000\r\n')
 
