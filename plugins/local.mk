@@ -120,13 +120,17 @@ endif
 plugins_ssl_la_SOURCES = \
 	plugins/ssl/ssl.c plugins/ssl/ssl.h \
 	plugins/ssl/chain.c \
+	plugins/ssl/crl.c \
 	plugins/ssl/files.c \
+	plugins/ssl/ocsp.c \
+	plugins/ssl/revocation.c \
 	plugins/ssl/server.c \
 	plugins/ssl/staple.c \
 	plugins/ssl/starttls.c
-plugins_ssl_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS)
+plugins_ssl_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS) $(CURL_CFLAGS)
 plugins_ssl_la_LDFLAGS = $(plugin_ldflags)
-plugins_ssl_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(SSL_LIBS) $(CRYPTO_LIBS) -lm
+plugins_ssl_la_LIBADD = plugins/common/libtls.la plugins/common/libtransfer.la plugins/common/libcommon.la \
+	$(SSL_LIBS) $(CRYPTO_LIBS) -lm
 
 if PLUGIN_PAYMENTER
 plugin_LTLIBRARIES += plugins/paymenter.la

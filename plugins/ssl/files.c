@@ -83,6 +83,8 @@ bool ssl_look_at_file(struct ssl_target *t, bool expected)
     int count = found ? sk_X509_num(found) : 0;
     if (count > 0) {
         STACK_OF(X509) *chain = ssl_judge_chain(t, sk_X509_value(found, 0), found);
+        if (t->trust && chain)
+            ssl_ask_revocation(t, chain);
         sk_X509_pop_free(chain, X509_free);
     }
     if (broken)

@@ -121,12 +121,12 @@ static void try_weak(struct ssl_target *t, int best)
 
 /* ---- one server ---------------------------------------------------------------------------------------------- */
 
-/* Judges what the handshake brought. False when it brought no certificate. */
-static bool judge_session(struct ssl_target *t, SSL *ssl, const struct tls_report *report)
+/* Judges what the handshake brought: the chain, or NULL when it brought no certificate. */
+static STACK_OF(X509) * judge_session(struct ssl_target *t, SSL *ssl, const struct tls_report *report)
 {
     X509 *leaf = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
     if (!leaf)
-        return false;
+        return NULL;
     STACK_OF(X509) *chain = ssl_judge_chain(t, leaf, SSL_get_peer_cert_chain(ssl));
     if (report->end == TLS_SECURED) {
         t->protocol = report->protocol;
@@ -135,10 +135,9 @@ static bool judge_session(struct ssl_target *t, SSL *ssl, const struct tls_repor
     }
     if (report->end == TLS_SECURED && chain)
         ssl_judge_staple(t, chain, report);
-    sk_X509_pop_free(chain, X509_free);
     if (report->client_cert_wanted)
         ssl_note(t, "the server asks for a client certificate");
-    return true;
+    return chain;
 }
 
 void ssl_look_at_host(struct ssl_target *t)
@@ -155,11 +154,11 @@ void ssl_look_at_host(struct ssl_target *t)
                                 .want_ocsp = true };
     int error = reach(t, &s, &setup, &report), best = 0;
     SSL *ssl = tls_session(&s);
+    STACK_OF(X509) *chain = NULL;
     /* a server that wants a client certificate shows its own before it refuses us */
     if (error == 0 || report.client_cert_wanted)
-        t->unread = !judge_session(t, ssl, &report);
-    else
-        t->unread = true;
+        chain = judge_session(t, ssl, &report);
+    t->unread = !chain;
     if (t->unread) {
         t->why = report.why ? report.why : belfry_print(t->p, "%s shows no certificate", t->name);
         t->unreachable = report.end == TLS_UNREACHABLE;
@@ -168,6 +167,9 @@ void ssl_look_at_host(struct ssl_target *t)
     if (error == 0)
         best = SSL_version(ssl);
     stream_close(&s);
+    if (chain)
+        ssl_ask_revocation(t, chain);
+    sk_X509_pop_free(chain, X509_free);
     /* MySQL blocks a host after max_connect_errors (100) connections in a row that end before the login: spare some */
     bool counted = strcmp(belfry_text(t->p, "starttls"), "mysql") == 0;
     if (error == 0 && belfry_flag(t->p, "try_weak") && !counted)
