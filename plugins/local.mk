@@ -188,6 +188,7 @@ plugin_tests = \
 	tests/system/plugin-pterodactyl.test \
 	tests/system/plugin-mariadb.test \
 	tests/system/plugin-redis.test \
+	tests/system/plugin-ssl-revocation.test \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
@@ -207,6 +208,8 @@ EXTRA_DIST += \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
 	tests/plugins/peer.py \
+	tests/plugins/revocation.py \
+	tests/plugins/revocation.sh \
 	tests/plugins/starttls.py \
 	tests/plugins/tls-matrix.sh
 
