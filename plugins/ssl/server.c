@@ -15,6 +15,7 @@
 #include "plugins/ssl/ssl.h"
 
 #define CIPHER_BITS_MIN 128
+#define EXCHANGE_BITS_MIN 112
 #define PROBE_S 3.0
 
 /* What OpenSSL is asked to offer: all it has; then what nobody should take. */
@@ -66,6 +67,16 @@ static int reach(struct ssl_target *t, struct stream *s, const struct stream_tls
 
 /* ---- protocol and cipher ------------------------------------------------------------------------------------- */
 
+/* The key that the server made for this connection: Diffie-Hellman with 1024 bits can be broken (logjam). */
+static void judge_exchange(struct ssl_target *t, SSL *ssl)
+{
+    EVP_PKEY *key = NULL;
+    if (SSL_get_peer_tmp_key(ssl, &key) == 1 && EVP_PKEY_get_security_bits(key) < EXCHANGE_BITS_MIN)
+        ssl_find(t, BELFRY_CRITICAL, "the key exchange is weak: %s-%d", EVP_PKEY_get0_type_name(key),
+                 EVP_PKEY_get_bits(key));
+    EVP_PKEY_free(key);
+}
+
 static void judge_cipher(struct ssl_target *t, SSL *ssl)
 {
     const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
@@ -79,6 +90,7 @@ static void judge_cipher(struct ssl_target *t, SSL *ssl)
                  SSL_CIPHER_get_bits(cipher, NULL));
     if (SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa)
         ssl_find(t, BELFRY_WARNING, "the cipher %s has no forward secrecy", SSL_CIPHER_get_name(cipher));
+    judge_exchange(t, ssl);
 }
 
 /* Whether the server takes an offer that it should refuse. An answer that is neither yes nor no is noted. */

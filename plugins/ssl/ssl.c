@@ -290,9 +290,11 @@ static void look_at_file_part(struct round *r, const char *path, const char *par
 static void look_at_folder(struct round *r, const char *folder)
 {
     const char **paths = belfry_alloc(r->p, TARGETS_MAX * sizeof *paths), *why = NULL;
-    size_t count = ssl_list_folder(r->p, folder, paths, TARGETS_MAX, &why), before = r->seen;
-    for (size_t i = 0; i < count && belfry_sleep(r->p, 0) == 0; i++)
+    size_t count = ssl_list_folder(r->p, folder, paths, TARGETS_MAX, &why), before = r->seen, i = 0;
+    for (; i < count && belfry_sleep(r->p, 0) == 0; i++)
         look_at_file_part(r, paths[i], paths[i] + strlen(folder) + 1, false);
+    if (i < count)
+        why = belfry_print(r->p, "no time was left for %zu of %zu files", count - i, count);
     if (!why && r->seen == before)
         why = belfry_print(r->p, "folder '%s' holds no certificates (.pem, .crt, .cer, .cert, .der)", folder);
     if (!why)

@@ -117,8 +117,8 @@ const char *ssl_port_of(const char *protocol);
 
 /* files.c: a file with certificates, the first of which is the leaf; false when it holds none and none was expected. */
 bool ssl_look_at_file(struct ssl_target *t, bool expected);
-/* The files in a folder and those below it that may hold certificates: their number, at most max; *why when it can't be
- * read. */
+/* The files in a folder and those below it that may hold certificates: their number, at most max; *why when not all of
+ * it could be looked at. */
 size_t ssl_list_folder(struct belfry_probe *p, const char *folder, const char **out, size_t max, const char **why);
 
 #endif

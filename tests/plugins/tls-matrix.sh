@@ -95,6 +95,8 @@ openssl req -x509 -new -key own.key -subj /CN=localhost -addext "$san" -days 365
 cp self.crt self.chain
 cp own.key self.key
 
+openssl genpkey -genparam -algorithm DH -pkeyopt group:modp_1536 -out dh1536.pem
+
 # what is sent after the leaf
 for name in *.chain; do
     sed '1,/^-----END/d' "$name" > "${name%.chain}.rest"
