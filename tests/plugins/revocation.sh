@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# revocation.sh FOLDER URL - adds to what tls-matrix.sh made: certificates that name OCSP responders and revocation lists
-# at URL (revocation.py), and the lists. Each is a file rev-NAME.chain of leaf and intermediate.
+# revocation.sh FOLDER URL [MODE=URL...] - adds to what tls-matrix.sh made: certificates that name OCSP responders and
+# revocation lists at URL (revocation.py), and the lists. Each is a file rev-NAME.chain of leaf and intermediate;
+# rev-peer-MODE names another URL for both.
 set -e
 cd "$1"
 url=$2
@@ -45,6 +46,9 @@ rev both-unknown "$url/ocsp/good" "$url/crl/int.der"
 rev both-revoked "$url/odd/missing" "$url/crl/int.der"
 rev both-bad "$url/odd/garbage" http://127.0.0.1:1/x.crl
 rev both-good "$url/ocsp/good" "$url/odd/silent"
+for peer in "${@:3}"; do
+    rev "peer-${peer%%=*}" "${peer#*=}" "${peer#*=}x.crl"
+done
 issue rev-old leaf "$san\nauthorityInfoAccess=OCSP;URI:$url/odd/silent" '-40 days' 30
 head -c 3000 rev-o-good.crt >rev-alone.chain
 # an authority that its root revoked, and one that names nobody
