@@ -17,9 +17,10 @@ struct web_setup {
     const char *bearer; /* "Authorization: Bearer ...", or NULL; never in any text */
     const char *ca_file, *client_cert, *client_key; /* or NULL */
     bool insecure;                                  /* the certificate is not verified */
-    bool plain_http; /* the bearer may go over http:// to another host than this one: what an option of this name says.
-                        Else web_ask() refuses it: everybody in between could read it */
     const char *headers[WEB_HEADERS_MAX + 1];       /* "Name: value", NULL-terminated */
+    /* The bearer may go over http:// to another host than this one: what an option of this name says. Else web_ask()
+     * refuses to send it: everybody in between could read it. */
+    bool plain_http;
 };
 
 struct web_client;
