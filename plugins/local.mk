@@ -121,13 +121,17 @@ endif
 plugins_ssl_la_SOURCES = \
 	plugins/ssl/ssl.c plugins/ssl/ssl.h \
 	plugins/ssl/chain.c \
+	plugins/ssl/crl.c \
 	plugins/ssl/files.c \
+	plugins/ssl/ocsp.c \
+	plugins/ssl/revocation.c \
 	plugins/ssl/server.c \
 	plugins/ssl/staple.c \
 	plugins/ssl/starttls.c
-plugins_ssl_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS)
+plugins_ssl_la_CFLAGS = $(plugin_cflags) $(SSL_CFLAGS) $(CURL_CFLAGS)
 plugins_ssl_la_LDFLAGS = $(plugin_ldflags)
-plugins_ssl_la_LIBADD = plugins/common/libtls.la plugins/common/libcommon.la $(SSL_LIBS) $(CRYPTO_LIBS) -lm
+plugins_ssl_la_LIBADD = plugins/common/libtls.la plugins/common/libtransfer.la plugins/common/libcommon.la \
+	$(SSL_LIBS) $(CRYPTO_LIBS) -lm
 
 if PLUGIN_PAYMENTER
 plugin_LTLIBRARIES += plugins/paymenter.la
@@ -187,6 +191,7 @@ plugin_tests = \
 	tests/system/plugin-redis.test \
 	tests/system/plugin-redis-family.test \
 	tests/system/plugin-redis-keys.test \
+	tests/system/plugin-ssl-revocation.test \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
@@ -207,6 +212,8 @@ EXTRA_DIST += \
 	tests/plugins/lib.sh \
 	tests/plugins/peer.py \
 	tests/plugins/redis.sh \
+	tests/plugins/revocation.py \
+	tests/plugins/revocation.sh \
 	tests/plugins/starttls.py \
 	tests/plugins/tls-matrix.sh
 

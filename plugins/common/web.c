@@ -3,6 +3,7 @@
  * and one transfer for each request. */
 #include "plugins/common/web.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -50,17 +51,41 @@ static void set_headers(struct web_client *c)
     transfer_append(&c->headers, "Expect:"); /* no waiting for "100 Continue" */
 }
 
+static bool is_loopback(const char *host)
+{
+    struct in_addr address;
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
+}
+
+/* What would happen to the bearer, or NULL. */
+static const char *expose(struct belfry_probe *p, const struct web_setup *setup, const char *host)
+{
+    const char *scheme = transfer_url_part(p, setup->base, CURLUPART_SCHEME);
+    if (!setup->bearer || setup->plain_http || setup->socket || is_loopback(host) ||
+        (scheme && strcmp(scheme, "https") == 0))
+        return NULL;
+    return belfry_print(
+        p,
+        "the token was not sent: over plain http everybody between here and '%.100s' could read it (write "
+        "https://, or plain_http = true where that is a network of your own)",
+        host);
+}
+
 struct web_client *web_open(struct belfry_probe *p, const struct web_setup *setup)
 {
     struct web_client *c = belfry_alloc(p, sizeof *c);
+    const char *host = setup->base ? transfer_url_part(p, setup->base, CURLUPART_HOST) : NULL;
     *c = (struct web_client){ .p = p, .setup = *setup, .cert_days = NAN };
     if (!pump_open(&c->pump, p))
         c->wrong = "libcurl has no memory";
-    else if (!setup->base || !transfer_url_part(p, setup->base, CURLUPART_HOST))
+    else if (!host)
         c->wrong = belfry_print(p, "'%.200s' is no web address: write http://host or https://host",
                                 setup->base ? setup->base : "");
     else if (setup->socket && strlen(setup->socket) > 107)
         c->wrong = belfry_print(p, "the path of the socket is longer than 107 bytes: '%.40s...'", setup->socket);
+    else
+        c->wrong = expose(p, setup, host);
     set_headers(c);
     return c;
 }

@@ -18,6 +18,9 @@ struct web_setup {
     const char *ca_file, *client_cert, *client_key; /* or NULL */
     bool insecure;                                  /* the certificate is not verified */
     const char *headers[WEB_HEADERS_MAX + 1];       /* "Name: value", NULL-terminated */
+    /* The bearer may go over http:// to another host than this one: what an option of this name says. Else web_ask()
+     * refuses to send it: everybody in between could read it. */
+    bool plain_http;
 };
 
 struct web_client;

@@ -49,6 +49,9 @@ static const struct belfry_option options[] = {
       .example = "2d" },
     { "products", BELFRY_INTEGER, "Ids of the products whose services live on that panel; else all with a server",
       .list = true, .example = "3" },
+    { "plain_http", BELFRY_FLAG,
+      "Whether tokens may go over http:// to another host, where all in between can read them", .fallback = "false",
+      .example = "true" },
     { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's", .example = "/etc/ssl/private-ca.pem" },
     { "tls_verify", BELFRY_FLAG, "Whether certificates are verified", .fallback = "true", .example = "false" },
     BELFRY_END,
@@ -90,6 +93,8 @@ static struct web_client *open_client(struct belfry_probe *p, const char *bearer
 {
     struct web_setup setup = { .base = shop_base(p, "url"),
                                .bearer = bearer,
+                               /* the one that must be refused is no secret */
+                               .plain_http = belfry_flag(p, "plain_http") || (bearer && strcmp(bearer, JUNK_KEY) == 0),
                                .ca_file = belfry_text(p, "ca_file"),
                                .insecure = !belfry_flag(p, "tls_verify"),
                                .headers = { "Accept: application/json", header } };

@@ -381,6 +381,7 @@ void shop_provisioning(struct shop *s)
     struct search *f = belfry_alloc(p, sizeof *f);
     struct web_setup setup = { .base = shop_base(p, "panel_url"),
                                .bearer = belfry_text(p, "panel_token"),
+                               .plain_http = belfry_flag(p, "plain_http"),
                                .ca_file = belfry_text(p, "ca_file"),
                                .insecure = !belfry_flag(p, "tls_verify"),
                                .headers = { "Accept: application/json" } };

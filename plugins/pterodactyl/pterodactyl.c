@@ -47,6 +47,9 @@ static const struct belfry_option options[] = {
       .example = "50" },
     { "max_parts", BELFRY_INTEGER, "Servers shown as parts, at most", .fallback = "200", .example = "50" },
     { "tls_verify", BELFRY_FLAG, "Whether certificates must be valid", .fallback = "true", .example = "true" },
+    { "plain_http", BELFRY_FLAG,
+      "Whether tokens may go over http:// to another host, where all in between can read them", .fallback = "false",
+      .example = "true" },
     { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's", .example = "/etc/ssl/own-ca.pem" },
     BELFRY_END,
 };
@@ -94,6 +97,19 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
+static const struct belfry_view views[] = {
+    { "allocation", "Promised to servers, of each node", "memory_allocated disk_allocated cpu_allocated",
+      .parts = true },
+    { "status", "Servers that are not just there",
+      "servers_failed servers_installing servers_restoring servers_moving "
+      "servers_suspended",
+      .style = BELFRY_STACK },
+    { "running", "Running servers of each node", "servers_running", .parts = true },
+    { "ports", "Free ports of each node", "free_ports", .parts = true },
+    { "times", "Login page and API", "login_time api_time", .style = BELFRY_LINES },
+    BELFRY_END,
+};
+
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
 static bool begins(const char *text, const char *with)
@@ -123,6 +139,7 @@ static struct web_client *open_client(struct belfry_probe *p, const char *key)
 {
     struct web_setup setup = { .base = belfry_text(p, "url"),
                                .bearer = key,
+                               .plain_http = belfry_flag(p, "plain_http"),
                                .ca_file = belfry_text(p, "ca_file"),
                                .insecure = !belfry_flag(p, "tls_verify"),
                                .headers = { "Accept: application/json" } };
@@ -286,7 +303,7 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("pterodactyl", "1.0", "A Pterodactyl or Pelican panel: nodes, Wings, servers, backups, schedules",
-              options, metrics, run,
+              options, metrics, run, .views = views,
               .description =
                   "Watches a game panel from its interfaces with few calls: whether it answers and takes the "
                   "key, how much of each node is promised and free, whether Wings runs there and agrees with "

@@ -261,6 +261,7 @@ static void ask_node(struct ptero *t, struct ptero_node *n)
 {
     const char *token = of_node(t, "wings_token", n), *url = of_node(t, "wings_url", n);
     struct web_setup setup = { .bearer = token,
+                               .plain_http = belfry_flag(t->p, "plain_http"),
                                .ca_file = belfry_text(t->p, "ca_file"),
                                .insecure = !belfry_flag(t->p, "tls_verify"),
                                .headers = { "Accept: application/json" } };

@@ -40,6 +40,11 @@ static const char *name_of(struct belfry_probe *p, const X509_NAME *name)
     return "?";
 }
 
+const char *ssl_name(struct belfry_probe *p, X509 *cert)
+{
+    return name_of(p, X509_get_subject_name(cert));
+}
+
 static const char *say_name(struct belfry_probe *p, const GENERAL_NAME *name)
 {
     char text[INET6_ADDRSTRLEN];
@@ -171,7 +176,8 @@ static void add(struct ssl_target *t, X509 *x)
 
 /* ---- trust --------------------------------------------------------------------------------------------------- */
 
-/* What a fault of the verification means. The name is the certificate's own, or its issuer's. */
+/* What a fault of the verification means; UNKNOWN: whether it is revoked can't be told. The name is the certificate's
+ * own, or its issuer's. */
 static const struct fault {
     int code;
     enum belfry_state state;
@@ -195,10 +201,24 @@ static const struct fault {
     { X509_V_ERR_PERMITTED_VIOLATION, BELFRY_CRITICAL, false, "'%s' is outside the names its authority may sign for" },
     { X509_V_ERR_EXCLUDED_VIOLATION, BELFRY_CRITICAL, false, "'%s' has a name its authority may not sign for" },
     { X509_V_ERR_CERT_REVOKED, BELFRY_CRITICAL, false, "'%s' is revoked" },
-    { X509_V_ERR_UNABLE_TO_GET_CRL, BELFRY_WARNING, true,
-      "whether it is revoked is unknown: crl_file has no list of '%s'" },
-    { X509_V_ERR_CRL_HAS_EXPIRED, BELFRY_WARNING, true, "the revocation list of '%s' is out of date" },
+    { X509_V_ERR_UNABLE_TO_GET_CRL, BELFRY_UNKNOWN, true, "crl_file has no list of '%s'" },
+    { X509_V_ERR_CRL_HAS_EXPIRED, BELFRY_UNKNOWN, true, "the list of '%s' in crl_file is out of date" },
+    { X509_V_ERR_CRL_NOT_YET_VALID, BELFRY_UNKNOWN, true, "the list of '%s' in crl_file is not yet valid" },
+    { X509_V_ERR_CRL_SIGNATURE_FAILURE, BELFRY_UNKNOWN, true, "the list of '%s' in crl_file has a wrong signature" },
+    { X509_V_ERR_KEYUSAGE_NO_CRL_SIGN, BELFRY_UNKNOWN, true, "'%s' may not sign the list in crl_file" },
 };
+
+static void tell(struct ssl_target *t, const struct fault *fault, const X509 *at)
+{
+    const char *name = !at             ? "?"
+                       : fault->issuer ? name_of(t->p, X509_get_issuer_name(at))
+                                       : name_of(t->p, X509_get_subject_name(at));
+    if (fault->state == BELFRY_UNKNOWN)
+        ssl_unsure(t, "it", belfry_print(t->p, fault->text, name));
+    else if (fault->text)
+        ssl_find(t, fault->state, fault->text, name);
+    t->distrusted = t->distrusted || fault->state != BELFRY_UNKNOWN;
+}
 
 static void tell_fault(struct ssl_target *t, X509_STORE_CTX *context, int code)
 {
@@ -208,13 +228,10 @@ static void tell_fault(struct ssl_target *t, X509_STORE_CTX *context, int code)
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         if (faults[i].code != code)
             continue;
-        const char *name = !at                ? "?"
-                           : faults[i].issuer ? name_of(t->p, X509_get_issuer_name(at))
-                                              : name_of(t->p, X509_get_subject_name(at));
-        if (faults[i].text)
-            ssl_find(t, faults[i].state, faults[i].text, name);
+        tell(t, &faults[i], at);
         return;
     }
+    t->distrusted = true;
     ssl_find(t, BELFRY_CRITICAL, "%s", X509_verify_cert_error_string(code));
 }
 

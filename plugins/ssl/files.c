@@ -83,6 +83,8 @@ bool ssl_look_at_file(struct ssl_target *t, bool expected)
     int count = found ? sk_X509_num(found) : 0;
     if (count > 0) {
         STACK_OF(X509) *chain = ssl_judge_chain(t, sk_X509_value(found, 0), found);
+        if (t->trust && chain)
+            ssl_ask_revocation(t, chain);
         sk_X509_pop_free(chain, X509_free);
     }
     if (broken)
@@ -107,6 +109,7 @@ struct listing {
     struct belfry_probe *p;
     const char **out;
     size_t count, max;
+    const char *why; /* what was not looked at */
 };
 
 static bool may_hold(const char *name)
@@ -119,30 +122,39 @@ static bool may_hold(const char *name)
     return false;
 }
 
-static int scan(struct listing *l, const char *folder, int depth)
+static void scan(struct listing *l, const char *folder, int depth);
+
+/* A link that leads nowhere, or where we may not look, counts as a file: reading it says why it can't be read. */
+static void take(struct listing *l, const char *folder, const char *name, int depth)
+{
+    struct stat st;
+    const char *path = belfry_print(l->p, "%s/%s", folder, name);
+    bool found = stat(path, &st) == 0;
+    if (found && S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
+        scan(l, path, depth + 1);
+    else if ((!found || S_ISREG(st.st_mode)) && may_hold(name) && l->count < l->max)
+        l->out[l->count++] = path;
+    else if ((!found || S_ISREG(st.st_mode)) && may_hold(name))
+        l->why = belfry_print(l->p, "more than %zu files: the others were not looked at", l->max);
+}
+
+static void scan(struct listing *l, const char *folder, int depth)
 {
     DIR *dir = opendir(folder);
-    if (!dir)
-        return -errno;
     struct dirent *entry;
-    while (l->count < l->max && (entry = readdir(dir))) {
-        struct stat st;
-        const char *path = belfry_print(l->p, "%s/%s", folder, entry->d_name);
-        if (entry->d_name[0] == '.' || stat(path, &st) != 0)
-            continue;
-        if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
-            scan(l, path, depth + 1);
-        else if (S_ISREG(st.st_mode) && may_hold(entry->d_name))
-            l->out[l->count++] = path;
-    }
-    closedir(dir);
-    return 0;
+    if (!dir)
+        l->why = belfry_print(l->p, "folder '%s': %s", folder, say_error(l->p, errno));
+    while (dir && (entry = readdir(dir)))
+        if (entry->d_name[0] != '.')
+            take(l, folder, entry->d_name, depth);
+    if (dir)
+        closedir(dir);
 }
 
 size_t ssl_list_folder(struct belfry_probe *p, const char *folder, const char **out, size_t max, const char **why)
 {
-    struct listing l = { p, out, 0, max };
-    int error = scan(&l, folder, 0);
-    *why = error < 0 ? belfry_print(p, "folder '%s': %s", folder, say_error(p, error)) : NULL;
+    struct listing l = { p, out, 0, max, NULL };
+    scan(&l, folder, 0);
+    *why = l.why;
     return l.count;
 }

@@ -15,6 +15,7 @@
 #include "plugins/ssl/ssl.h"
 
 #define CIPHER_BITS_MIN 128
+#define EXCHANGE_BITS_MIN 112
 #define PROBE_S 3.0
 
 /* What OpenSSL is asked to offer: all it has; then what nobody should take. */
@@ -66,6 +67,16 @@ static int reach(struct ssl_target *t, struct stream *s, const struct stream_tls
 
 /* ---- protocol and cipher ------------------------------------------------------------------------------------- */
 
+/* The key that the server made for this connection: Diffie-Hellman with 1024 bits can be broken (logjam). */
+static void judge_exchange(struct ssl_target *t, SSL *ssl)
+{
+    EVP_PKEY *key = NULL;
+    if (SSL_get_peer_tmp_key(ssl, &key) == 1 && EVP_PKEY_get_security_bits(key) < EXCHANGE_BITS_MIN)
+        ssl_find(t, BELFRY_CRITICAL, "the key exchange is weak: %s-%d", EVP_PKEY_get0_type_name(key),
+                 EVP_PKEY_get_bits(key));
+    EVP_PKEY_free(key);
+}
+
 static void judge_cipher(struct ssl_target *t, SSL *ssl)
 {
     const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
@@ -79,6 +90,7 @@ static void judge_cipher(struct ssl_target *t, SSL *ssl)
                  SSL_CIPHER_get_bits(cipher, NULL));
     if (SSL_CIPHER_get_kx_nid(cipher) == NID_kx_rsa)
         ssl_find(t, BELFRY_WARNING, "the cipher %s has no forward secrecy", SSL_CIPHER_get_name(cipher));
+    judge_exchange(t, ssl);
 }
 
 /* Whether the server takes an offer that it should refuse. An answer that is neither yes nor no is noted. */
@@ -121,12 +133,12 @@ static void try_weak(struct ssl_target *t, int best)
 
 /* ---- one server ---------------------------------------------------------------------------------------------- */
 
-/* Judges what the handshake brought. False when it brought no certificate. */
-static bool judge_session(struct ssl_target *t, SSL *ssl, const struct tls_report *report)
+/* Judges what the handshake brought: the chain, or NULL when it brought no certificate. */
+static STACK_OF(X509) * judge_session(struct ssl_target *t, SSL *ssl, const struct tls_report *report)
 {
     X509 *leaf = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
     if (!leaf)
-        return false;
+        return NULL;
     STACK_OF(X509) *chain = ssl_judge_chain(t, leaf, SSL_get_peer_cert_chain(ssl));
     if (report->end == TLS_SECURED) {
         t->protocol = report->protocol;
@@ -135,10 +147,9 @@ static bool judge_session(struct ssl_target *t, SSL *ssl, const struct tls_repor
     }
     if (report->end == TLS_SECURED && chain)
         ssl_judge_staple(t, chain, report);
-    sk_X509_pop_free(chain, X509_free);
     if (report->client_cert_wanted)
         ssl_note(t, "the server asks for a client certificate");
-    return true;
+    return chain;
 }
 
 void ssl_look_at_host(struct ssl_target *t)
@@ -155,11 +166,11 @@ void ssl_look_at_host(struct ssl_target *t)
                                 .want_ocsp = true };
     int error = reach(t, &s, &setup, &report), best = 0;
     SSL *ssl = tls_session(&s);
+    STACK_OF(X509) *chain = NULL;
     /* a server that wants a client certificate shows its own before it refuses us */
     if (error == 0 || report.client_cert_wanted)
-        t->unread = !judge_session(t, ssl, &report);
-    else
-        t->unread = true;
+        chain = judge_session(t, ssl, &report);
+    t->unread = !chain;
     if (t->unread) {
         t->why = report.why ? report.why : belfry_print(t->p, "%s shows no certificate", t->name);
         t->unreachable = report.end == TLS_UNREACHABLE;
@@ -168,6 +179,9 @@ void ssl_look_at_host(struct ssl_target *t)
     if (error == 0)
         best = SSL_version(ssl);
     stream_close(&s);
+    if (chain)
+        ssl_ask_revocation(t, chain);
+    sk_X509_pop_free(chain, X509_free);
     /* MySQL blocks a host after max_connect_errors (100) connections in a row that end before the login: spare some */
     bool counted = strcmp(belfry_text(t->p, "starttls"), "mysql") == 0;
     if (error == 0 && belfry_flag(t->p, "try_weak") && !counted)

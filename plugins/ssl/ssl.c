@@ -23,7 +23,9 @@
 
 static const char *const versions[] = { "1.0", "1.1", "1.2", "1.3", NULL };
 static const char *const judges[] = { "auto", "days", "lifetime", "both", NULL };
-static const char *const ocsp_wishes[] = { "judge", "require", "ignore", NULL };
+static const char *const staple_wishes[] = { "judge", "require", "ignore", NULL };
+static const char *const revocation_wishes[] = { "off", "ocsp", "crl", "any", NULL };
+static const char *const unknown_grades[] = { "warning", "unknown", "critical", NULL };
 
 static const struct belfry_option options[] = {
     { "host", BELFRY_HOST, "Host whose certificate is watched", .example = "www.example.net" },
@@ -51,8 +53,17 @@ static const struct belfry_option options[] = {
     { "ca_dir", BELFRY_PATH, "Folder of them, as openssl rehash makes it", .example = "/etc/ssl/own" },
     { "crl_file", BELFRY_PATH, "Revocation lists (PEM) of the issuer: a certificate on one is revoked",
       .example = "/etc/ssl/own.crl" },
-    { "ocsp", BELFRY_TEXT, "Stapled OCSP responses: judge one that is there, require one, or ignore them",
-      .fallback = "judge", .choices = ocsp_wishes, .example = "require" },
+    { "staple", BELFRY_TEXT, "Stapled OCSP responses: judge one that is there, require one, or ignore them",
+      .fallback = "judge", .choices = staple_wishes, .example = "require" },
+    { "revocation", BELFRY_TEXT,
+      "Whom to ask over HTTP whether a certificate is revoked: its OCSP responder, its revocation list (crl), any of "
+      "them "
+      "in this order, or nobody (off)",
+      .fallback = "off", .choices = revocation_wishes, .example = "any" },
+    { "revocation_unknown", BELFRY_TEXT, "What it is when that can't be found out; it is never OK",
+      .fallback = "warning", .choices = unknown_grades, .example = "critical" },
+    { "revocation_chain", BELFRY_FLAG, "Whether the authorities of the chain are asked about, too", .fallback = "true",
+      .example = "false" },
     { "client_cert", BELFRY_PATH, "Certificate (PEM) to show to a server that asks for one",
       .example = "/etc/ssl/belfry.pem" },
     { "client_key", BELFRY_PATH, "Its key, unless in the same file", .example = "/etc/ssl/belfry.key" },
@@ -77,6 +88,17 @@ static const struct belfry_metric metrics[] = {
     { "chain_length", "", "Certificates in the chain, the root included", .min = "0" },
     { "time_connect", "s", "Time to connect, without name resolution", .min = "0" },
     { "time_tls", "s", "Time of the TLS handshake", .min = "0" },
+    { "time_revocation", "s", "Time of asking whether it is revoked", .min = "0" },
+    BELFRY_END,
+};
+
+static const struct belfry_view views[] = {
+    { "days", "Days until the certificate ends", "days_left", .style = BELFRY_LINES },
+    { "days_parts", "Days until each certificate ends", "days_left", .parts = true },
+    { "lifetime", "Lifetime left of a short-lived certificate", "lifetime_left", .style = BELFRY_LINES },
+    { "lifetime_parts", "Lifetime left of each short-lived certificate", "lifetime_left", .parts = true },
+    { "times", "Connecting, TLS, asking about revocation", "time_connect time_tls time_revocation",
+      .style = BELFRY_STACK },
     BELFRY_END,
 };
 
@@ -93,7 +115,9 @@ void ssl_find(struct ssl_target *t, enum belfry_state state, const char *format,
     va_start(args, format);
     const char *text = format_text(t->p, format, args);
     va_end(args);
-    t->state = state > t->state ? state : t->state;
+    /* CRITICAL is worse than UNKNOWN, which has the greatest number */
+    if (t->state != BELFRY_CRITICAL && (state > t->state || state == BELFRY_CRITICAL))
+        t->state = state;
     if (!t->problems)
         t->problems = text;
     else if (!strstr(t->problems, text))
@@ -176,6 +200,8 @@ static void report_one(struct ssl_target *t)
     belfry_measure(p, "time_connect", t->connect_s);
     if (t->protocol)
         belfry_measure(p, "time_tls", t->tls_s);
+    if (t->revocation_s > 0)
+        belfry_measure(p, "time_revocation", t->revocation_s);
     for (size_t i = 0; i < t->chain_length; i++) {
         const char *part = i > 0 ? t->chain[i].name : NULL;
         if (part)
@@ -264,9 +290,11 @@ static void look_at_file_part(struct round *r, const char *path, const char *par
 static void look_at_folder(struct round *r, const char *folder)
 {
     const char **paths = belfry_alloc(r->p, TARGETS_MAX * sizeof *paths), *why = NULL;
-    size_t count = ssl_list_folder(r->p, folder, paths, TARGETS_MAX, &why), before = r->seen;
-    for (size_t i = 0; i < count && belfry_sleep(r->p, 0) == 0; i++)
+    size_t count = ssl_list_folder(r->p, folder, paths, TARGETS_MAX, &why), before = r->seen, i = 0;
+    for (; i < count && belfry_sleep(r->p, 0) == 0; i++)
         look_at_file_part(r, paths[i], paths[i] + strlen(folder) + 1, false);
+    if (i < count)
+        why = belfry_print(r->p, "no time was left for %zu of %zu files", count - i, count);
     if (!why && r->seen == before)
         why = belfry_print(r->p, "folder '%s' holds no certificates (.pem, .crt, .cer, .cert, .der)", folder);
     if (!why)
@@ -347,4 +375,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("ssl", "1.0", "TLS certificates: days left, chain, name, trust, strength, protocol", options, metrics,
-              run)
+              run, .views = views)

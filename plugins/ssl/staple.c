@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* staple - judges the OCSP response that a server sent along with its certificate (RFC 6066, 6960): is it well signed,
  * in time, about this certificate, and does it call it good? A certificate that demands a staple (RFC 7633, "must
- * staple") and a server that has none do not work in a browser. */
+ * staple") and a server that has none, or none that counts, do not work in a browser. */
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
@@ -9,74 +9,61 @@
 
 #include "plugins/ssl/ssl.h"
 
-#define CLOCK_SLACK_S 300
+#define STATUS_REQUEST 5 /* of TLS's extensions; 17 is the one for several certificates (RFC 6961) */
+#define STATUS_REQUEST_V2 17
 
-/* What a response says of a certificate: V_OCSP_CERTSTATUS_..., or -1 when it is about another one. */
-static int find_status(OCSP_BASICRESP *response, X509 *leaf, X509 *issuer, int *reason, ASN1_GENERALIZEDTIME **from,
-                       ASN1_GENERALIZEDTIME **until)
+struct ssl_opinion ssl_revoked(struct belfry_probe *p, const ASN1_TIME *when, int reason)
 {
-    const EVP_MD *digests[] = { EVP_sha1(), EVP_sha256() };
-    for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
-        OCSP_CERTID *id = OCSP_cert_to_id(digests[i], leaf, issuer);
-        int status = -1, found = id ? OCSP_resp_find_status(response, id, &status, reason, NULL, from, until) : 0;
-        OCSP_CERTID_free(id);
-        if (found == 1)
-            return status;
-    }
-    return -1;
-}
-
-static void judge_response(struct ssl_target *t, OCSP_BASICRESP *response, STACK_OF(X509) * chain)
-{
-    ASN1_GENERALIZEDTIME *from = NULL, *until = NULL;
-    int reason = -1;
-    if (sk_X509_num(chain) < 2) {
-        ssl_note(t, "the stapled OCSP response can't be judged: the issuer's certificate is missing");
-        return;
-    }
-    int status = find_status(response, sk_X509_value(chain, 0), sk_X509_value(chain, 1), &reason, &from, &until);
-    if (t->trust && OCSP_basic_verify(response, chain, t->trust, 0) != 1)
-        ssl_find(t, BELFRY_CRITICAL, "the stapled OCSP response is not signed by the issuer");
-    else if (status == -1)
-        ssl_find(t, BELFRY_WARNING, "the stapled OCSP response is about another certificate");
-    else if (OCSP_check_validity(from, until, CLOCK_SLACK_S, -1) != 1)
-        ssl_find(t, BELFRY_WARNING, "the stapled OCSP response is out of date");
-    else if (status == V_OCSP_CERTSTATUS_REVOKED)
-        ssl_find(t, BELFRY_CRITICAL, "is revoked, says the stapled OCSP response (%s)",
-                 reason >= 0 ? OCSP_crl_reason_str(reason) : "no reason given");
-    else if (status == V_OCSP_CERTSTATUS_UNKNOWN)
-        ssl_find(t, BELFRY_WARNING, "is unknown to its issuer, says the stapled OCSP response");
-    else
-        ssl_note(t, "the stapled OCSP response says: good");
+    char since[32] = "a time that is none";
+    struct tm tm;
+    if (when && ASN1_TIME_to_tm(when, &tm) == 1)
+        strftime(since, sizeof since, "%Y-%m-%d %H:%M UTC", &tm);
+    return (struct ssl_opinion){ SSL_REVOKED,
+                                 belfry_print(p, "is revoked since %s (%s)", since,
+                                              reason >= 0 ? OCSP_crl_reason_str(reason) : "no reason given"),
+                                 NULL };
 }
 
 static bool must_staple(X509 *leaf)
 {
-    return X509_get_ext_by_NID(leaf, NID_tlsfeature, -1) >= 0;
+    TLS_FEATURE *features = X509_get_ext_d2i(leaf, NID_tlsfeature, NULL, NULL);
+    bool found = false;
+    for (int i = 0; features && i < sk_ASN1_INTEGER_num(features); i++) {
+        long feature = ASN1_INTEGER_get(sk_ASN1_INTEGER_value(features, i));
+        found = found || feature == STATUS_REQUEST || feature == STATUS_REQUEST_V2;
+    }
+    TLS_FEATURE_free(features);
+    return found;
+}
+
+static void judge_response(struct ssl_target *t, STACK_OF(X509) * chain, const struct tls_report *report)
+{
+    X509 *leaf = sk_X509_value(chain, 0);
+    if (sk_X509_num(chain) < 2) {
+        ssl_note(t, "the stapled OCSP response can't be judged: the issuer's certificate is missing");
+        return;
+    }
+    struct ssl_opinion opinion = ssl_ocsp_read(t->p, report->ocsp, report->ocsp_size, leaf, sk_X509_value(chain, 1));
+    t->stapled = opinion.word == SSL_GOOD;
+    if (opinion.word == SSL_REVOKED)
+        ssl_find(t, BELFRY_CRITICAL, "%s, says the stapled OCSP response", opinion.text);
+    else if (opinion.word == SSL_GOOD)
+        ssl_note(t, "the stapled OCSP response says: good");
+    else
+        ssl_find(t, opinion.word == SSL_FORGED || must_staple(leaf) ? BELFRY_CRITICAL : BELFRY_WARNING,
+                 "the stapled OCSP response %s", opinion.text);
 }
 
 void ssl_judge_staple(struct ssl_target *t, STACK_OF(X509) * chain, const struct tls_report *report)
 {
-    const char *wish = belfry_text(t->p, "ocsp");
-    const unsigned char *at = report->ocsp;
+    const char *wish = belfry_text(t->p, "staple");
     if (strcmp(wish, "ignore") == 0)
         return;
-    if (!at) {
-        if (must_staple(sk_X509_value(chain, 0)))
-            ssl_find(t, BELFRY_CRITICAL, "demands a stapled OCSP response, and the server has none");
-        else if (strcmp(wish, "require") == 0)
-            ssl_find(t, BELFRY_CRITICAL, "no OCSP response is stapled");
-        return;
-    }
-    OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, (long)report->ocsp_size);
-    int status = response ? OCSP_response_status(response) : -1;
-    OCSP_BASICRESP *basic = status == OCSP_RESPONSE_STATUS_SUCCESSFUL ? OCSP_response_get1_basic(response) : NULL;
-    if (basic)
-        judge_response(t, basic, chain);
-    else
-        ssl_find(t, BELFRY_WARNING, "the stapled OCSP response is no answer: %s",
-                 response ? OCSP_response_status_str(status) : "garbage");
-    OCSP_BASICRESP_free(basic);
-    OCSP_RESPONSE_free(response);
+    if (report->ocsp)
+        judge_response(t, chain, report);
+    else if (must_staple(sk_X509_value(chain, 0)))
+        ssl_find(t, BELFRY_CRITICAL, "demands a stapled OCSP response, and the server has none");
+    else if (strcmp(wish, "require") == 0)
+        ssl_find(t, BELFRY_CRITICAL, "no OCSP response is stapled");
     ERR_clear_error();
 }

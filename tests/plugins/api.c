@@ -10,6 +10,7 @@ static const struct belfry_option options[] = {
     { "base", BELFRY_URL, "What the paths are appended to", .required = true },
     { "socket", BELFRY_PATH, "A Unix socket", .example = NULL },
     { "bearer", BELFRY_TEXT, "A token", .secret = true },
+    { "plain_http", BELFRY_FLAG, "Whether it may go over http://", .fallback = "false" },
     { "ca_file", BELFRY_PATH, "Certificates to trust", .example = NULL },
     { "path", BELFRY_TEXT, "Paths to ask for, on one connection", .list = true },
     { "body", BELFRY_TEXT, "Body to post", .example = NULL },
@@ -103,6 +104,7 @@ static void run(struct belfry_probe *p)
     struct web_setup setup = { .base = belfry_text(p, "base"),
                                .socket = belfry_text(p, "socket"),
                                .bearer = belfry_text(p, "bearer"),
+                               .plain_http = belfry_flag(p, "plain_http"),
                                .ca_file = belfry_text(p, "ca_file") };
     struct web_client *client = web_open(p, &setup);
     if (belfry_integer(p, "all") > 0)

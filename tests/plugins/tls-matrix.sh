@@ -35,6 +35,10 @@ issue() {
 is_ca='basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign'
 issue int 'Test Intermediate' 3000 int ca '-1 day' "$is_ca"
 issue old-int 'Old Intermediate' 30 old-int ca '-60 days' "$is_ca"
+openssl ecparam -name secp384r1 -genkey -noout -out p384.key
+openssl genrsa -out rsa1536.key 1536 2>/dev/null
+ec narrow-int.key
+issue narrow-int 'Narrow Intermediate' 300 narrow-int ca '-1 day' "$is_ca\nnameConstraints=critical,permitted;DNS:example.test"
 issue soon-int 'Soon Intermediate' 10 old-int ca '-1 day' "$is_ca"
 cp old-int.key soon-int.key
 san='subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'
@@ -71,6 +75,14 @@ leaf soon-chain 365 '-1 day' leaf soon-int
 leaf private 365 '-1 day' leaf other
 leaf revoked 365 '-1 day'
 leaf must-staple 365 '-1 day' leaf int "$san\ntlsfeature=status_request"
+leaf other-feature 365 '-1 day' leaf int "$san\ntlsfeature=16"
+leaf p384 365 '-1 day' p384
+leaf weak-rsa 365 '-1 day' rsa1536
+leaf ip-only 365 '-1 day' leaf int 'subjectAltName=IP:127.0.0.1,IP:::1'
+leaf not-ip 365 '-1 day' leaf int 'subjectAltName=DNS:127.0.0.1'
+leaf half-star 365 '-1 day' leaf int 'subjectAltName=DNS:loc*.example.test'
+leaf narrow 365 '-1 day' leaf narrow-int
+leaf forty-seven 47 '-40 days'
 cp good.crt incomplete.chain
 cp good.key incomplete.key
 cat good.crt int.crt ca.crt > with-root.chain
@@ -82,6 +94,8 @@ cp good.key wrong-chain.key
 openssl req -x509 -new -key own.key -subj /CN=localhost -addext "$san" -days 365 -out self.crt
 cp self.crt self.chain
 cp own.key self.key
+
+openssl genpkey -genparam -algorithm DH -pkeyopt group:modp_1536 -out dh1536.pem
 
 # what is sent after the leaf
 for name in *.chain; do
@@ -113,5 +127,7 @@ staple() {
 staple good good
 staple revoked revoked
 staple must-staple must-staple
+staple stale-must must-staple faketime '-20 days'
 staple stale good faketime '-20 days'
 head -c 40 good.ocsp > garbage.ocsp
+printf '\x30\x03\x0a\x01\x03' > unanswered.ocsp
