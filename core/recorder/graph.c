@@ -199,6 +199,15 @@ static void print_metrics(struct buf *out, const struct shelf *shelf, const stru
     map_close(&seen);
 }
 
+/* NULL: several. */
+static const char *common_unit(const struct page *page)
+{
+    for (uint32_t i = 1; i < page->count; i++)
+        if (strcmp(page->pictures[i].unit, page->pictures[0].unit) != 0)
+            return NULL;
+    return page->pictures[0].unit;
+}
+
 static bool print_view(struct arena *arena, struct buf *out, const struct shelf *shelf, const struct request *request,
                        uint32_t i, bool any)
 {
@@ -209,7 +218,7 @@ static bool print_view(struct arena *arena, struct buf *out, const struct shelf 
         return any;
     print_text(out, any ? ",\n    { \"name\": " : "\n    { \"name\": ", view->name);
     print_text(out, ", \"title\": ", view->title);
-    print_text(out, ", \"unit\": ", page.pictures[0].unit);
+    print_text(out, ", \"unit\": ", common_unit(&page));
     print_text(out, ", \"style\": ", view->style == BELFRY_STACK ? "stack" : "lines");
     print_text(out, ", \"limit\": ", view->limit);
     buf_print(out, ", \"parts\": %s, \"metrics\": [", view->parts ? "true" : "false");

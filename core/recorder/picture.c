@@ -101,6 +101,8 @@ static void take_lines(struct drawing *drawing, const struct figures *means)
         else
             drawing->left_out += chosen[i];
     }
+    if (drawing->line_count == 0) /* an empty picture, but of something */
+        drawing->lines[drawing->line_count++] = picture->lines[0];
 }
 
 /* Which lines are drawn, and the limit behind them. */

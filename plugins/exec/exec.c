@@ -199,8 +199,8 @@ static void run(struct belfry_probe *p)
             child->out.bytes[i] = '?';
     struct exec_text text;
     exec_split(p, child->out.bytes, &text);
-    belfry_measure(p, "time", spent);
     exec_measure(p, text.metrics, belfry_flag(p, "judge"));
+    belfry_measure(p, "time", spent);
     say_details(p, child, &text);
     say_end(child, choose_text(child, &text), spent);
 }
