@@ -3,7 +3,6 @@
 #include "core/recorder/figures.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/arena.h"
@@ -108,6 +107,35 @@ int figures_read_means(const struct figures_span *span, const struct figures_sou
 {
     clear(out, count);
     return add_figure(span, FIGURE_MEAN, sources, count, out, why);
+}
+
+static double rank(const struct figures *figures)
+{
+    return isfinite(figures->mean) ? figures->mean : -INFINITY;
+}
+
+/* The chosen one with the least mean, of equal ones the last; one without a mean is less than all. */
+static uint32_t find_least(const struct figures *means, const bool *chosen, uint32_t count)
+{
+    uint32_t least = count;
+    for (uint32_t i = 0; i < count; i++)
+        if (chosen[i] && (least == count || rank(&means[i]) <= rank(&means[least])))
+            least = i;
+    return least;
+}
+
+uint32_t figures_keep_greatest(const struct figures *means, bool *chosen, uint32_t count, uint32_t most)
+{
+    uint32_t kept = 0, dropped = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        kept += chosen[i];
+        if (kept <= most)
+            continue;
+        chosen[find_least(means, chosen, i + 1)] = false; /* never more than one too many */
+        kept--;
+        dropped++;
+    }
+    return dropped;
 }
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #ifndef RECORDER_FIGURES_H
 #define RECORDER_FIGURES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/error.h"
@@ -27,6 +28,8 @@ int figures_read(const struct figures_span *span, const struct figures_source *s
 /* Only last and mean: a third of the work. */
 int figures_read_means(const struct figures_span *span, const struct figures_source *sources, uint32_t count,
                        struct figures *out, struct why *why);
+/* Of the chosen ones only `most` with the greatest means stay chosen; returns how many no longer are. */
+uint32_t figures_keep_greatest(const struct figures *means, bool *chosen, uint32_t count, uint32_t most);
 /* The greatest sum of all sources at one time. */
 int figures_read_total(const struct figures_span *span, const struct figures_source *sources, uint32_t count,
                        double *out, struct why *why);

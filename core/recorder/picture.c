@@ -68,39 +68,16 @@ struct drawing {
 
 /* ---- the lines -------------------------------------------------------------------------------------------------- */
 
-/* The least mean that is among the PICTURE_LINES_MAX greatest of the chosen. */
-static double find_floor(const struct figures *means, const bool *chosen, uint32_t count)
-{
-    double top[PICTURE_LINES_MAX];
-    for (int i = 0; i < PICTURE_LINES_MAX; i++)
-        top[i] = -INFINITY;
-    for (uint32_t i = 0; i < count; i++) {
-        double value = means[i].mean;
-        for (int k = 0; chosen[i] && k < PICTURE_LINES_MAX; k++) {
-            if (!(value > top[k]))
-                continue;
-            double lower = top[k];
-            top[k] = value;
-            value = lower;
-        }
-    }
-    return top[PICTURE_LINES_MAX - 1];
-}
-
 static void take_lines(struct drawing *drawing, const struct figures *means)
 {
     const struct picture *picture = drawing->picture;
     bool *chosen = arena_array(drawing->arena, picture->line_count, sizeof(*chosen));
     for (uint32_t i = 0; i < picture->line_count; i++)
         chosen[i] = !picture->of_parts || isfinite(means[i].mean);
-    double floor = find_floor(means, chosen, picture->line_count);
-    for (uint32_t i = 0; i < picture->line_count; i++) {
-        bool large = !(means[i].mean < floor);
-        if (chosen[i] && large && drawing->line_count < PICTURE_LINES_MAX)
+    drawing->left_out = figures_keep_greatest(means, chosen, picture->line_count, PICTURE_LINES_MAX);
+    for (uint32_t i = 0; i < picture->line_count; i++)
+        if (chosen[i])
             drawing->lines[drawing->line_count++] = picture->lines[i];
-        else
-            drawing->left_out += chosen[i];
-    }
     if (drawing->line_count == 0) /* an empty picture, but of something */
         drawing->lines[drawing->line_count++] = picture->lines[0];
 }
