@@ -11,6 +11,10 @@ static const struct belfry_metric metrics[] = {
     { "age", "s", "Seconds since the last write", .warn = "~:90000", .crit = "~:180000" },
     BELFRY_END,
 };
+static const struct belfry_view views[] = {
+    { "growth", "How the file ages, and when it is written", "age", .style = BELFRY_LINES },
+    BELFRY_END,
+};
 
 static void run(struct belfry_probe *p)
 {
@@ -24,4 +28,4 @@ static void run(struct belfry_probe *p)
     belfry_ok(p, "%s was written %s ago", path, belfry_ago(p, st.st_mtime));
 }
 
-BELFRY_PLUGIN("file-age", "1.0", "Age of a file", options, metrics, run)
+BELFRY_PLUGIN("file-age", "1.0", "Age of a file", options, metrics, run, .views = views)

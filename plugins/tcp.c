@@ -35,6 +35,11 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
+static const struct belfry_view views[] = {
+    { "times", "Time to connect and to answer", "time_connect time_response", .style = BELFRY_STACK },
+    BELFRY_END,
+};
+
 struct text {
     const char *bytes;
     size_t length;
@@ -174,4 +179,5 @@ static void run(struct belfry_probe *p)
     stream_close(&s);
 }
 
-BELFRY_PLUGIN("tcp", "1.0", "A TCP port or Unix socket: connect, optional send and expect", options, metrics, run)
+BELFRY_PLUGIN("tcp", "1.0", "A TCP port or Unix socket: connect, optional send and expect", options, metrics, run,
+              .views = views)

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/text.h"
 #include "core/cli/control.h"
+#include "core/cli/graph.h"
 #include "core/cli/parse.h"
 #include "core/cli/places.h"
 
@@ -78,6 +80,47 @@ static void offer_plugins(struct completion *c)
         offer_folder(c, *folder);
 }
 
+/* The check of the verb at the cursor: its first argument. */
+static const char *find_check(const struct completion *c)
+{
+    const struct argument *first = c->parsed.levels[c->parsed.depth]->arguments;
+    const char *args = c->parsed.args[c->parsed.depth];
+    const char *check = first ? *(const char *const *)(const void *)(args + first->target) : NULL;
+    return check && text_is_check_id(check) ? check : NULL;
+}
+
+/* A name with a blank would be two words. */
+static void offer_word(struct completion *c, const char *name)
+{
+    if (*name && !strpbrk(name, " \t\"'\\"))
+        offer(c, name);
+}
+
+static void offer_pictures(struct completion *c)
+{
+    static const char *const lists[] = { "views", "metrics" };
+    const char *check = find_check(c);
+    json_t *drawable = NULL, *item;
+    size_t i;
+    if (!check || graph_list(c->cli, check, NULL, &drawable, NULL) != 0)
+        return;
+    for (int k = 0; k < 2; k++)
+        json_array_foreach(control_list(drawable, lists[k]), i, item) offer_word(c, control_text(c->cli, item, "name"));
+    json_decref(drawable);
+}
+
+static void offer_parts(struct completion *c)
+{
+    const char *check = find_check(c);
+    json_t *drawable = NULL, *part;
+    size_t i;
+    if (!check || graph_list(c->cli, check, NULL, &drawable, NULL) != 0)
+        return;
+    json_array_foreach(control_list(drawable, "parts"), i, part)
+        offer_word(c, cli_visible(c->cli, json_string_value(part)));
+    json_decref(drawable);
+}
+
 static void offer_words(struct completion *c, enum words_of words)
 {
     switch (words) {
@@ -91,6 +134,12 @@ static void offer_words(struct completion *c, enum words_of words)
         break;
     case WORDS_PLUGIN:
         offer_plugins(c);
+        break;
+    case WORDS_PICTURE:
+        offer_pictures(c);
+        break;
+    case WORDS_PART:
+        offer_parts(c);
         break;
     case WORDS_FORMAT:
         offer(c, "text");

@@ -12,18 +12,21 @@
 #include "core/base/spawn.h"
 #include "core/base/text.h"
 #include "core/cli/control.h"
+#include "core/cli/graph.h"
 #include "core/cli/places.h"
 
 #define SAID_SIZE 4096 /* of what belfry-graph says */
 
 struct args {
-    const char *check, *metric, *part, *output, *theme;
+    const char *check, *name, *part, *output, *theme;
     int64_t since_ms, until_ms;
+    bool list;
 };
 
 static const struct argument arguments[] = { { "SERVICE/CHECK", "The check", .required = true,
                                                .target = offsetof(struct args, check), .words = WORDS_CHECK },
-                                             { "METRIC", "Only this metric", .target = offsetof(struct args, metric) },
+                                             { "NAME", "Only this view or metric (default: all views of the plugin)",
+                                               .target = offsetof(struct args, name), .words = WORDS_PICTURE },
                                              { 0 } };
 
 static const struct option options[] = {
@@ -34,7 +37,10 @@ static const struct option options[] = {
     { 0, "since", "TIME", "From when: an age (1d) or a time ('2026-11-21 10:00')", .kind = OPTION_TIME,
       .target = offsetof(struct args, since_ms), .fallback = "1d" },
     { 0, "until", "TIME", "Until when (default: now)", .kind = OPTION_TIME, .target = offsetof(struct args, until_ms) },
-    { 0, "part", "NAME", "Of this part of the target", .kind = OPTION_TEXT, .target = offsetof(struct args, part) },
+    { 0, "part", "NAME", "Of this part of the target", .kind = OPTION_TEXT, .target = offsetof(struct args, part),
+      .words = WORDS_PART },
+    { 0, "list", NULL, "Say what can be drawn: views, metrics, parts", .kind = OPTION_FLAG,
+      .target = offsetof(struct args, list) },
     { 0, "theme", "THEME", "light or dark", .kind = OPTION_TEXT, .target = offsetof(struct args, theme),
       .fallback = "light" },
     { 0 }
@@ -134,7 +140,7 @@ static const char *const *make_argv(struct cli *cli, const struct args *args, co
         { "--theme", args->theme },
         { "--out", places_absolute(cli, file) },
         { "--part", args->part },
-        { "--metric", args->metric },
+        { "--draw", args->name },
     };
     size_t n = 0;
     argv[n++] = "belfry-graph";
@@ -147,6 +153,114 @@ static const char *const *make_argv(struct cli *cli, const struct args *args, co
     return argv;
 }
 
+/* ---- what can be drawn ---------------------------------------------------------------------------------------- */
+
+static const char *join(struct cli *cli, const json_t *list)
+{
+    const char *text = "";
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) text =
+        arena_print(&cli->arena, "%s%s%s", text, i ? " " : "", json_string_value(item) ?: "");
+    return cli_visible(cli, text);
+}
+
+static const char *unit_text(struct cli *cli, const json_t *object)
+{
+    const char *unit = control_text(cli, object, "unit");
+    return *unit ? unit : "-";
+}
+
+static void print_views(struct cli *cli, const json_t *drawable)
+{
+    static const char *const titles[] = { "view", "unit", "metrics", "" };
+    struct table table = { .columns = 4, .titles = titles };
+    size_t i;
+    json_t *view;
+    json_array_foreach(control_list(drawable, "views"), i, view)
+    {
+        const char *metrics = join(cli, control_list(view, "metrics")), *limit = control_text(cli, view, "limit");
+        if (*limit)
+            metrics = arena_print(&cli->arena, "%s, limit %s", metrics, limit);
+        table_add(&table, STYLE_STRONG, control_text(cli, view, "name"));
+        table_add(&table, STYLE_PLAIN, unit_text(cli, view));
+        table_add(&table, STYLE_PLAIN,
+                  control_flag(view, "parts") ? arena_print(&cli->arena, "%s (of parts)", metrics) : metrics);
+        table_add(&table, STYLE_PLAIN, control_text(cli, view, "title"));
+    }
+    table_print(&table, &cli->term, &cli->out);
+    if (table.count)
+        buf_char(&cli->out, '\n');
+    table_close(&table);
+}
+
+static const char *range_text(struct cli *cli, const json_t *metric, const char *key)
+{
+    const char *range = control_text(cli, metric, key);
+    return *range ? range : "-";
+}
+
+/* "the check", "3 parts", "the check, 3 parts" */
+static const char *owner_text(struct cli *cli, const json_t *metric)
+{
+    long long parts = control_integer(metric, "parts");
+    const char *whole = control_flag(metric, "whole") ? "the check" : "";
+    if (parts == 0)
+        return whole;
+    return arena_print(&cli->arena, "%s%s%lld part%s", whole, *whole ? ", " : "", parts, parts == 1 ? "" : "s");
+}
+
+static void print_metrics(struct cli *cli, const json_t *drawable)
+{
+    static const char *const titles[] = { "metric", "unit", "warning", "critical", "of" };
+    struct table table = { .columns = 5, .titles = titles };
+    size_t i;
+    json_t *metric;
+    json_array_foreach(control_list(drawable, "metrics"), i, metric)
+    {
+        table_add(&table, STYLE_STRONG, control_text(cli, metric, "name"));
+        table_add(&table, STYLE_PLAIN, unit_text(cli, metric));
+        table_add(&table, STYLE_PLAIN, range_text(cli, metric, "warn"));
+        table_add(&table, STYLE_PLAIN, range_text(cli, metric, "crit"));
+        table_add(&table, STYLE_PLAIN, owner_text(cli, metric));
+    }
+    table_print(&table, &cli->term, &cli->out);
+    table_close(&table);
+}
+
+static void print_parts(struct cli *cli, const json_t *drawable)
+{
+    static const char *const titles[] = { "part" };
+    struct table table = { .columns = 1, .titles = titles };
+    size_t i;
+    json_t *part;
+    json_array_foreach(control_list(drawable, "parts"), i, part)
+        table_add(&table, STYLE_STRONG, cli_visible(cli, json_string_value(part)));
+    if (table.count)
+        buf_char(&cli->out, '\n');
+    table_print(&table, &cli->term, &cli->out);
+    table_close(&table);
+}
+
+static int list(struct cli *cli, const struct args *args)
+{
+    json_t *drawable = NULL;
+    struct why why = { "" };
+    if (graph_list(cli, args->check, args->part, &drawable, &why) != 0)
+        return cli_fail(cli, "%s", why.text);
+    if (cli->globals.format == FORMAT_JSON) {
+        control_print(cli, drawable);
+        return EXIT_DONE;
+    }
+    print_views(cli, drawable);
+    print_metrics(cli, drawable);
+    print_parts(cli, drawable);
+    json_decref(drawable);
+    return EXIT_DONE;
+}
+
+/* ---- the verb ------------------------------------------------------------------------------------------------- */
+
 static int run(struct cli *cli, const void *raw)
 {
     struct args given = *(const struct args *)raw, *args = &given;
@@ -158,6 +272,8 @@ static int run(struct cli *cli, const void *raw)
         return cli_usage(cli, "'-o %s' is neither a file ending in .svg or .png nor text or json", args->output);
     if (!text_is_check_id(args->check))
         return cli_usage(cli, "'%s' is not SERVICE/CHECK", args->check);
+    if (args->list)
+        return list(cli, args);
     if (strcmp(args->theme, "light") != 0 && strcmp(args->theme, "dark") != 0)
         return cli_usage(cli, "'--theme' wants light or dark, not '%s'", args->theme);
     if (args->until_ms == 0)
@@ -179,14 +295,23 @@ static int run(struct cli *cli, const void *raw)
     return EXIT_DONE;
 }
 
-static const char *const examples[] = { "belfry graph redis/server", "the last day, as redis-server.svg",
+static const char *const examples[] = { "belfry graph redis/server",
+                                        "all views of the last day, as redis-server.svg",
+                                        "belfry graph redis/server --list",
+                                        "what can be drawn",
                                         "belfry graph redis/server latency --since 7d -o week.png",
-                                        "one metric of the last week", NULL };
+                                        "one view or metric of the last week",
+                                        "belfry graph host/system disks --part /var",
+                                        "one of the views, of one part",
+                                        NULL };
 
 const struct verb verb_graph = {
     .name = "graph",
-    .summary = "draw a check's metrics as SVG or PNG",
-    .description = "Prints the name of the file it has written.",
+    .summary = "draw what a check measured as SVG or PNG",
+    .description =
+        "Without a NAME it draws the plugin's ready-made views, one under the other, and leaves out what the "
+        "check has not recorded; of a plugin without views all metrics, those of one unit together. Of many "
+        "parts those with the greatest values are drawn. Prints the name of the file it has written.",
     .examples = examples,
     .arguments = arguments,
     .options = options,

@@ -14,7 +14,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/describe.c core/cli/describe.h \
 	core/cli/discover.c core/cli/discover.h \
 	core/cli/detail.c \
-	core/cli/graph.c \
+	core/cli/graph.c core/cli/graph.h core/cli/graph_list.c \
 	core/cli/guard.c core/cli/guard.h \
 	core/cli/help.c core/cli/help.h \
 	core/cli/init.c \

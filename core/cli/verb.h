@@ -42,6 +42,8 @@ enum words_of {
     WORDS_SUBJECT, /* a service or a check */
     WORDS_BREAKER,
     WORDS_PLUGIN,
+    WORDS_PICTURE, /* what can be drawn of the check that is the first argument */
+    WORDS_PART,    /* its recorded parts */
     WORDS_FORMAT
 };
 

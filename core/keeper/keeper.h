@@ -134,6 +134,7 @@ struct keeper {
     int lock_fd;
     int64_t started_wall_ms, loaded_wall_ms, lag_ms;
     uint32_t config_number;   /* counts the configurations that came into force */
+    uint32_t catalog_number;  /* likewise the catalogs */
     int64_t orphans_until_ms; /* abandoned processes are ended until then */
     int64_t planned_ms;       /* when the tick timer is set to */
     int64_t snapshot_ms;      /* monotonic, of the last one */

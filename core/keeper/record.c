@@ -169,6 +169,7 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
 {
     struct arena arena = { 0 };
     const struct config *config = recorder->keeper->config;
+    const struct plugin_info *plugin = catalog_find(recorder->keeper->catalog, check->plugin);
     struct series series = { .check = check->id,
                              .part = recorded->part,
                              .step_s = (check->every_ms + 999) / 1000,
@@ -176,7 +177,9 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
                                                 ? (uint32_t)((check->every_ms * 5ull + 1999) / 2000)
                                                 : 2,
                              .source_count = recorded->metric_count,
-                             .archive_count = config->archive_count };
+                             .archive_count = config->archive_count,
+                             .views = plugin ? plugin->views : NULL,
+                             .view_count = plugin ? plugin->view_count : 0 };
     series.archives = arena_array(&arena, config->archive_count, sizeof *series.archives);
     for (uint32_t i = 0; i < config->archive_count; i++) {
         series.archives[i] = config->archives[i];
@@ -256,10 +259,11 @@ static void take_description(struct recorded_metric *metric, const struct judged
     range_format(metric->crit, &judged->crit);
 }
 
-/* Never 0; another one for each recorder process and each configuration. */
+/* Never 0; another one for each recorder process, each configuration and each catalog of plugins. */
 static uint64_t current_generation(const struct recorder *recorder)
 {
-    return (uint64_t)recorder->generation << 32 | recorder->keeper->config_number;
+    const struct keeper *keeper = recorder->keeper;
+    return (uint64_t)recorder->generation << 32 | (keeper->config_number + keeper->catalog_number);
 }
 
 static void send_sample(struct recorder *recorder, struct recorded *recorded, const struct check_config *check,

@@ -116,6 +116,7 @@ static void adopt_catalog(struct keeper *keeper, struct catalog *catalog)
 {
     struct catalog *old = keeper->catalog;
     keeper->catalog = catalog;
+    keeper->catalog_number++;
     for (uint32_t i = 0; i < catalog->plugin_count; i++) {
         const struct plugin_info *before = old ? catalog_find(old, catalog->plugins[i]->name) : NULL;
         if (!before || before->file_mark != catalog->plugins[i]->file_mark)

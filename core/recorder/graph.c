@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* belfry-graph - draws one picture of recorded metrics, and ends; a crash in a drawing library costs this one picture.
+/* belfry-graph - draws recorded metrics into one file, and ends; a crash in a drawing library costs this one file.
  *
- *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--metric NAME]... --since S --until S --out FILE
+ *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--draw NAME | --metric NAME...] --since S --until S --out
+ * FILE
  *                  [--format png|svg] [--width PIXELS] [--height PIXELS] [--theme light|dark] [--title TEXT]
- *     belfry-graph --rrd FOLDER --check ID --list
+ *     belfry-graph --rrd FOLDER --check ID [--part NAME] --list
  *
- * Times are seconds since 1970; FILE "-" is the standard output. Without --metric the first metric's unit decides: all
- * metrics of that unit are drawn together, and what is left out is said on stderr. --list prints what the check has
- * recorded: { "check": ID, "series": [ the legend of each file (doc/time-series.md) ] }.
+ * Times are seconds since 1970; FILE "-" is the standard output. --draw is a view of the check's plugin or, when there
+ * is no such view, a metric; --metric are metrics of the check (or the part) as a whole, those of one unit together.
+ * Without either all views that have something to draw are drawn, one under the other; of a plugin without views all
+ * metrics (page.h). Width and height are of each picture; without --height a long legend makes it higher. What is left
+ * out, because a file is damaged or the page full, is said on stderr.
+ *
+ * --list prints what can be drawn: { "check": ID, "views": [ { "name", "title", "unit", "style", "limit", "parts",
+ * "metrics": [...] } ], "series": [ the legend of each file without its views (doc/time-series.md) ] }.
  *
  * The exit status is 0, 1 (one line on stderr says why), or 2 for wrong usage. After 5 s it is killed. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -27,19 +32,17 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/base/map.h"
 #include "core/base/text.h"
-#include "core/model/plugin.h"
-#include "core/recorder/header.h"
-#include "core/recorder/legend.h"
-#include "core/recorder/name.h"
-#include "core/recorder/picture.h"
-#include "core/recorder/scale.h"
+#include "core/recorder/compose.h"
+#include "core/recorder/page.h"
 
 #define SECONDS_MAX 5
 #define WANTED_MAX 64
 #define PIXELS_MIN 120
 #define PIXELS_MAX 4000
-#define PARTS_MAX 4096
+#define HEIGHT 300
+#define NAMES_MAX 256
 #define TIME_MAX_S 253402300799 /* the end of the year 9999 */
 
 #ifdef BELFRY_SANITIZERS
@@ -59,7 +62,7 @@ const char *__lsan_default_suppressions(void)
 #endif
 
 struct request {
-    const char *folder, *check, *part, *title, *out;
+    const char *folder, *check, *part, *draw, *title, *out;
     const char *wanted[WANTED_MAX];
     uint32_t wanted_count;
     int64_t since_s, until_s, width, height;
@@ -119,12 +122,19 @@ static bool add_wanted(struct request *request, const struct option *option, con
 
 #define MEMBER(name_) offsetof(struct request, name_)
 static const struct option options[] = {
-    { "--rrd", set_text, MEMBER(folder), NULL, NULL },       { "--check", set_text, MEMBER(check), NULL, NULL },
-    { "--part", set_text, MEMBER(part), NULL, NULL },        { "--metric", add_wanted, 0, NULL, NULL },
-    { "--since", set_integer, MEMBER(since_s), NULL, NULL }, { "--until", set_integer, MEMBER(until_s), NULL, NULL },
-    { "--width", set_integer, MEMBER(width), NULL, NULL },   { "--height", set_integer, MEMBER(height), NULL, NULL },
-    { "--theme", set_word, MEMBER(dark), "dark", "light" },  { "--title", set_text, MEMBER(title), NULL, NULL },
-    { "--format", set_word, MEMBER(svg), "svg", "png" },     { "--out", set_text, MEMBER(out), NULL, NULL },
+    { "--rrd", set_text, MEMBER(folder), NULL, NULL },
+    { "--check", set_text, MEMBER(check), NULL, NULL },
+    { "--part", set_text, MEMBER(part), NULL, NULL },
+    { "--draw", set_text, MEMBER(draw), NULL, NULL },
+    { "--metric", add_wanted, 0, NULL, NULL },
+    { "--since", set_integer, MEMBER(since_s), NULL, NULL },
+    { "--until", set_integer, MEMBER(until_s), NULL, NULL },
+    { "--width", set_integer, MEMBER(width), NULL, NULL },
+    { "--height", set_integer, MEMBER(height), NULL, NULL },
+    { "--theme", set_word, MEMBER(dark), "dark", "light" },
+    { "--title", set_text, MEMBER(title), NULL, NULL },
+    { "--format", set_word, MEMBER(svg), "svg", "png" },
+    { "--out", set_text, MEMBER(out), NULL, NULL },
 };
 
 static bool read_option(struct request *request, const char *name, const char *value)
@@ -158,60 +168,82 @@ static bool read_options(int argc, char **argv, struct request *request)
         return false;
     if (request->list)
         return true;
-    return request->out && request->since_s > 0 && request->since_s < request->until_s &&
-           request->until_s <= TIME_MAX_S && are_pixels(request->width) && are_pixels(request->height);
+    return request->out && !(request->draw && request->wanted_count > 0) && request->since_s > 0 &&
+           request->since_s < request->until_s && request->until_s <= TIME_MAX_S && are_pixels(request->width) &&
+           (request->height == 0 || are_pixels(request->height));
 }
 
 /* ---- list ------------------------------------------------------------------------------------------------------- */
 
-static int compare_texts(const void *a, const void *b)
+static void print_text(struct buf *out, const char *before, const char *text)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    buf_text(out, before);
+    buf_json_text(out, text);
 }
 
-/* The RRD files of the check's parts, by name. */
-static size_t find_parts(struct arena *arena, const struct request *request, char **out)
+/* The names of the view's metrics, each once. */
+static void print_metrics(struct buf *out, const struct shelf *shelf, const struct plugin_view *view)
 {
-    const char *suffix = ".rrd" LEGEND_SUFFIX;
-    const char *folder = arena_print(arena, "%s/%s", request->folder, request->check);
-    DIR *dir = opendir(folder);
-    size_t count = 0;
-    for (struct dirent *entry; dir && count < PARTS_MAX && (entry = readdir(dir)) != NULL;) {
-        size_t length = strlen(entry->d_name), tail = strlen(suffix);
-        if (length <= tail || strcmp(entry->d_name + length - tail, suffix) != 0)
-            continue;
-        char *path = file_join(arena, folder, entry->d_name);
-        path[strlen(path) - strlen(LEGEND_SUFFIX)] = '\0';
-        out[count++] = path;
+    struct map seen = { 0 };
+    for (uint32_t i = 0; i < shelf->count; i++) {
+        const struct shelf_file *file = &shelf->files[i];
+        for (uint32_t m = 0; m < file->legend.metric_count; m++) {
+            const struct legend_metric *metric = &file->legend.metrics[m];
+            if ((file->legend.part != NULL) != view->parts || !shelf_has(file, metric) ||
+                !page_view_has(view, metric->name) || map_get(&seen, metric->name))
+                continue;
+            print_text(out, seen.count ? ", " : "", metric->name);
+            map_put(&seen, metric->name, &seen);
+        }
     }
-    if (dir)
-        closedir(dir);
-    qsort(out, count, sizeof(*out), compare_texts);
-    return count;
+    map_close(&seen);
 }
 
-static int list(struct arena *arena, const struct request *request)
+/* NULL: several. */
+static const char *common_unit(const struct page *page)
 {
-    char **paths = arena_array(arena, PARTS_MAX + 1, sizeof(*paths));
-    paths[0] = name_file(arena, request->folder, request->check, NULL);
-    size_t count = 1 + find_parts(arena, request, paths + 1);
+    for (uint32_t i = 1; i < page->count; i++)
+        if (strcmp(page->pictures[i].unit, page->pictures[0].unit) != 0)
+            return NULL;
+    return page->pictures[0].unit;
+}
+
+static bool print_view(struct arena *arena, struct buf *out, const struct shelf *shelf, const struct request *request,
+                       uint32_t i, bool any)
+{
+    const struct plugin_view *view = &shelf->views[i];
+    struct page page;
+    page_of_view(arena, shelf, request->check, view, &page);
+    if (page.count == 0)
+        return any;
+    print_text(out, any ? ",\n    { \"name\": " : "\n    { \"name\": ", view->name);
+    print_text(out, ", \"title\": ", view->title);
+    print_text(out, ", \"unit\": ", common_unit(&page));
+    print_text(out, ", \"style\": ", view->style == BELFRY_STACK ? "stack" : "lines");
+    print_text(out, ", \"limit\": ", view->limit);
+    buf_print(out, ", \"parts\": %s, \"metrics\": [", view->parts ? "true" : "false");
+    print_metrics(out, shelf, view);
+    buf_text(out, "] }");
+    return true;
+}
+
+static int list(struct arena *arena, const struct request *request, struct shelf *shelf)
+{
     struct buf out = { 0 };
     bool any = false;
-    buf_text(&out, "{ \"check\": ");
-    buf_json_text(&out, request->check);
-    buf_text(&out, ", \"series\": [");
-    for (size_t i = 0; i < count; i++) {
-        struct legend legend;
-        struct why why;
-        int code = legend_read(arena, paths[i], &legend, &why);
-        if (code == -ENOENT)
+    print_text(&out, "{ \"check\": ", request->check);
+    buf_text(&out, ", \"views\": [");
+    for (uint32_t i = 0; i < shelf->view_count; i++)
+        any = print_view(arena, &out, shelf, request, i, any);
+    buf_text(&out, "], \"series\": [");
+    any = false;
+    for (uint32_t i = 0; i < shelf->count; i++) {
+        struct legend *legend = &shelf->files[i].legend;
+        if (!legend->check)
             continue;
-        if (code < 0) {
-            complain("%s", why.text);
-            continue;
-        }
+        legend->view_count = 0;
         buf_text(&out, any ? ",\n" : "\n");
-        legend_print(&out, &legend);
+        legend_print(&out, legend);
         any = true;
     }
     buf_text(&out, "] }\n");
@@ -222,69 +254,62 @@ static int list(struct arena *arena, const struct request *request)
 
 /* ---- what is drawn ---------------------------------------------------------------------------------------------- */
 
-static const struct legend_metric *find_metric(const struct legend *legend, const char *name)
+struct names {
+    const char **items; /* NULL-terminated, for text_nearest() */
+    struct buf text;
+    size_t count;
+};
+
+static void add_name(struct names *names, const char *name)
 {
-    for (uint32_t i = 0; i < legend->metric_count; i++)
-        if (strcmp(legend->metrics[i].name, name) == 0)
-            return &legend->metrics[i];
-    return NULL;
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return;
+    if (names->count == NAMES_MAX)
+        return;
+    buf_print(&names->text, "%s%s", names->count ? ", " : "", name);
+    names->items[names->count++] = name;
 }
 
-static int refuse_metric(struct arena *arena, const struct legend *legend, const char *name)
+/* Says that there is no such view or metric, and what there is. */
+static int refuse(struct arena *arena, const struct shelf *shelf, const char *name, bool views)
 {
-    const char **names = arena_array(arena, legend->metric_count + 1, sizeof(*names));
-    struct buf known = { .max_bytes = 600 };
-    for (uint32_t i = 0; i < legend->metric_count; i++) {
-        names[i] = legend->metrics[i].name;
-        buf_print(&known, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *nearest = text_nearest(name, names);
+    struct names names = { .items = arena_array(arena, NAMES_MAX + 1, sizeof(*names.items)),
+                           .text = { .max_bytes = 600 } };
+    for (uint32_t i = 0; views && i < shelf->view_count; i++)
+        add_name(&names, shelf->views[i].name);
+    for (uint32_t i = 0; i < (views ? shelf->count : 1); i++)
+        for (uint32_t m = 0; m < shelf->files[i].legend.metric_count; m++)
+            add_name(&names, shelf->files[i].legend.metrics[m].name);
+    const char *nearest = text_nearest(name, names.items);
+    const char *what = views ? "no view or metric" : "no metric";
     if (nearest)
-        complain("no metric '%s' is recorded: did you mean '%s'?", name, nearest);
+        complain("%s '%s' is recorded: did you mean '%s'?", what, name, nearest);
     else
-        complain("no metric '%s' is recorded, only: %s", name, known.data ? known.data : "none");
-    buf_close(&known);
+        complain("%s '%s' is recorded, only: %s", what, name, names.text.data ? names.text.data : "none");
+    buf_close(&names.text);
     return 1;
 }
 
-/* Adds the metric to the picture when its unit is the picture's, and it is there, else to what is left out. */
-static void add_metric(struct picture *picture, char unit[SCALE_UNIT_SIZE], const struct legend_metric *metric,
-                       struct buf *left_out)
+static int choose(struct arena *arena, const struct request *request, const struct shelf *shelf, struct page *page)
 {
-    char its[SCALE_UNIT_SIZE];
-    plugin_recorded_unit(its, metric->unit, metric->kind);
-    if (picture->metric_count == 0) {
-        memcpy(unit, its, SCALE_UNIT_SIZE);
-        picture->unit = unit;
-    }
-    if (picture->metric_count < PICTURE_METRICS_MAX && strcmp(unit, its) == 0)
-        picture->metrics[picture->metric_count++] = metric;
-    else
-        buf_print(left_out, "%s'%s'", left_out->length ? ", " : "", metric->name);
-}
-
-static int choose(struct arena *arena, const struct request *request, const struct legend *legend,
-                  struct picture *picture)
-{
-    struct buf left_out = { .max_bytes = 600 };
-    char *unit = arena_alloc(arena, SCALE_UNIT_SIZE);
-    int status = 0;
-    for (uint32_t i = 0; status == 0 && i < request->wanted_count; i++) {
-        const struct legend_metric *metric = find_metric(legend, request->wanted[i]);
-        if (metric && header_find(picture->header, metric->source))
-            add_metric(picture, unit, metric, &left_out);
-        else
-            status = refuse_metric(arena, legend, request->wanted[i]);
-    }
-    for (uint32_t i = 0; request->wanted_count == 0 && i < legend->metric_count; i++)
-        if (legend->metrics[i].live && header_find(picture->header, legend->metrics[i].source))
-            add_metric(picture, unit, &legend->metrics[i], &left_out);
-    if (status == 0 && picture->metric_count == 0)
-        status = complain("'%s' has no metric to draw", request->check);
-    if (status == 0 && left_out.length > 0)
-        complain("left out, having another unit or being too many for one picture: %s", left_out.data);
-    buf_close(&left_out);
-    return status;
+    const struct plugin_view *view = request->draw ? page_find_view(shelf, request->draw) : NULL;
+    const char *unknown = request->draw;
+    if (request->wanted_count > 0 &&
+        !page_of_metrics(arena, shelf, request->check, request->wanted, request->wanted_count, page, &unknown))
+        return refuse(arena, shelf, unknown, false);
+    if (view)
+        page_of_view(arena, shelf, request->check, view, page);
+    else if (request->draw)
+        page_of_metric(arena, shelf, request->check, request->draw, page);
+    else if (request->wanted_count == 0)
+        page_of_all(arena, shelf, request->check, page);
+    if (page->count > 0)
+        return 0;
+    if (view)
+        return complain("nothing of the view '%s' is recorded of '%s'", view->name, request->check);
+    return request->draw ? refuse(arena, shelf, request->draw, true)
+                         : complain("'%s' has no metric to draw", request->check);
 }
 
 /* The file holds nothing before this. */
@@ -299,25 +324,37 @@ static int64_t earliest(const struct header *header, int64_t until_s)
     return (uint64_t)last_s > longest_s ? last_s - (int64_t)longest_s : 1;
 }
 
-static const char *make_title(struct arena *arena, const struct request *request, const struct picture *picture)
+/* All pictures of a page are of the same time. */
+static int64_t find_since(const struct request *request, const struct shelf *shelf)
 {
-    if (request->title)
-        return request->title;
-    const char *metric = picture->metric_count == 1 ? picture->metrics[0]->name : NULL;
-    return arena_print(arena, "%s%s%s%s%s", request->check, request->part ? "  " : "",
-                       request->part ? request->part : "", metric ? "  " : "", metric ? metric : "");
+    int64_t first_s = request->until_s - 1;
+    for (uint32_t i = 0; i < shelf->count; i++) {
+        int64_t of_file_s = shelf->files[i].trouble ? first_s : earliest(&shelf->files[i].header, request->until_s);
+        first_s = of_file_s < first_s ? of_file_s : first_s;
+    }
+    return first_s > request->since_s ? first_s : request->since_s;
 }
 
-/* Goes to the file's folder, so that no path is ever part of librrd's arguments. */
-static int enter(struct arena *arena, char *path, const char **name)
+/* What can't be drawn: all of it is an error, some of it a remark. */
+static int check_files(const struct request *request, const struct shelf *shelf)
 {
-    char *slash = strrchr(path, '/');
-    *name = arena_text(arena, slash + 1);
-    *slash = '\0';
-    int code = chdir(*path ? path : "/") == 0 ? 0 : -errno;
-    *slash = '/';
-    return code;
+    const char *trouble = NULL;
+    uint32_t good = 0;
+    for (uint32_t i = 0; i < shelf->count; i++) {
+        const struct shelf_file *file = &shelf->files[i];
+        good += file->trouble == NULL;
+        trouble = file->trouble && (!trouble || good == 0) ? file->trouble : trouble;
+    }
+    if (shelf->count == 0)
+        return complain("nothing is recorded of '%s'%s%s%s yet; 'belfry status %.*s' shows its %s", request->check,
+                        request->part ? ", part '" : "", request->part ? request->part : "", request->part ? "'" : "",
+                        (int)strcspn(request->check, "/"), request->check, request->part ? "parts" : "checks");
+    if (trouble)
+        complain("%s%s", good ? "left out: " : "", trouble);
+    return good ? 0 : 1;
 }
+
+/* ---- drawing ---------------------------------------------------------------------------------------------------- */
 
 static int write_out(const struct request *request, int start, const struct buf *image)
 {
@@ -331,62 +368,85 @@ static int write_out(const struct request *request, int start, const struct buf 
     return code == 0 ? 0 : complain("can't write '%s': %s", request->out, error_text(code));
 }
 
-static int draw(struct arena *arena, const struct request *request)
+static int draw_pictures(struct arena *arena, const struct request *request, struct page *page, int64_t since_s,
+                         struct compose_image *images)
 {
-    struct legend legend;
-    struct header header;
-    struct why why;
-    struct picture picture = { .header = &header,
-                               .since_s = request->since_s,
-                               .until_s = request->until_s,
-                               .width = (int)request->width,
-                               .height = (int)request->height,
-                               .dark = request->dark,
-                               .svg = request->svg };
-    char *path = name_file(arena, request->folder, request->check, request->part);
-    int code = legend_read(arena, path, &legend, &why);
-    if (code == -ENOENT)
-        return complain("nothing is recorded of '%s'%s%s%s yet; 'belfry status %.*s' shows its %s", request->check,
-                        request->part ? ", part '" : "", request->part ? request->part : "", request->part ? "'" : "",
-                        (int)strcspn(request->check, "/"), request->check, request->part ? "parts" : "checks");
-    if (code < 0)
-        return complain("%s", why.text);
-    if (header_read(arena, path, clock_wall_ms() / 1000, &header, &why) < 0)
-        return complain("'%s': %s", path, why.text);
-    int status = choose(arena, request, &legend, &picture);
+    struct why why = { "" };
+    int code = 0;
+    for (uint32_t i = 0; code == 0 && i < page->count; i++) {
+        struct picture *picture = &page->pictures[i];
+        picture->since_s = since_s;
+        picture->until_s = request->until_s;
+        picture->width = (int)request->width;
+        picture->height = request->height ? (int)request->height : HEIGHT;
+        picture->grows = request->height == 0;
+        picture->dark = request->dark;
+        picture->svg = request->svg;
+        picture->title = request->title ? request->title : picture->title;
+        code = picture_draw(arena, picture, &images[i].bytes, &images[i].height, &why);
+    }
+    return code == 0 ? 0 : complain("%s", why.text);
+}
+
+static int draw_page(struct arena *arena, const struct request *request, struct page *page, int64_t since_s, int start)
+{
+    struct compose_image *images = arena_array(arena, page->count, sizeof(*images));
+    const struct compose whole = { .images = images,
+                                   .count = page->count,
+                                   .width = (int)request->width,
+                                   .title = request->title ? request->title : request->check,
+                                   .dark = request->dark,
+                                   .svg = request->svg };
+    struct buf out = { 0 };
+    struct why why = { "" };
+    int status = draw_pictures(arena, request, page, since_s, images);
+    if (status == 0 && compose_page(&whole, &out, &why) != 0)
+        status = complain("%s", why.text);
+    if (status == 0)
+        status = write_out(request, start, &out);
+    buf_close(&out);
+    for (uint32_t i = 0; i < page->count; i++)
+        buf_close(&images[i].bytes);
+    return status;
+}
+
+static int draw(struct arena *arena, const struct request *request, const struct shelf *shelf)
+{
+    struct page page = { 0 };
+    int status = check_files(request, shelf);
+    if (status == 0)
+        status = choose(arena, request, shelf, &page);
     if (status != 0)
         return status;
-    int64_t first_s = earliest(&header, picture.until_s);
-    picture.since_s = first_s > picture.since_s ? first_s : picture.since_s;
-    picture.title = make_title(arena, request, &picture);
+    if (page.left_out > 0)
+        complain("left out, being too many for one page: %u pictures; draw them by name", page.left_out);
     int start = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    code = enter(arena, path, &picture.file);
-    struct buf image = { 0 };
-    if (code < 0)
-        status = complain("can't enter the folder of '%s': %s", path, error_text(code));
-    else if (picture_draw(arena, &picture, &image, &why) < 0)
-        status = complain("%s", why.text);
+    if (chdir(shelf->folder) != 0) /* so that no path of ours is ever part of librrd's arguments */
+        status = complain("can't enter '%s': %s", shelf->folder, strerror(errno));
     else
-        status = write_out(request, start, &image);
-    buf_close(&image);
+        status = draw_page(arena, request, &page, find_since(request, shelf), start);
     close(start);
     return status;
 }
 
 int main(int argc, char **argv)
 {
-    struct request request = { .width = 760, .height = 300 };
+    struct request request = { .width = 760 };
     if (!read_options(argc, argv, &request)) {
-        fprintf(stderr, "usage: belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--metric NAME]...\n"
-                        "           --since SECONDS --until SECONDS --out FILE [--format png|svg]\n"
-                        "           [--width PIXELS] [--height PIXELS] [--theme light|dark] [--title TEXT]\n"
-                        "       belfry-graph --rrd FOLDER --check SERVICE/CHECK --list\n");
+        fprintf(stderr, "usage: belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--draw NAME]\n"
+                        "           [--metric NAME]... --since SECONDS --until SECONDS --out FILE\n"
+                        "           [--format png|svg] [--width PIXELS] [--height PIXELS] [--theme light|dark]\n"
+                        "           [--title TEXT]\n"
+                        "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] --list\n");
         return 2;
     }
     setrlimit(RLIMIT_CPU, &(struct rlimit){ SECONDS_MAX, SECONDS_MAX + 1 });
     alarm(SECONDS_MAX);
     struct arena arena = { 0 };
-    int status = request.list ? list(&arena, &request) : draw(&arena, &request);
+    struct shelf shelf = { 0 };
+    int status = 2;
+    if (shelf_open(&arena, request.folder, request.check, request.part, clock_wall_ms() / 1000, &shelf) == 0)
+        status = request.list ? list(&arena, &request, &shelf) : draw(&arena, &request, &shelf);
     arena_close(&arena);
     return status;
 }

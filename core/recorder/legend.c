@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* legend - FILE.rrd.map: { "version": 1, "check", "part", "step", "metrics": [ { "name", "source", "kind", "unit",
- * "warn", "crit", "live" } ] }. */
+ * "warn", "crit", "live" } ], "views": [ { "name", "title", "metrics", "limit", "style", "parts" } ] }. "views" is
+ * missing when there are none, and in files of before there were any. */
 #include "core/recorder/legend.h"
 
 #include <jansson.h>
@@ -14,6 +15,8 @@
 #define TEXT_MAX 1024
 
 static const char *const kinds[] = { [BELFRY_GAUGE] = "gauge", [BELFRY_COUNTER] = "counter" };
+
+static const char *const styles[] = { [BELFRY_LINES] = "lines", [BELFRY_STACK] = "stack" };
 
 static const struct legend_metric *find_by_source(const struct legend *legend, const char *source)
 {
@@ -45,7 +48,11 @@ static const char *or_null(const char *text)
 void legend_make(struct arena *arena, const struct series *series, const struct layout *layout,
                  const struct legend *old, struct legend *out)
 {
-    *out = (struct legend){ .check = series->check, .part = series->part, .step_s = layout->step_s };
+    *out = (struct legend){ .check = series->check,
+                            .part = series->part,
+                            .step_s = layout->step_s,
+                            .views = series->views,
+                            .view_count = series->view_count };
     out->metrics = arena_array(arena, layout->source_count, sizeof(*out->metrics));
     out->metric_count = layout->source_count;
     for (uint32_t i = 0; i < layout->source_count; i++) {
@@ -71,6 +78,21 @@ static void print_member(struct buf *out, const char *name, const char *value)
     buf_json_text(out, value);
 }
 
+static void print_views(struct buf *out, const struct legend *legend)
+{
+    for (uint32_t i = 0; i < legend->view_count; i++) {
+        const struct plugin_view *view = &legend->views[i];
+        buf_text(out, i ? ",\n    { \"name\": " : ", \"views\": [\n    { \"name\": ");
+        buf_json_text(out, view->name);
+        print_member(out, "title", view->title);
+        print_member(out, "metrics", view->metrics);
+        print_member(out, "limit", view->limit);
+        print_member(out, "style", styles[view->style]);
+        buf_print(out, ", \"parts\": %s }", view->parts ? "true" : "false");
+    }
+    buf_text(out, legend->view_count ? " ]" : "");
+}
+
 void legend_print(struct buf *out, const struct legend *legend)
 {
     buf_print(out, "{ \"version\": %d", VERSION);
@@ -88,7 +110,9 @@ void legend_print(struct buf *out, const struct legend *legend)
         print_member(out, "crit", metric->crit);
         buf_print(out, ", \"live\": %s }", metric->live ? "true" : "false");
     }
-    buf_text(out, " ] }\n");
+    buf_text(out, " ]");
+    print_views(out, legend);
+    buf_text(out, " }\n");
 }
 
 /* A text member into the arena: NULL when absent, null, too long or no text. */
@@ -119,6 +143,32 @@ static bool read_metric(struct arena *arena, const json_t *object, struct legend
     return out->name && out->source && is_source(out->source) && out->unit;
 }
 
+static bool read_view(struct arena *arena, const json_t *object, struct plugin_view *out)
+{
+    const char *style = get_text(arena, object, "style");
+    out->name = get_text(arena, object, "name");
+    out->title = get_text(arena, object, "title");
+    out->metrics = get_text(arena, object, "metrics");
+    out->limit = get_text(arena, object, "limit");
+    out->style = style && strcmp(style, styles[BELFRY_STACK]) == 0 ? BELFRY_STACK : BELFRY_LINES;
+    out->parts = json_is_true(json_object_get(object, "parts"));
+    return plugin_view_check(out, NULL) == 0;
+}
+
+static bool read_views(struct arena *arena, const json_t *root, struct legend *out)
+{
+    const json_t *views = json_object_get(root, "views");
+    size_t count = json_array_size(views);
+    if (count > PLUGIN_VIEWS_MAX)
+        return false;
+    out->views = arena_array(arena, count, sizeof(*out->views));
+    out->view_count = (uint32_t)count;
+    for (uint32_t i = 0; i < out->view_count; i++)
+        if (!read_view(arena, json_array_get(views, i), &out->views[i]))
+            return false;
+    return true;
+}
+
 static bool read_root(struct arena *arena, const json_t *root, struct legend *out)
 {
     const json_t *metrics = json_object_get(root, "metrics");
@@ -135,7 +185,7 @@ static bool read_root(struct arena *arena, const json_t *root, struct legend *ou
     for (uint32_t i = 0; i < out->metric_count; i++)
         if (!read_metric(arena, json_array_get(metrics, i), &out->metrics[i]))
             return false;
-    return out->check != NULL;
+    return out->check != NULL && read_views(arena, root, out);
 }
 
 int legend_read(struct arena *arena, const char *path, struct legend *out, struct why *why)

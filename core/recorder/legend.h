@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* legend - what the data sources of an RRD file mean: its metrics with their units and thresholds, as JSON in a
- * neighbour of the file (FILE.rrd.map). Written by the recorder, read by whoever draws; doc/time-series.md has the
- * format. */
+/* legend - what the data sources of an RRD file mean: its metrics with their units and thresholds, and the plugin's
+ * ready-made graphs, as JSON in a neighbour of the file (FILE.rrd.map). Written by the recorder, read by whoever draws;
+ * doc/time-series.md has the format. */
 #ifndef RECORDER_LEGEND_H
 #define RECORDER_LEGEND_H
 
@@ -31,6 +31,8 @@ struct legend {
     uint32_t step_s;
     struct legend_metric *metrics;
     uint32_t metric_count;
+    struct plugin_view *views; /* of the plugin */
+    uint32_t view_count;
 };
 
 /* old, when not NULL, lends the names of the retired sources. */

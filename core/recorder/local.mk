@@ -3,16 +3,20 @@
 noinst_LIBRARIES += core/recorder/librecorder.a
 core_recorder_librecorder_a_SOURCES = \
 	core/recorder/args.c core/recorder/args.h \
+	core/recorder/compose.c core/recorder/compose.h \
+	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/layout.c core/recorder/layout.h \
 	core/recorder/legend.c core/recorder/legend.h \
 	core/recorder/name.c core/recorder/name.h \
+	core/recorder/page.c core/recorder/page.h \
 	core/recorder/picture.c core/recorder/picture.h \
 	core/recorder/scale.c core/recorder/scale.h \
+	core/recorder/shelf.c core/recorder/shelf.h \
 	core/recorder/store.c core/recorder/store.h \
 	core/recorder/track.c core/recorder/track.h
-core_recorder_librecorder_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS) $(RRD_CFLAGS)
-recorder_libs = core/recorder/librecorder.a $(model_libs) $(RRD_LIBS) $(JANSSON_LIBS)
+core_recorder_librecorder_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS) $(RRD_CFLAGS) $(CAIRO_CFLAGS)
+recorder_libs = core/recorder/librecorder.a $(model_libs) $(RRD_LIBS) $(CAIRO_LIBS) $(JANSSON_LIBS)
 
 member_PROGRAMS += belfry-recorder belfry-graph
 belfry_recorder_SOURCES = core/recorder/recorder.c

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* picture - one graph.
  *
- * The values are read first (last, least, mean, greatest of each metric): the axis gets a readable unit and bounds, the
- * legend its figures in the words of text_format_value(), which all of Belfry uses. Then librrd draws:
- *   one metric       the mean as a line over an area, the span from least to greatest as a band, thresholds dashed
- *   several metrics  a line each, in colours that are told apart by the colour-blind too (after Okabe and Ito)
+ * The values are read first (figures.c): the axis gets a readable unit and bounds, the legend its figures in the words
+ * of text_format_value(), which all of Belfry uses. Then librrd draws:
+ *   one line       the mean over an area, the span from least to greatest as a band, thresholds dashed
+ *   several lines  in colours that are told apart by the colour-blind too (after Okabe and Ito)
+ *   a stack        areas of these colours
+ *   a limit        long dashes in the colour of the text
+ * Thresholds that all lines have in common are drawn, too. Of more lines than there are colours those with the greatest
+ * means are drawn, and the others counted.
  * Times without a value are gaps. An SVG, whose text librrd turns into outlines, gets <title> and <desc> elements, so
  * that it can be searched and read aloud. */
 #include "core/recorder/picture.h"
@@ -18,15 +22,19 @@
 #include "core/model/range.h"
 #include "core/recorder/args.h"
 #include "core/recorder/scale.h"
-#include "core/recorder/store.h"
 
-#define NAME_COLUMN 24 /* characters of a metric's name in the legend */
+#define NAME_COLUMN 32 /* characters of a line's label in the legend */
+#define NAME_COLUMN_NARROW 24
+#define NARROW_PIXELS 600
 #define VALUE_COLUMN 12
 #define NAME_BYTES 160
+#define LEGEND_LINES 3 /* that a picture has room for without growing */
+#define LEGEND_LINE_PIXELS 14
+#define LIMIT_FACTOR 20 /* a limit farther away than this is only told */
 
 struct theme {
     const char *back, *grid, *main_grid, *font, *axis, *warning, *critical;
-    const char *colours[PICTURE_METRICS_MAX];
+    const char *colours[PICTURE_LINES_MAX];
 };
 
 static const struct theme light = {
@@ -42,78 +50,85 @@ static const struct theme dark = {
     "#FF6B62",   { "#56B4E9", "#FF8A4C", "#2CC59B", "#E58CC0", "#F0C23B", "#8AA4FF", "#C9B37A", "#B4BCC6" }
 };
 
-struct stats {
-    double last, least, mean, greatest; /* NaN: no value */
-};
-
 struct drawing {
     const struct picture *picture;
     const struct theme *theme;
     struct arena *arena;
     struct args args;
-    struct stats stats[PICTURE_METRICS_MAX];
+    struct picture_line lines[PICTURE_LINES_MAX + 1]; /* with the limit as the last */
+    struct figures figures[PICTURE_LINES_MAX + 1];
+    uint32_t line_count, drawn_count; /* without and with the limit */
+    uint32_t left_out;                /* that had values, but no colour */
+    struct figures_span span;
     struct scale scale;
     double low, high; /* of the axis, in the metric's unit */
-    bool any;         /* a value at all */
+    int height;
+    bool any; /* a value at all */
 };
 
-/* ---- figures ---------------------------------------------------------------------------------------------------- */
+/* ---- the lines -------------------------------------------------------------------------------------------------- */
 
-/* What one consolidation function contributes. */
-enum figure {
-    FIGURE_MEAN, /* and the last value */
-    FIGURE_LEAST,
-    FIGURE_GREATEST
-};
-static const char *const figure_functions[] = { "AVERAGE", "MIN", "MAX" };
-
-static void add_column(struct stats *stats, enum figure figure, const struct store_values *values, uint64_t column)
-{
-    double sum = 0;
-    uint64_t count = 0;
-    for (uint64_t i = 0; i < values->count; i++) {
-        double value = values->values[i * values->source_count + column];
-        if (!isfinite(value))
-            continue;
-        sum += value;
-        count++;
-        if (figure == FIGURE_MEAN)
-            stats->last = value;
-        if (figure == FIGURE_LEAST)
-            stats->least = fmin(stats->least, value);
-        if (figure == FIGURE_GREATEST)
-            stats->greatest = fmax(stats->greatest, value);
-    }
-    if (figure == FIGURE_MEAN && count > 0)
-        stats->mean = sum / (double)count;
-}
-
-static int add_figure(struct drawing *drawing, enum figure figure, struct why *why)
+static void take_lines(struct drawing *drawing, const struct figures *means)
 {
     const struct picture *picture = drawing->picture;
-    struct store_fetch fetch = { .path = picture->file,
-                                 .function = figure_functions[figure],
-                                 .since_s = picture->since_s,
-                                 .until_s = picture->until_s,
-                                 .step_s = (uint64_t)((picture->until_s - picture->since_s) / picture->width + 1) };
-    struct store_values values;
-    int code = store_fetch(&fetch, &values, why);
-    for (uint32_t m = 0; code == 0 && m < picture->metric_count; m++)
-        for (uint64_t column = 0; column < values.source_count; column++)
-            if (strcmp(values.sources[column], picture->metrics[m]->source) == 0)
-                add_column(&drawing->stats[m], figure, &values, column);
-    store_values_close(&values);
+    bool *chosen = arena_array(drawing->arena, picture->line_count, sizeof(*chosen));
+    for (uint32_t i = 0; i < picture->line_count; i++)
+        chosen[i] = !picture->of_parts || isfinite(means[i].mean);
+    drawing->left_out = figures_keep_greatest(means, chosen, picture->line_count, PICTURE_LINES_MAX);
+    for (uint32_t i = 0; i < picture->line_count; i++)
+        if (chosen[i])
+            drawing->lines[drawing->line_count++] = picture->lines[i];
+    if (drawing->line_count == 0) /* an empty picture, but of something */
+        drawing->lines[drawing->line_count++] = picture->lines[0];
+}
+
+/* Which lines are drawn, and the limit behind them. */
+static int choose_lines(struct drawing *drawing, struct why *why)
+{
+    const struct picture *picture = drawing->picture;
+    uint32_t count = picture->line_count;
+    struct figures *means = arena_array(drawing->arena, count, sizeof(*means));
+    struct figures_source *sources = arena_array(drawing->arena, count, sizeof(*sources));
+    int code = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sources[i] = picture->lines[i].from;
+    if (picture->of_parts || count > PICTURE_LINES_MAX)
+        code = figures_read_means(&drawing->span, sources, count, means, why);
+    if (code < 0)
+        return code;
+    take_lines(drawing, means);
+    drawing->drawn_count = drawing->line_count;
+    if (picture->limit)
+        drawing->lines[drawing->drawn_count++] = *picture->limit;
+    return 0;
+}
+
+static int read_figures(struct drawing *drawing, struct why *why)
+{
+    struct figures_source sources[PICTURE_LINES_MAX + 1];
+    for (uint32_t m = 0; m < drawing->drawn_count; m++)
+        sources[m] = drawing->lines[m].from;
+    int code = figures_read(&drawing->span, sources, drawing->drawn_count, drawing->figures, why);
+    if (code == 0 && drawing->picture->stack)
+        code = figures_read_total(&drawing->span, sources, drawing->line_count, &drawing->high, why);
     return code;
 }
 
-static int add_figures(struct drawing *drawing, struct why *why)
+static bool same_text(const char *a, const char *b)
 {
-    int code = 0;
-    for (uint32_t m = 0; m < drawing->picture->metric_count; m++)
-        drawing->stats[m] = (struct stats){ NAN, NAN, NAN, NAN };
-    for (enum figure figure = FIGURE_MEAN; code == 0 && figure <= FIGURE_GREATEST; figure++)
-        code = add_figure(drawing, figure, why);
-    return code;
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* The line whose thresholds hold for all that are drawn, or NULL. */
+static const struct picture_line *common_thresholds(const struct drawing *drawing)
+{
+    const struct picture_line *first = &drawing->lines[0];
+    if (drawing->line_count == 0 || (drawing->picture->stack && drawing->line_count > 1))
+        return NULL;
+    for (uint32_t m = 1; m < drawing->line_count; m++)
+        if (!same_text(first->warn, drawing->lines[m].warn) || !same_text(first->crit, drawing->lines[m].crit))
+            return NULL;
+    return first;
 }
 
 /* ---- the axis --------------------------------------------------------------------------------------------------- */
@@ -142,30 +157,50 @@ static void include_threshold(struct drawing *drawing, const char *text)
             drawing->high = ends[i];
 }
 
+/* The limit is the point of its picture, unless the values would become a line at the bottom. */
+static void include_limit(struct drawing *drawing)
+{
+    double greatest = drawing->picture->limit ? drawing->figures[drawing->line_count].greatest : NAN;
+    if (greatest > drawing->high && (drawing->high <= 0 || greatest <= LIMIT_FACTOR * drawing->high))
+        drawing->high = greatest;
+}
+
 static void set_axis(struct drawing *drawing)
 {
     const struct picture *picture = drawing->picture;
-    double low = 0, high = 0;
-    for (uint32_t m = 0; m < picture->metric_count; m++) {
-        const struct stats *stats = &drawing->stats[m];
-        drawing->any = drawing->any || isfinite(stats->last);
-        low = fmin(low, fmin(stats->least, stats->mean));
-        high = fmax(high, fmax(stats->greatest, stats->mean));
+    const struct picture_line *common = common_thresholds(drawing);
+    double low = 0, high = drawing->high; /* of a stack */
+    for (uint32_t m = 0; m < drawing->line_count; m++) {
+        const struct figures *figures = &drawing->figures[m];
+        drawing->any = drawing->any || isfinite(figures->last);
+        low = fmin(low, fmin(figures->least, figures->mean));
+        high = fmax(high, picture->stack ? figures->mean : fmax(figures->greatest, figures->mean));
     }
     drawing->low = low;
     drawing->high = high;
-    if (picture->metric_count == 1) {
-        include_threshold(drawing, picture->metrics[0]->warn);
-        include_threshold(drawing, picture->metrics[0]->crit);
+    include_limit(drawing);
+    if (common) {
+        include_threshold(drawing, common->warn);
+        include_threshold(drawing, common->crit);
     }
     drawing->scale = scale_choose(picture->unit, fmax(drawing->high, -drawing->low));
     if (drawing->high <= drawing->low)
         drawing->high = drawing->low + drawing->scale.size;
     double margin = 0.06 * (drawing->high - drawing->low);
-    bool whole = strcmp(picture->unit, "%") == 0 && drawing->high > 70 && drawing->high <= 100;
+    bool whole = strcmp(picture->unit, "%") == 0 && drawing->high > 70 && drawing->high <= 100.5;
     drawing->high = whole ? 100 : drawing->high + margin;
     if (drawing->low < 0)
         drawing->low -= margin;
+}
+
+/* A long legend must not eat up the picture. */
+static void set_height(struct drawing *drawing)
+{
+    const struct picture_line *common = common_thresholds(drawing);
+    int lines = (int)drawing->drawn_count + (common && (common->warn || common->crit)) + (drawing->left_out > 0);
+    drawing->height = drawing->picture->height;
+    if (drawing->picture->grows && lines > LEGEND_LINES)
+        drawing->height += (lines - LEGEND_LINES) * LEGEND_LINE_PIXELS;
 }
 
 /* ---- what librrd is told ---------------------------------------------------------------------------------------- */
@@ -187,7 +222,7 @@ static void add_frame(struct drawing *drawing)
     args_add(args, "--end=%lld", (long long)picture->until_s);
     args_add(args, "--full-size-mode");
     args_add(args, "--width=%d", picture->width);
-    args_add(args, "--height=%d", picture->height);
+    args_add(args, "--height=%d", drawing->height);
     args_add(args, "--lower-limit=%s", number(drawing, drawing->low / drawing->scale.size));
     args_add(args, "--upper-limit=%s", number(drawing, drawing->high / drawing->scale.size));
     args_add(args, "--rigid");
@@ -209,21 +244,15 @@ static void add_frame(struct drawing *drawing)
     args_add(args, "--color=FRAME#00000000");
     args_add(args, "--color=ARROW#00000000");
     args_plain(args, "--title=", picture->title);
-    if (drawing->scale.unit[0])
-        args_plain(args, "--vertical-label=", drawing->scale.unit);
+    /* always, so that the axes of a page stand below each other */
+    args_plain(args, "--vertical-label=", drawing->scale.unit[0] ? drawing->scale.unit : " ");
 }
 
-/* Variables vM, lM, hM: mean, least and greatest of metric M in shown units. */
-static void add_variables(struct drawing *drawing, uint32_t m)
+static void add_variable(struct drawing *drawing, char name, uint32_t m, const char *function)
 {
-    static const char names[] = { 'v', 'l', 'h' };
-    const char *source = drawing->picture->metrics[m]->source;
-    for (int i = 0; i < 3; i++) {
-        args_add(&drawing->args, "DEF:%cr%u=%s:%s:%s", names[i], m, drawing->picture->file, source,
-                 figure_functions[i]);
-        args_add(&drawing->args, "CDEF:%c%u=%cr%u,%s,/", names[i], m, names[i], m,
-                 number(drawing, drawing->scale.size));
-    }
+    const struct figures_source *from = &drawing->lines[m].from;
+    args_add(&drawing->args, "DEF:%cr%u=%s:%s:%s", name, m, from->file, from->source, function);
+    args_add(&drawing->args, "CDEF:%c%u=%cr%u,%s,/", name, m, name, m, number(drawing, drawing->scale.size));
 }
 
 /* Cut or filled up to width characters. */
@@ -243,16 +272,16 @@ static void pad(char *out, size_t size, const char *text, int width)
     out[n] = '\0';
 }
 
-static int name_width(const struct picture *picture)
+static int name_width(const struct drawing *drawing)
 {
-    int widest = 0;
-    for (uint32_t m = 0; m < picture->metric_count; m++) {
+    int widest = 0, most = drawing->picture->width < NARROW_PIXELS ? NAME_COLUMN_NARROW : NAME_COLUMN;
+    for (uint32_t m = 0; m < drawing->drawn_count; m++) {
         int width = 0;
-        for (const char *c = picture->metrics[m]->name; *c; c++)
+        for (const char *c = drawing->lines[m].label; *c; c++)
             width += ((unsigned char)*c & 0xC0) != 0x80;
         widest = width > widest ? width : widest;
     }
-    return widest > NAME_COLUMN ? NAME_COLUMN : widest;
+    return widest > most ? most : widest;
 }
 
 static void add_columns(struct drawing *drawing, const char *const columns[4], const char *end)
@@ -270,15 +299,15 @@ static void add_heading(struct drawing *drawing)
 {
     static const char *const columns[] = { "last", "min", "average", "max" };
     char name[NAME_BYTES];
-    pad(name, sizeof(name), "", name_width(drawing->picture) + 2);
+    pad(name, sizeof(name), "", name_width(drawing) + 2);
     args_escaped(&drawing->args, "COMMENT:", name);
     add_columns(drawing, columns, "\\l");
 }
 
 static void add_figures_line(struct drawing *drawing, uint32_t m)
 {
-    const struct stats *stats = &drawing->stats[m];
-    const double values[] = { stats->last, stats->least, stats->mean, stats->greatest };
+    const struct figures *figures = &drawing->figures[m];
+    const double values[] = { figures->last, figures->least, figures->mean, figures->greatest };
     char texts[4][TEXT_VALUE_SIZE];
     const char *columns[4];
     for (int i = 0; i < 4; i++) {
@@ -289,20 +318,37 @@ static void add_figures_line(struct drawing *drawing, uint32_t m)
     add_columns(drawing, columns, "\\l");
 }
 
-static void add_metric(struct drawing *drawing, uint32_t m)
+/* How a line begins: "AREA:v2#0072B2C0:", to be followed by its label. */
+static const char *line_head(struct drawing *drawing, uint32_t m)
 {
+    if (m == drawing->line_count)
+        return arena_print(drawing->arena, "LINE1.6:v%u%s:", m, drawing->theme->font);
     const char *colour = drawing->theme->colours[m];
+    return arena_print(drawing->arena, drawing->picture->stack ? "AREA:v%u%sC0:" : "LINE1.4:v%u%s:", m, colour);
+}
+
+/* Variables vM, lM, hM: mean, least and greatest of line M in shown units. */
+static void add_line(struct drawing *drawing, uint32_t m)
+{
     char name[NAME_BYTES];
     struct args *args = &drawing->args;
-    add_variables(drawing, m);
-    if (drawing->picture->metric_count == 1) {
+    bool limit = m == drawing->line_count;
+    add_variable(drawing, 'v', m, "AVERAGE");
+    if (drawing->line_count == 1 && !limit) {
+        const char *colour = drawing->theme->colours[m];
+        add_variable(drawing, 'l', m, "MIN");
+        add_variable(drawing, 'h', m, "MAX");
         args_add(args, "AREA:v%u%s20", m, colour);
         args_add(args, "CDEF:s%u=h%u,l%u,-", m, m, m);
         args_add(args, "LINE0:l%u%s00", m, colour);
         args_add(args, "AREA:s%u%s48::STACK", m, colour);
     }
-    pad(name, sizeof(name), drawing->picture->metrics[m]->name, name_width(drawing->picture));
-    args_escaped(args, arena_print(drawing->arena, "LINE1.4:v%u%s:", m, colour), name);
+    pad(name, sizeof(name), drawing->lines[m].label, name_width(drawing));
+    args_escaped(args, line_head(drawing, m), name);
+    if (limit)
+        args_append(args, ":dashes=8,4");
+    else if (drawing->picture->stack && m > 0)
+        args_append(args, ":STACK");
     add_figures_line(drawing, m);
 }
 
@@ -326,14 +372,16 @@ static void add_threshold(struct drawing *drawing, const char *word, const char 
 
 static void compose(struct drawing *drawing)
 {
-    const struct picture *picture = drawing->picture;
+    const struct picture_line *common = common_thresholds(drawing);
     add_frame(drawing);
     add_heading(drawing);
-    for (uint32_t m = 0; m < picture->metric_count; m++)
-        add_metric(drawing, m);
-    if (picture->metric_count == 1) {
-        add_threshold(drawing, "warning", picture->metrics[0]->warn, drawing->theme->warning);
-        add_threshold(drawing, "critical", picture->metrics[0]->crit, drawing->theme->critical);
+    for (uint32_t m = 0; m < drawing->drawn_count; m++)
+        add_line(drawing, m);
+    if (drawing->left_out > 0)
+        args_add(&drawing->args, "COMMENT:  and %u more of lower means\\l", drawing->left_out);
+    if (common) {
+        add_threshold(drawing, "warning", common->warn, drawing->theme->warning);
+        add_threshold(drawing, "critical", common->crit, drawing->theme->critical);
         args_add(&drawing->args, "COMMENT:\\l");
     }
     if (!drawing->any)
@@ -342,7 +390,7 @@ static void compose(struct drawing *drawing)
 
 /* ---- the result ------------------------------------------------------------------------------------------------- */
 
-static void add_xml(struct buf *out, const char *text)
+void picture_xml(struct buf *out, const char *text)
 {
     char visible[1024];
     static const char *const entities[] = { ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;" };
@@ -358,18 +406,18 @@ static void add_xml(struct buf *out, const char *text)
 static void add_description(const struct drawing *drawing, struct buf *out)
 {
     buf_text(out, "\n<title>");
-    add_xml(out, drawing->picture->title);
+    picture_xml(out, drawing->picture->title);
     buf_text(out, "</title>\n<desc>");
-    for (uint32_t m = 0; m < drawing->picture->metric_count; m++) {
-        const struct stats *stats = &drawing->stats[m];
-        const double values[] = { stats->last, stats->least, stats->mean, stats->greatest };
+    for (uint32_t m = 0; m < drawing->drawn_count; m++) {
+        const struct figures *figures = &drawing->figures[m];
+        const double values[] = { figures->last, figures->least, figures->mean, figures->greatest };
         static const char *const words[] = { "last", "min", "average", "max" };
         buf_text(out, m ? "; " : "");
-        add_xml(out, drawing->picture->metrics[m]->name);
+        picture_xml(out, drawing->lines[m].label);
         for (int i = 0; i < 4; i++) {
             char value[TEXT_VALUE_SIZE];
             buf_print(out, "%s %s ", i ? "," : ":", words[i]);
-            add_xml(out, isfinite(values[i]) ? text_format_value(value, values[i], drawing->picture->unit) : "-");
+            picture_xml(out, isfinite(values[i]) ? text_format_value(value, values[i], drawing->picture->unit) : "-");
         }
     }
     buf_text(out, "</desc>\n");
@@ -405,15 +453,29 @@ static int draw(const struct drawing *drawing, struct buf *out, struct why *why)
     return image && !out->overflowed ? 0 : ERROR_DAMAGED;
 }
 
-int picture_draw(struct arena *arena, const struct picture *picture, struct buf *out, struct why *why)
+const char *picture_background(bool is_dark)
 {
+    return is_dark ? dark.back : light.back;
+}
+
+int picture_draw(struct arena *arena, const struct picture *picture, struct buf *out, int *height, struct why *why)
+{
+    int64_t length_s = picture->until_s - picture->since_s;
     struct drawing drawing = {
-        .picture = picture, .theme = picture->dark ? &dark : &light, .arena = arena, .args = { .arena = arena }
+        .picture = picture,
+        .theme = picture->dark ? &dark : &light,
+        .arena = arena,
+        .args = { .arena = arena },
+        .span = { picture->since_s, picture->until_s, (uint64_t)(length_s / picture->width + 1) },
     };
-    int code = add_figures(&drawing, why);
+    int code = choose_lines(&drawing, why);
+    if (code == 0)
+        code = read_figures(&drawing, why);
     if (code < 0)
         return code;
     set_axis(&drawing);
+    set_height(&drawing);
     compose(&drawing);
+    *height = drawing.height;
     return draw(&drawing, out, why);
 }

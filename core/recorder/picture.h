@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* picture - draws one graph of some metrics of one RRD file through librrd. Called once in the life of a process that
- * may crash (belfry-graph). */
+/* picture - draws one graph of some recorded metrics through librrd. Called in a process that may crash (belfry-graph).
+ */
 #ifndef RECORDER_PICTURE_H
 #define RECORDER_PICTURE_H
 
@@ -10,24 +10,35 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/error.h"
-#include "core/recorder/header.h"
-#include "core/recorder/legend.h"
+#include "core/recorder/figures.h"
 
-#define PICTURE_METRICS_MAX 8 /* as many as there are colours that one can tell apart */
+#define PICTURE_LINES_MAX 8 /* as many as there are colours that one can tell apart */
+
+struct picture_line {
+    struct figures_source from;
+    const char *label;       /* any text */
+    const char *warn, *crit; /* ranges, or NULL */
+};
 
 struct picture {
-    const char *file;  /* the RRD file's name in the working folder; sound, see header_read() */
     const char *title; /* any text */
-    const char *unit;  /* of all metrics, see plugin_recorded_unit() */
-    const struct legend_metric *metrics[PICTURE_METRICS_MAX];
-    uint32_t metric_count;
-    const struct header *header;
+    const char *unit;  /* of all lines, see plugin_recorded_unit() */
+    struct picture_line *lines;
+    uint32_t line_count;              /* more than PICTURE_LINES_MAX: those with the greatest means are drawn */
+    bool of_parts;                    /* a line that has no value in this time is left out */
+    const struct picture_line *limit; /* or NULL */
+    bool stack;                       /* areas on top of each other */
     int64_t since_s, until_s;
     int width, height; /* of the whole picture */
+    bool grows;        /* height is for a short legend; a longer one makes the picture higher */
     bool dark, svg;
 };
 
-/* The bytes of the picture into out; 0 or a negative code. */
-int picture_draw(struct arena *arena, const struct picture *picture, struct buf *out, struct why *why);
+/* The bytes of the picture into out, its height in *height; 0 or a negative code. */
+int picture_draw(struct arena *arena, const struct picture *picture, struct buf *out, int *height, struct why *why);
+/* A text as XML text. */
+void picture_xml(struct buf *out, const char *text);
+/* The colour behind everything. */
+const char *picture_background(bool dark);
 
 #endif

@@ -40,6 +40,12 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
+/* What a program prints is known when it is drawn: one picture for each unit. */
+static const struct belfry_view views[] = {
+    { "values", "What the program measured, and how long it ran", "*", .style = BELFRY_LINES },
+    BELFRY_END,
+};
+
 /* ---- what is run --------------------------------------------------------------------------------------------- */
 
 /* The file of a name without '/', by the path option; the name itself when there is none. */
@@ -193,10 +199,11 @@ static void run(struct belfry_probe *p)
             child->out.bytes[i] = '?';
     struct exec_text text;
     exec_split(p, child->out.bytes, &text);
-    belfry_measure(p, "time", spent);
     exec_measure(p, text.metrics, belfry_flag(p, "judge"));
+    belfry_measure(p, "time", spent);
     say_details(p, child, &text);
     say_end(child, choose_text(child, &text), spent);
 }
 
-BELFRY_PLUGIN("exec", "1.0", "Any Nagios plugin: exit code, text, performance data", options, metrics, run)
+BELFRY_PLUGIN("exec", "1.0", "Any Nagios plugin: exit code, text, performance data", options, metrics, run,
+              .views = views)

@@ -50,6 +50,15 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
+static const struct belfry_view views[] = {
+    { "cpu", "CPU time: where it went", "cpu_user cpu_system cpu_iowait cpu_steal", .style = BELFRY_STACK },
+    { "memory", "Memory and swap in use", "memory_used swap_used", .style = BELFRY_LINES },
+    { "disks", "Space in use of each file system", "disk_used", .parts = true },
+    { "pressure", "Pressure: time in which programs waited", "pressure_*", .style = BELFRY_LINES },
+    { "load", "Load", "load1 load5 load15", .style = BELFRY_LINES },
+    BELFRY_END,
+};
+
 void host_say(struct host_run *run, const char *words)
 {
     run->summary = run->summary ? belfry_print(run->p, "%s, %s", run->summary, words) : words;
@@ -105,4 +114,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("host", "1.0", "This machine: load, CPU, memory, pressure, disks, uptime", options, metrics, run,
-              .blocking = true)
+              .blocking = true, .views = views)

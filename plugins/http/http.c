@@ -58,6 +58,15 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
+static const struct belfry_view views[] = {
+    /* the phases follow each other, so they add up to nearly the whole */
+    { "times", "Time of each phase", "time_dns time_connect time_tls time_first_byte", .style = BELFRY_STACK,
+      .limit = "time_total" },
+    { "certificate", "Days until the certificate expires", "cert_days_left", .style = BELFRY_LINES },
+    { "body", "Size of the body", "size", .style = BELFRY_LINES },
+    BELFRY_END,
+};
+
 /* The sums over all transfers of a run. */
 struct journey {
     const char *home; /* the configured origin */
@@ -166,4 +175,5 @@ static void run(struct belfry_probe *p)
     transfer_close(&t);
 }
 
-BELFRY_PLUGIN("http", "1.0", "A web address: status, body, time of each phase, certificate", options, metrics, run)
+BELFRY_PLUGIN("http", "1.0", "A web address: status, body, time of each phase, certificate", options, metrics, run,
+              .views = views)

@@ -38,6 +38,24 @@ static struct series_source disk_sources[] = {
     { .metric = "used", .min = 0, .max = 100, .unit = "%", .warn = "80", .crit = "90" },
     { .metric = "50% <odd>: \\na&me\"", .min = NAN, .max = NAN, .unit = "B/s" },
 };
+static struct series_source stack_sources[] = {
+    { .metric = "running", .min = 0, .max = NAN, .unit = "" },
+    { .metric = "restarting", .min = 0, .max = NAN, .unit = "" },
+    { .metric = "stopped", .min = 0, .max = NAN, .unit = "" },
+    { .metric = "expected", .min = 0, .max = NAN, .unit = "" },
+};
+static struct series_source container_sources[] = {
+    { .metric = "memory_used", .min = 0, .max = NAN, .unit = "B", .warn = "~:1e9" },
+    { .metric = "memory_limit", .min = 0, .max = NAN, .unit = "B" },
+    { .metric = "net_in", .min = 0, .max = NAN, .unit = "B/s" },
+    { .metric = "net_out", .min = 0, .max = NAN, .unit = "B/s" },
+};
+static struct plugin_view container_views[] = {
+    { "states", "Containers by state", "running re* stopped", "expected", BELFRY_STACK, false },
+    { "memory", "Memory: used of limit", "memory_*", "memory_limit", BELFRY_LINES, true },
+    { "traffic", "Network", "net_in net_out", NULL, BELFRY_STACK, true },
+    { "nothing", "Never recorded", "gone_*", NULL, BELFRY_LINES, false },
+};
 static struct series_archive archives[] = { { 60, SPAN_S }, { 300, 14 * 86400 }, { 1800, 61 * 86400 } };
 
 static double noise(void)
@@ -76,15 +94,52 @@ static void measure_disk(int64_t t, double *out)
     out[1] = 4e6 * day(t, 0.2) * noise();
 }
 
+static void measure_stack(int64_t t, double *out)
+{
+    double down = noise() > 0.98 ? 2 : 0, again = noise() > 0.95;
+    out[0] = 10 - down - again;
+    out[1] = again;
+    out[2] = (t / 7200) % 5 == 0 ? down + 1 : down;
+    out[3] = 12;
+}
+
+/* One of ten, which differ by where they are called from. */
+static void measure_container(int64_t t, double *out)
+{
+    static int turn;
+    double weight = 1 + turn++ % 10;
+    out[0] = weight * (5e7 + 3e7 * day(t, 0.1 * weight) + 2e6 * noise());
+    out[1] = 1.5e9;
+    out[2] = weight * 2e5 * day(t, 0.7) * noise();
+    out[3] = weight * 9e5 * day(t, 0.7) * noise();
+}
+
 static const struct feed {
     const char *check, *part;
     struct series_source *sources;
     uint16_t count;
     void (*measure)(int64_t t, double *out);
+    struct plugin_view *views;
+    uint32_t view_count;
 } feeds[] = {
-    { "redis/server", NULL, redis_sources, 5, measure_redis },
-    { "host/system", NULL, host_sources, 4, measure_host },
-    { "host/system", "/var lib", disk_sources, 2, measure_disk },
+    { "redis/server", NULL, redis_sources, 5, measure_redis, NULL, 0 },
+    { "host/system", NULL, host_sources, 4, measure_host, NULL, 0 },
+    { "host/system", "/var lib", disk_sources, 2, measure_disk, NULL, 0 },
+    { "docker/all", NULL, stack_sources, 4, measure_stack, container_views, 4 },
+#define CONTAINER(name_)                                                                                               \
+    {                                                                                                                  \
+        "docker/all", name_, container_sources, 4, measure_container, container_views, 4                               \
+    }
+    CONTAINER("cache"),
+    CONTAINER("db"),
+    CONTAINER("mail"),
+    CONTAINER("panel"),
+    CONTAINER("proxy"),
+    CONTAINER("queue"),
+    CONTAINER("search"),
+    CONTAINER("shop"),
+    CONTAINER("web-1"),
+    CONTAINER("web-2"),
 };
 #define FEED_COUNT (sizeof(feeds) / sizeof(*feeds))
 
@@ -98,7 +153,9 @@ static void put_series(struct buf *out, uint32_t slot)
                              .sources = feed->sources,
                              .source_count = feed->count,
                              .archives = archives,
-                             .archive_count = 3 };
+                             .archive_count = 3,
+                             .views = feed->views,
+                             .view_count = feed->view_count };
     size_t begin = wire_begin(out, WIRE_SERIES);
     wire_put_u32(out, slot);
     series_encode(out, &series);

@@ -16,6 +16,7 @@
 #include "core/recorder/args.h"
 #include "core/recorder/header.h"
 #include "core/recorder/layout.h"
+#include "core/recorder/figures.h"
 #include "core/recorder/legend.h"
 #include "core/recorder/name.h"
 #include "core/recorder/scale.h"
@@ -227,6 +228,33 @@ static void test_write(void)
     tap_is_int(room.counts.updates, 1, "in one update");
     track_close(&track);
     tap_ok(track == NULL, "closed");
+}
+
+/* Of the file that test_write() made: latency 0 to 59. */
+static void test_figures(void)
+{
+    char *path = path_of("redis/server");
+    const struct figures_source from[] = { { path, "latency" }, { path, "requests_LPRNSKZS6Y" }, { path, "latency" } };
+    struct figures_span span = { NOW - 610, NOW - 10, 10 };
+    struct figures figures[3];
+    struct why why = { "" };
+    double total = NAN;
+    tap_is_int(figures_read(&span, from, 3, figures, &why), 0, "figures are read");
+    tap_is_near(figures[0].last, 59, "the last");
+    tap_is_near(figures[0].least, 0, "the least");
+    tap_is_near(figures[0].mean, 29.5, "the mean");
+    tap_is_near(figures[0].greatest, 59, "the greatest");
+    tap_ok(isnan(figures[1].last) && isnan(figures[1].mean), "none of a source that is not there");
+    tap_is_near(figures[2].greatest, 59, "and those behind it");
+    tap_ok(figures_read_total(&span, from, 3, &total, &why) == 0 && fabs(total - 118) < 1e-6,
+           "a stack of two is %g high", total);
+
+    struct figures means[6] = { { .mean = 3 }, { .mean = NAN }, { .mean = 9 },
+                                { .mean = 1 }, { .mean = 3 },   { .mean = 7 } };
+    bool chosen[6] = { true, true, true, true, true, false };
+    tap_is_int(figures_keep_greatest(means, chosen, 6, 2), 3, "of five chosen two stay");
+    tap_ok(chosen[0] && !chosen[1] && chosen[2] && !chosen[3] && !chosen[4] && !chosen[5],
+           "the greatest, of equal ones the first, and none that was not chosen");
 }
 
 static void test_times(void)
@@ -601,6 +629,7 @@ int main(void)
         return 1;
     test_names();
     test_write();
+    test_figures();
     test_times();
     test_values();
     test_counter();
