@@ -71,6 +71,9 @@ endif
 plugins_docker_la_SOURCES = \
 	plugins/docker/docker.c plugins/docker/docker.h \
 	plugins/docker/engine.c \
+	plugins/docker/findings.c \
+	plugins/docker/greet.c \
+	plugins/docker/history.c \
 	plugins/docker/judge.c \
 	plugins/docker/record.c \
 	plugins/docker/usage.c

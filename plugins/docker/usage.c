@@ -74,6 +74,8 @@ static void on_stats(void *context, size_t i, const struct web_answer *answer)
     json_t *tree = answer->end == WEB_ANSWERED && answer->status == 200 ? tree_read(d->p, answer, &why) : NULL;
     if (answer->end == WEB_ANSWERED && answer->status == 404) /* removed meanwhile */
         return;
+    if (docker_lacks(d, answer, "GET /containers/ID/stats", "CONTAINERS"))
+        return;
     if (!json_is_object(tree) || isnan(tree_number(tree, "memory_stats.usage"))) {
         /* a container that has just ended answers with zeros: its state was running when it was asked */
         if (!tree || !json_is_object(tree))
@@ -168,7 +170,7 @@ static double count_of(const json_t *tree, const struct kind *kind)
 }
 
 /* The size of the file system that the engine writes to, when it is on this machine; NaN otherwise. */
-static double file_system_size(struct docker *d)
+static double measure_file_system(struct docker *d)
 {
     const char *why = NULL;
     struct statvfs fs;
@@ -178,12 +180,18 @@ static double file_system_size(struct docker *d)
     json_t *tree = answer->end == WEB_ANSWERED && answer->status == 200 ? tree_read(d->p, answer, &why) : NULL;
     const char *root = tree_text(d->p, tree, "DockerRootDir", "");
     json_decref(tree);
-    return *root == '/' && statvfs(root, &fs) == 0 ? (double)fs.f_blocks * (double)fs.f_frsize : (double)NAN;
+    docker_lacks(d, answer, "GET /info", "INFO");
+    if (*root != '/' || statvfs(root, &fs) != 0)
+        return NAN;
+    double used = (double)(fs.f_blocks - fs.f_bfree), usable = used + (double)fs.f_bavail;
+    if (usable > 0)
+        belfry_measure(d->p, "disk_used", 100 * used / usable);
+    return (double)fs.f_blocks * (double)fs.f_frsize;
 }
 
 static void measure_disk(struct docker *d, const json_t *tree)
 {
-    double reclaimable = 0, size = file_system_size(d);
+    double reclaimable = 0, size = measure_file_system(d);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         belfry_measure(d->p, kinds[i].metric, sum_up(tree, &kinds[i], &reclaimable));
     belfry_measure(d->p, "images", count_of(tree, &kinds[0]));
@@ -199,7 +207,9 @@ bool docker_disk(struct docker *d)
 {
     const char *why = NULL;
     const struct web_answer *answer = web_ask(d->client, "GET", belfry_print(d->p, "%s/system/df", d->prefix), NULL);
-    if (web_refused(d->p, answer, DOCKER_SUBJECT, "the access to the socket (does a proxy allow SYSTEM?)"))
+    if (docker_lacks(d, answer, "GET /system/df", "SYSTEM"))
+        return true;
+    if (web_refused(d->p, answer, DOCKER_SUBJECT, DOCKER_CREDENTIAL))
         return false;
     json_t *tree = tree_read(d->p, answer, &why);
     if (tree && !tree_at(tree, "Images") && !tree_at(tree, "ImageUsage"))
