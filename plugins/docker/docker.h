@@ -9,7 +9,6 @@
 
 #define DOCKER_CONTAINERS_MAX 1000 /* a check has 1024 parts at most */
 #define DOCKER_TIMES_MAX 4         /* as many as make the thresholds CRITICAL, and one */
-#define DOCKER_FINDINGS_MAX 16
 #define DOCKER_SUBJECT "the Docker engine"
 #define DOCKER_CREDENTIAL "the access to the socket (does a proxy allow CONTAINERS and PING?)"
 
@@ -53,14 +52,12 @@ struct docker_container {
     double cpu_percent, memory_used, memory_limit_now, throttled_percent, pids;
     uint64_t oom_count;
 
+    /* findings.c */
+    bool searched;
+    unsigned findings; /* a bit for each kind */
+
     bool known; /* before is of an earlier run */
     struct docker_record before, now;
-};
-
-/* A kind of finding, and which containers it was seen in. */
-struct docker_hits {
-    size_t count;
-    const char *names; /* the first of them */
 };
 
 struct docker {
@@ -80,10 +77,8 @@ struct docker {
     size_t started_again; /* containers, meanwhile */
     const char *missing;  /* what is missing now and since when, for the next run */
     bool root_is_nobody;  /* user namespaces: root in a container is none outside */
-    bool informed;        /* /info was had */
-    size_t looked_into;   /* containers that were searched for findings */
-    struct docker_hits hits[DOCKER_FINDINGS_MAX];
-    const char *disk; /* what it uses, in words; NULL when not asked for */
+    size_t findings;      /* of all kinds */
+    const char *disk;     /* what it uses, in words; NULL when not asked for */
 };
 
 /* greet.c: who it is. Each step that returns a bool returns false when the verdict is said. */
@@ -101,7 +96,7 @@ void docker_stats(struct docker *d);
 bool docker_disk(struct docker *d);
 /* findings.c: what is against good custom. docker_find() looks at one inspect, docker_info() asks the engine. */
 void docker_info(struct docker *d);
-void docker_find(struct docker *d, const struct docker_container *c, const json_t *inspect);
+void docker_find(struct docker *d, struct docker_container *c, const json_t *inspect);
 const char *docker_say_findings(struct docker *d, const char *text);
 /* record.c: what is kept between runs */
 void docker_recall(struct docker *d);

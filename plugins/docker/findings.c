@@ -112,8 +112,6 @@ static const struct kind {
     [ENGINE] = { "engine", "warnings of the engine", "Warnings", NULL },
 };
 
-_Static_assert(KINDS <= DOCKER_FINDINGS_MAX, "a place for each");
-
 /* Whether the option asks for it: by name, or all by "true". */
 static bool is_wanted(struct docker *d, const struct kind *kind)
 {
@@ -125,21 +123,55 @@ static bool is_wanted(struct docker *d, const struct kind *kind)
     return false;
 }
 
-static void hit(struct docker *d, size_t i, const char *name)
+void docker_find(struct docker *d, struct docker_container *c, const json_t *inspect)
 {
-    struct docker_hits *h = &d->hits[i];
+    c->searched = tree_flag(inspect, "State.Running", false);
+    for (size_t i = 0; i < KINDS && c->searched; i++)
+        if (kinds[i].is_so && is_wanted(d, &kinds[i]) && kinds[i].is_so(d, inspect))
+            c->findings |= 1u << i;
+}
+
+/* ---- telling ------------------------------------------------------------------------------------------------- */
+
+/* What a kind of finding is about: containers, or warnings. */
+struct hits {
+    size_t count, of;
+    const char *names; /* the first of them */
+};
+
+static void hit(struct docker *d, struct hits *h, const char *name)
+{
     if (++h->count <= NAMES_MAX)
         h->names = h->names ? belfry_print(d->p, "%s, %s", h->names, name) : name;
 }
 
-void docker_find(struct docker *d, const struct docker_container *c, const json_t *inspect)
+static void tell(struct docker *d, const struct kind *kind, const struct hits *h)
 {
-    if (!tree_flag(inspect, "State.Running", false))
-        return;
-    d->looked_into++;
-    for (size_t i = 0; i < KINDS; i++)
-        if (kinds[i].is_so && is_wanted(d, &kinds[i]) && kinds[i].is_so(d, inspect))
-            hit(d, i, c->name);
+    const char *part = belfry_print(d->p, "finding %s", kind->name);
+    const char *more = h->count > NAMES_MAX ? belfry_print(d->p, " and %zu more", h->count - NAMES_MAX) : "";
+    const char *of = kind->is_so ? belfry_print(d->p, " of %zu", h->of) : "";
+    belfry_part(d->p, part, BELFRY_OK, "%zu%s %s%s%s%s (%s in docker %s)", h->count, of, kind->says,
+                h->names ? ": " : "", h->names ? h->names : "", more, kind->route, kind->is_so ? "inspect" : "info");
+    belfry_measure_part(d->p, part, "findings", (double)h->count);
+    d->findings += h->count;
+}
+
+const char *docker_say_findings(struct docker *d, const char *text)
+{
+    for (size_t i = 0; i < ENGINE; i++) {
+        struct hits h = { 0 };
+        bool refused = false;
+        for (size_t k = 0; k < d->count; k++) {
+            refused |= d->containers[k].refused;
+            h.of += d->containers[k].searched;
+            if (d->containers[k].findings & 1u << i)
+                hit(d, &h, d->containers[k].name);
+        }
+        if (is_wanted(d, &kinds[i]) && !refused) /* nobody knows, and the verdict says why */
+            tell(d, &kinds[i], &h);
+    }
+    return d->findings > 0 ? belfry_print(d->p, "%s; %zu finding%s", text, d->findings, d->findings == 1 ? "" : "s")
+                           : text;
 }
 
 /* ---- the engine ---------------------------------------------------------------------------------------------- */
@@ -155,17 +187,19 @@ static void note_warning(struct docker *d, const char *known, const char *text)
 static void read_warnings(struct docker *d, const json_t *tree)
 {
     const char *known = belfry_kept(d->p, "warnings"), *now = "\x1e";
+    struct hits h = { 0 };
     for (size_t i = 0; i < tree_count(tree, "Warnings"); i++) {
         const char *raw = json_string_value(tree_item(tree, "Warnings", i));
         if (!raw)
             continue;
         const char *text = say_excerpt(d->p, raw, strlen(raw));
         note_warning(d, known, text);
-        hit(d, ENGINE, belfry_print(d->p, "'%s'", text));
+        hit(d, &h, belfry_print(d->p, "'%s'", text));
         if (strlen(now) + strlen(text) < KEPT_BYTES)
             now = belfry_print(d->p, "%s%s\x1e", now, text);
     }
     belfry_keep(d->p, "warnings", now);
+    tell(d, &kinds[ENGINE], &h);
 }
 
 /* "name=userns", "name=rootless". */
@@ -197,35 +231,9 @@ void docker_info(struct docker *d)
         return;
     json_t *tree = answer->end == WEB_ANSWERED && answer->status == 200 ? tree_read(d->p, answer, &why) : NULL;
     d->root_is_nobody = maps_users(tree);
-    d->informed = tree != NULL;
     if (!tree)
         belfry_detail(d->p, "warnings of the engine are not known, GET /info: %s", say_why(d, answer, why));
     else if (is_wanted(d, &kinds[ENGINE]))
         read_warnings(d, tree);
     json_decref(tree);
-}
-
-/* ---- telling ------------------------------------------------------------------------------------------------- */
-
-static void tell(struct docker *d, const struct kind *kind, const struct docker_hits *h)
-{
-    const char *part = belfry_print(d->p, "finding %s", kind->name);
-    const char *more = h->count > NAMES_MAX ? belfry_print(d->p, " and %zu more", h->count - NAMES_MAX) : "";
-    const char *of =
-        kind->is_so ? belfry_print(d->p, "%zu of %zu", h->count, d->looked_into) : belfry_print(d->p, "%zu", h->count);
-    belfry_part(d->p, part, BELFRY_OK, "%s %s%s%s%s (%s in docker %s)", of, kind->says, h->names ? ": " : "",
-                h->names ? h->names : "", more, kind->route, kind->is_so ? "inspect" : "info");
-    belfry_measure_part(d->p, part, "findings", (double)h->count);
-}
-
-const char *docker_say_findings(struct docker *d, const char *text)
-{
-    size_t sum = 0;
-    for (size_t i = 0; i < KINDS; i++) {
-        if (!is_wanted(d, &kinds[i]) || (i == ENGINE && !d->informed))
-            continue;
-        tell(d, &kinds[i], &d->hits[i]);
-        sum += d->hits[i].count;
-    }
-    return sum > 0 ? belfry_print(d->p, "%s; %zu finding%s", text, sum, sum == 1 ? "" : "s") : text;
 }
