@@ -39,14 +39,21 @@ static bool is_privileged(const struct docker *d, const json_t *tree)
     return tree_flag(tree, "HostConfig.Privileged", false);
 }
 
+static bool is_socket(const struct docker *d, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return (slash && (strcmp(slash, "/docker.sock") == 0 || strcmp(slash, "/podman.sock") == 0)) ||
+           (d->setup.socket && strcmp(path, d->setup.socket) == 0);
+}
+
 /* The socket of an engine, or a folder that holds it. */
 static bool has_socket(const struct docker *d, const json_t *tree)
 {
     static const char *const folders[] = { "/", "/run", "/run/", "/var/run", "/var/run/", "/run/podman" };
-    (void)d;
     for (size_t i = 0; i < tree_count(tree, "Mounts"); i++) {
-        const char *source = text_at(tree_item(tree, "Mounts", i), "Source"), *slash = strrchr(source, '/');
-        if (slash && (strcmp(slash, "/docker.sock") == 0 || strcmp(slash, "/podman.sock") == 0))
+        const json_t *mount = tree_item(tree, "Mounts", i);
+        const char *source = text_at(mount, "Source");
+        if (is_socket(d, source) || is_socket(d, text_at(mount, "Destination")))
             return true;
         for (size_t k = 0; k < sizeof folders / sizeof folders[0]; k++)
             if (strcmp(source, folders[k]) == 0)

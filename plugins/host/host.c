@@ -4,6 +4,9 @@
  * Everything is read from /proc below `root`, so that a container can look at its host's and a test at a recorded tree.
  * Default thresholds are those at which somebody should get up: a busy machine that does its work is well. The plugin
  * is .blocking because of statvfs() (see disks.c).
+ *
+ * Diagnostics: a file system that is read-only after an error or after it was writable, can't be examined, or is
+ * included and not mounted is a CRITICAL part; a file of /proc that can't be read is UNKNOWN.
  */
 #include "plugins/host/host.h"
 
@@ -19,6 +22,8 @@ static const struct belfry_option options[] = {
     { "exclude", BELFRY_TEXT, "Mount points to leave out, with * and ?", .list = true, .example = "/mnt/*" },
     { "network", BELFRY_FLAG, "Whether network file systems (NFS, CIFS, ...) are watched too", .fallback = "false",
       .example = "true" },
+    { "read_only", BELFRY_TEXT, "Mount points that may be read-only after they were writable, with * and ?",
+      .list = true, .example = "/mnt/archive" },
     BELFRY_END,
 };
 
@@ -47,6 +52,16 @@ static const struct belfry_metric metrics[] = {
     { "disk_free", "B", "Space left to programs", .min = "0" },
     { "inodes_used", "%", "Inodes in use of a file system", .warn = "85", .crit = "95", .min = "0", .max = "100" },
     { "uptime", "s", "Time since the machine's start", .min = "0" },
+    BELFRY_END,
+};
+
+static const struct belfry_view views[] = {
+    { "cpu", "CPU: programs, kernel, waiting, stolen", "cpu_user cpu_system cpu_iowait cpu_steal", BELFRY_STACK, NULL,
+      false },
+    { "disks", "File systems: space in use", "disk_used", BELFRY_LINES, NULL, true },
+    { "memory", "Memory and swap in use", "memory_used swap_used", BELFRY_LINES, NULL, false },
+    { "load", "Load: 1, 5 and 15 minutes", "load1 load5 load15", BELFRY_LINES, NULL, false },
+    { "pressure", "Pressure: CPU, memory, disks", "pressure_*", BELFRY_LINES, NULL, false },
     BELFRY_END,
 };
 
@@ -105,4 +120,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("host", "1.0", "This machine: load, CPU, memory, pressure, disks, uptime", options, metrics, run,
-              .blocking = true)
+              .blocking = true, .views = views)
