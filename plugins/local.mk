@@ -194,6 +194,7 @@ system_tests += $(plugin_tests)
 EXTRA_DIST += \
 	doc/adr/0030-mariadb-tls-aside.md \
 	doc/plugins/docker.md \
+	doc/plugins/host.md \
 	doc/plugins/mariadb.md \
 	doc/plugins/paymenter.md \
 	doc/plugins/pterodactyl.md \

@@ -12,8 +12,8 @@
 #include "plugins/common/say.h"
 #include "plugins/docker/docker.h"
 
-#define AT_ONCE 32
-#define DOUBLE_MAX 64 /* how many containers without a sample are asked for two: 2 s for each AT_ONCE */
+#define AT_ONCE 60    /* an older engine keeps each waiting for its tick of a second */
+#define DOUBLE_MAX 60 /* how many containers without a sample are asked for two, which takes 2 s */
 
 static uint64_t counter(const json_t *tree, const char *path)
 {
@@ -72,7 +72,8 @@ static void on_stats(void *context, size_t i, const struct web_answer *answer)
     for (; i > 0 || strcmp(c->state, "running") != 0; c++) /* the i-th that runs */
         i -= strcmp(c->state, "running") == 0;
     json_t *tree = answer->end == WEB_ANSWERED && answer->status == 200 ? tree_read(d->p, answer, &why) : NULL;
-    if (answer->end == WEB_ANSWERED && answer->status == 404) /* removed meanwhile */
+    if (answer->end == WEB_ANSWERED &&
+        (answer->status == 404 || answer->status == 409)) /* removed or ended meanwhile */
         return;
     if (docker_lacks(d, answer, "GET /containers/ID/stats", "CONTAINERS"))
         return;
