@@ -71,6 +71,9 @@ endif
 plugins_docker_la_SOURCES = \
 	plugins/docker/docker.c plugins/docker/docker.h \
 	plugins/docker/engine.c \
+	plugins/docker/findings.c \
+	plugins/docker/greet.c \
+	plugins/docker/history.c \
 	plugins/docker/judge.c \
 	plugins/docker/record.c \
 	plugins/docker/usage.c
@@ -181,6 +184,7 @@ plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 plugin_tests = \
 	tests/system/plugin-api.test \
 	tests/system/plugin-docker.test \
+	tests/system/plugin-docker-engine.test \
 	tests/system/plugin-exec.test \
 	tests/system/plugin-family.test \
 	tests/system/plugin-host.test \
@@ -198,12 +202,43 @@ system_tests += $(plugin_tests)
 EXTRA_DIST += \
 	doc/adr/0030-mariadb-tls-aside.md \
 	doc/plugins/docker.md \
+	doc/plugins/host.md \
 	doc/plugins/mariadb.md \
 	doc/plugins/paymenter.md \
 	doc/plugins/pterodactyl.md \
 	doc/plugins/redis.md \
 	doc/plugins/ssl.md \
 	tests/peers/docker.py \
+	tests/peers/docker/README.md \
+	tests/peers/docker/engine20/df.json \
+	tests/peers/docker/engine20/events.json \
+	tests/peers/docker/engine20/headers.json \
+	tests/peers/docker/engine20/info.json \
+	tests/peers/docker/engine20/inspect-job.json \
+	tests/peers/docker/engine20/inspect-web.json \
+	tests/peers/docker/engine20/list.json \
+	tests/peers/docker/engine20/stats-web.json \
+	tests/peers/docker/engine20/version.json \
+	tests/peers/docker/engine29/df.json \
+	tests/peers/docker/engine29/events.json \
+	tests/peers/docker/engine29/headers.json \
+	tests/peers/docker/engine29/info.json \
+	tests/peers/docker/engine29/inspect-job.json \
+	tests/peers/docker/engine29/inspect-web.json \
+	tests/peers/docker/engine29/list.json \
+	tests/peers/docker/engine29/stats-web.json \
+	tests/peers/docker/engine29/version.json \
+	tests/peers/docker/podman58/df.json \
+	tests/peers/docker/podman58/events.json \
+	tests/peers/docker/podman58/headers.json \
+	tests/peers/docker/podman58/info.json \
+	tests/peers/docker/podman58/inspect-going.json \
+	tests/peers/docker/podman58/inspect-job.json \
+	tests/peers/docker/podman58/inspect-web.json \
+	tests/peers/docker/podman58/list.json \
+	tests/peers/docker/podman58/stats-going.json \
+	tests/peers/docker/podman58/stats-web.json \
+	tests/peers/docker/podman58/version.json \
 	tests/peers/mysqld.py \
 	tests/peers/paymenter.py \
 	tests/peers/pterodactyl.py \

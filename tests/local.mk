@@ -13,8 +13,10 @@ system_tests += \
 	tests/system/init.test
 
 # benches: by hand, figures in doc/BENCH.md
-EXTRA_DIST += tests/bench/null.c tests/bench/cpu.py tests/bench/family.sh tests/bench/nagios.sh
+EXTRA_DIST += tests/bench/null.c tests/bench/cpu.py tests/bench/family.sh tests/bench/nagios.sh \
+	tests/bench/docker.sh tests/bench/engine.py
 bench: all
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/family.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/nagios.sh
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/docker.sh
 .PHONY: bench

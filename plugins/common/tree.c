@@ -37,6 +37,9 @@ json_t *tree_read(struct belfry_probe *p, const struct web_answer *answer, const
     json_t *tree = NULL;
     if (answer->body_size > 0 && !answer->cut)
         tree = json_loadb(answer->body, answer->body_size, 0, &error);
+    /* "no limit" as 2^64-1, which no signed integer holds */
+    if (!tree && json_error_code(&error) == json_error_numeric_overflow)
+        tree = json_loadb(answer->body, answer->body_size, JSON_DECODE_INT_AS_REAL, &error);
     if (!tree)
         *why = explain(p, answer, &error);
     return tree;

@@ -20,7 +20,8 @@ const json_t *tree_at(const json_t *tree, const char *path);
 const char *tree_text(struct belfry_probe *p, const json_t *tree, const char *path, const char *fallback);
 /* A number, or a string that is one; NaN otherwise. */
 double tree_number(const json_t *tree, const char *path);
-/* Whole number likewise; fallback otherwise. Exact for 64 bits. */
+/* Whole number likewise; fallback otherwise. Exact for 64 bits, unless the answer has a greater one anywhere: then all
+ * its numbers are doubles. */
 int64_t tree_integer(const json_t *tree, const char *path, int64_t fallback);
 /* true, false, 1, 0, "true", "1", ...; fallback otherwise. */
 bool tree_flag(const json_t *tree, const char *path, bool fallback);

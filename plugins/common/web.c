@@ -15,7 +15,7 @@
 #include "plugins/common/transfer.h"
 
 #define EPOCH_FROM 1e9 /* a time to wait that is longer is seconds since 1970 */
-#define AT_ONCE_MAX 32
+#define AT_ONCE_MAX 60 /* a little less than PUMP_SOCKETS_MAX */
 
 struct web_client {
     struct belfry_probe *p;

@@ -8,7 +8,10 @@
  *
  * Diagnostics:
  *   no socket, nobody listens, no answer, 5xx: not reached. No permission on the socket: UNKNOWN, because the engine
- * may be well. nothing is selected by name, label or project: UNKNOWN expected but not there or not running: CRITICAL
+ *     may be well
+ *   not allowed: what a proxy refuses, by name: UNKNOWN, while all else is looked at
+ *   nothing is selected by name, label or project: UNKNOWN
+ *   expected but not there or not running: WARNING, and CRITICAL by the metric missing_time
  *   unhealthy: WARNING, and CRITICAL by the metric unhealthy_time
  *   restarting: WARNING, and CRITICAL when it was so in the last run, too
  *   stopped with an exit code, killed for memory, or against its restart policy: WARNING
@@ -16,6 +19,9 @@
 #include "plugins/docker/docker.h"
 
 #include <string.h>
+
+static const char *const findings[] = { "true",    "privileged", "socket", "memory", "cpu",   "host_network",
+                                        "restart", "latest",     "root",   "engine", "false", NULL };
 
 static const struct belfry_option options[] = {
     { "socket", BELFRY_PATH, "Unix socket of the engine", .fallback = "/var/run/docker.sock",
@@ -41,6 +47,9 @@ static const struct belfry_option options[] = {
       .example = "true" },
     { "disk", BELFRY_FLAG, "Measure images, volumes and disk use; slow, so hourly at most", .fallback = "false",
       .example = "true" },
+    { "findings", BELFRY_TEXT,
+      "What to look for that is against good custom: true for all, or some of them; each is a part", .list = true,
+      .fallback = "false", .choices = findings, .example = "true" },
     BELFRY_END,
 };
 
@@ -51,7 +60,9 @@ static const struct belfry_metric metrics[] = {
     { "healthy", "", "Containers whose health check passes", .min = "0" },
     { "unhealthy", "", "Containers whose health check fails", .min = "0" },
     { "stopped", "", "Containers that don't run", .min = "0" },
-    { "missing", "", "Expected containers that are not there or don't run", .crit = "0", .min = "0" },
+    { "missing", "", "Expected containers that are not there or don't run", .warn = "0", .min = "0" },
+    { "missing_time", "s", "Time for which an expected container or service has not been running", .crit = "60",
+      .min = "0" },
     { "uptime", "s", "Time since the container was started", .min = "0" },
     { "restarts", "", "Unplanned restarts of the container in the last 15 minutes, counted up to 4", .warn = "0",
       .crit = "2", .min = "0", .max = "4" },
@@ -74,14 +85,37 @@ static const struct belfry_metric metrics[] = {
     { "disk_cache", "B", "Disk space of the build cache", .min = "0" },
     { "disk_reclaimable", "B", "Disk space of images, volumes, cache and containers that nobody uses", .min = "0" },
     { "disk_reclaimable_percent", "%", "The same, of the file system the engine writes to", .warn = "30", .min = "0" },
+    { "disk_used", "%", "Space in use of the file system the engine writes to", .warn = "80", .crit = "90", .min = "0",
+      .max = "100" },
+    { "findings", "", "Containers that a finding is about, or warnings of the engine", .min = "0" },
     BELFRY_END,
 };
+
+static const struct belfry_view views[] = {
+    { "health", "Containers: healthy, unhealthy, stopped", "healthy unhealthy stopped", BELFRY_LINES, "containers",
+      false },
+    { "cpu_by_container", "CPU by container", "cpu", BELFRY_STACK, NULL, true },
+    { "memory_by_container", "Memory by container", "memory", BELFRY_STACK, NULL, true },
+    { "restarts_by_container", "Unplanned restarts within 15 minutes, by container", "restarts", BELFRY_LINES, NULL,
+      true },
+    { "disk", "Disk space: images, containers, volumes, cache", "disk_images disk_containers disk_volumes disk_cache",
+      BELFRY_STACK, NULL, false },
+    BELFRY_END,
+};
+
+static bool wants_findings(struct belfry_probe *p)
+{
+    const char *first = belfry_item(p, "findings", 0);
+    return first && strcmp(first, "false") != 0;
+}
 
 static void look(struct docker *d)
 {
     if (!docker_greet(d) || !docker_list(d))
         return;
     docker_recall(d);
+    if (wants_findings(d->p))
+        docker_info(d);
     if (!docker_inspect(d))
         return;
     docker_events(d);
@@ -112,9 +146,11 @@ static void run(struct belfry_probe *p)
     web_close(&d->client);
 }
 
-BELFRY_PLUGIN(
-    "docker", "1.0", "Containers of a Docker engine: state, health, restarts, memory, CPU, disk", options, metrics, run,
-    .description = "Whoever may write to the socket is root in effect, so give Belfry a socket proxy that lets reading "
-                   "through only (CONTAINERS=1 POST=0; for disk SYSTEM=1 INFO=1, too) and name it by url. Only GET is "
-                   "sent. The socket itself needs membership in its group: usermod -aG docker belfry. What is selected "
-                   "by container, project, label and exclude is looked at; what is expected is looked for among that.")
+BELFRY_PLUGIN("docker", "1.0", "Containers of a Docker engine: state, health, restarts, memory, CPU, disk", options,
+              metrics, run, .views = views,
+              .description =
+                  "Whoever may write to the socket is root in effect, so give Belfry a socket proxy that lets reading "
+                  "through only (CONTAINERS=1 POST=0; for disk SYSTEM=1 INFO=1, for findings INFO=1, too) and name it "
+                  "by url. Only GET is "
+                  "sent. The socket itself needs membership in its group: usermod -aG docker belfry. What is selected "
+                  "by container, project, label and exclude is looked at; what is expected is looked for among that.")

@@ -1,96 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* engine - asking the engine: version, list, inspect, events.
+/* engine - asking the engine for its containers: the list, an inspect of each, the events since the last run.
  *
- * The version of the API is the engine's own, at most API_NEWEST (the newest shape this code was written for); an
- * engine that finds it too old or too new says which one it wants, and gets that. Health is read from inspect, which
- * has the same shape in all of them.
+ * Health is read from inspect, which has the same shape in all versions of the API. Where a proxy refuses inspect, what
+ * the list says is all there is: the state, and health and exit code as words in "Status" (an object from API 1.52 on).
  */
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "plugins/common/say.h"
 #include "plugins/docker/docker.h"
 
-#define API_NEWEST 44 /* 1.44: Docker 25 and newer */
-#define API_OLDEST 41 /* 1.41: Docker 20.10, podman 3 */
 #define AT_ONCE 8
 #define PROBE_DEFAULT_NS 30e9
-
-/* ---- greeting ------------------------------------------------------------------------------------------------ */
-
-/* The N of "1.N"; -1 when it is something else. */
-static int minor_of(const char *version)
-{
-    int minor = -1;
-    return version && sscanf(version, "1.%4d", &minor) == 1 ? minor : -1;
-}
-
-/* Why a socket could not be used, in words for whoever has to repair it. False: it is something else. */
-static bool explain_socket(struct docker *d, const struct web_answer *answer)
-{
-    const char *socket = d->setup.socket;
-    if (answer->end != WEB_UNREACHABLE || !socket || strncmp(answer->why, "connect to", 10) != 0)
-        return false;
-    if (strstr(answer->why, "permission denied")) {
-        belfry_unknown(d->p, "no permission for %s: belfry-docker(7) says how to give it", socket);
-        return true;
-    }
-    if (strstr(answer->why, "no such file"))
-        belfry_unreachable(d->p, "there is no %s: is the engine installed and started?", socket);
-    else if (strstr(answer->why, "refused"))
-        belfry_unreachable(d->p, "%s is there, but nobody listens: the engine is dead (containers may still run)",
-                           socket);
-    else
-        return false;
-    return true;
-}
-
-/* The engine's clock, by its Date header; ours when there is none. */
-static int64_t clock_of(const struct docker *d)
-{
-    struct tm t = { 0 };
-    const char *date = web_header(d->client, "date");
-    return date && strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &t) ? (int64_t)timegm(&t) : (int64_t)time(NULL);
-}
-
-bool docker_greet(struct docker *d)
-{
-    const struct web_answer *answer = web_ask(d->client, "GET", "/_ping", NULL);
-    if (explain_socket(d, answer) || web_refused(d->p, answer, DOCKER_SUBJECT, DOCKER_CREDENTIAL))
-        return false;
-    const char *version = web_header(d->client, "api-version"), *server = web_header(d->client, "server");
-    int minor = version ? minor_of(version) : API_NEWEST;
-    d->podman = web_header(d->client, "libpod-api-version") || (server && strncmp(server, "Libpod", 6) == 0);
-    d->answer_s = answer->total_s;
-    d->now = clock_of(d);
-    if (!version && strncmp(answer->body, "OK", 2) != 0) {
-        belfry_unknown(d->p, "what answers is no Docker engine: %s says '%s'", answer->what,
-                       say_excerpt(d->p, answer->body, answer->body_size));
-        return false;
-    }
-    if (minor < API_OLDEST) {
-        belfry_unknown(d->p, "the engine speaks version %s of the API, but 1.%d is the oldest that is understood",
-                       say_excerpt(d->p, version, strlen(version)), API_OLDEST);
-        return false;
-    }
-    d->prefix = belfry_print(d->p, "/v1.%d", minor < API_NEWEST ? minor : API_NEWEST);
-    return true;
-}
-
-/* "client version 1.24 is too old. Minimum supported API version is 1.44, ...": takes the version it names. */
-static bool renegotiate(struct docker *d, const struct web_answer *answer)
-{
-    static const char mark[] = "supported API version is ";
-    const char *at = answer->status == 400 ? strstr(answer->body, mark) : NULL;
-    int minor = at ? minor_of(at + sizeof mark - 1) : -1;
-    if (minor < API_OLDEST)
-        return false;
-    d->prefix = belfry_print(d->p, "/v1.%d", minor);
-    return true;
-}
 
 /* ---- which containers ---------------------------------------------------------------------------------------- */
 
@@ -150,16 +74,33 @@ static bool is_id(const char *id)
     return length >= 12 && length <= 64 && strspn(id, "0123456789abcdef") == length;
 }
 
+/* What the list knows of health: an object, or the end of "Up 3 hours (unhealthy)". */
+static const char *listed_health(struct docker *d, const json_t *entry)
+{
+    static const char *const ends[][2] = { { "(healthy)", "healthy" },
+                                           { "(unhealthy)", "unhealthy" },
+                                           { "(health: starting)", "starting" } };
+    const char *health = tree_text(d->p, entry, "Health.Status", ""), *status = tree_text(d->p, entry, "Status", "");
+    if (*health)
+        return strcmp(health, "none") == 0 ? NULL : health;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (strstr(status, ends[i][0]))
+            return ends[i][1];
+    return NULL;
+}
+
 static void add(struct docker *d, const json_t *entry)
 {
-    struct docker_container c = { .id = tree_text(d->p, entry, "Id", ""), .die_code = -1 };
+    struct docker_container c = { .id = tree_text(d->p, entry, "Id", ""), .policy = "", .die_code = -1 };
     if (!is_id(c.id))
         return;
     c.name = name_of(d, entry, c.id);
     c.project = label_of(d, entry, "com.docker.compose.project");
     c.service = label_of(d, entry, "com.docker.compose.service");
     c.state = tree_text(d->p, entry, "State", "");
-    c.status = tree_text(d->p, entry, "Status", "");
+    c.health = listed_health(d, entry);
+    if (sscanf(tree_text(d->p, entry, "Status", ""), "Exited (%" SCNd64 ")", &c.exit_code) != 1)
+        c.exit_code = 0;
     d->seen++;
     if (is_selected(d, &c, entry) && d->count++ < DOCKER_CONTAINERS_MAX)
         d->containers[d->count - 1] = c;
@@ -185,7 +126,7 @@ bool docker_list(struct docker *d)
     static const char path[] = "%s/containers/json?all=1";
     const char *why = NULL;
     const struct web_answer *answer = web_ask(d->client, "GET", belfry_print(d->p, path, d->prefix), NULL);
-    if (answer->end == WEB_ANSWERED && renegotiate(d, answer))
+    if (answer->end == WEB_ANSWERED && docker_renegotiate(d, answer))
         answer = web_ask(d->client, "GET", belfry_print(d->p, path, d->prefix), NULL);
     if (web_refused(d->p, answer, DOCKER_SUBJECT, DOCKER_CREDENTIAL))
         return false;
@@ -211,6 +152,7 @@ static double or_default(double value, double fallback)
 static void read_health(struct docker *d, struct docker_container *c, const json_t *tree)
 {
     const char *health = tree_text(d->p, tree, "State.Health.Status", "");
+    c->health = NULL;
     if (*health == '\0' || strcmp(health, "none") == 0)
         return;
     c->health = health;
@@ -251,6 +193,7 @@ static void read_inspect(struct docker *d, struct docker_container *c, const jso
     c->memory_limit = tree_integer(tree, "HostConfig.Memory", 0);
     c->cpu_limit = cpu_limit_of(tree);
     read_health(d, c, tree);
+    docker_find(d, c, tree);
 }
 
 static void on_inspect(void *context, size_t i, const struct web_answer *answer)
@@ -262,11 +205,13 @@ static void on_inspect(void *context, size_t i, const struct web_answer *answer)
         c->trouble = answer->why;
     else if (answer->status == 404) /* removed since the list was made */
         c->gone = true;
+    else if (docker_lacks(d, answer, "GET /containers/ID/json", "CONTAINERS"))
+        c->refused = true;
     else if (answer->status != 200 || answer->cut)
         c->trouble = belfry_print(d->p, "the engine answers its inspect with status %ld%s%s", answer->status,
                                   web_message(d->p, answer) ? ": " : "",
                                   web_message(d->p, answer) ? web_message(d->p, answer) : "");
-    if (c->trouble || c->gone)
+    if (c->trouble || c->gone || c->refused)
         return;
     json_t *tree = tree_read(d->p, answer, &why);
     if (json_is_object(tree_at(tree, "State")))
@@ -311,11 +256,14 @@ static void read_event(struct docker *d, const json_t *event)
     const char *action = tree_text(d->p, event, "Action", "");
     if (!c)
         return;
+    bool died = strcmp(action, "die") == 0;
     int64_t when = tree_integer(event, "time", 0);
-    if (strcmp(action, "oom") == 0) { /* one kill can be told several times */
+    /* podman tells a kill for memory with the end only; Docker may tell one kill several times */
+    if (strcmp(action, "oom") == 0 || (died && tree_flag(event, "Actor.Attributes.oomKilled", false))) {
         c->ooms += c->ooms == 0 || when > c->oom_at + 1;
         c->oom_at = when;
-    } else if (strcmp(action, "die") == 0)
+    }
+    if (died)
         c->die_code = tree_integer(event, "Actor.Attributes.exitCode",
                                    tree_integer(event, "Actor.Attributes.containerExitCode", -1));
     else if (strcmp(action, "health_status: unhealthy") == 0 ||
@@ -367,5 +315,8 @@ void docker_events(struct docker *d)
     if (answer->end == WEB_ANSWERED && answer->status == 200)
         read_events(d, answer);
     else
-        d->events_why = answer->end == WEB_ANSWERED ? belfry_print(d->p, "status %ld", answer->status) : answer->why;
+        d->events_why = answer->end != WEB_ANSWERED ? answer->why
+                        : answer->status == 401 || answer->status == 403
+                            ? "not allowed (does a proxy allow EVENTS?)"
+                            : belfry_print(d->p, "status %ld", answer->status);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* judge - what the containers' states mean, and what happened to them since the last run.
+/* judge - what the containers' states mean, what is missing, and the verdict.
  *
- * Restarts: RestartCount counts those of the restart policy only, and is 0 again after a start by hand. So a rise is an
- * unplanned restart; another start without a rise was somebody's; another id is another container of the same name.
+ * A container that is expected and doesn't run is a WARNING at once; the metric missing_time makes it CRITICAL.
  */
 #include <fnmatch.h>
 #include <inttypes.h>
@@ -12,9 +11,6 @@
 
 #include "plugins/common/say.h"
 #include "plugins/docker/docker.h"
-
-#define RESTARTS_WITHIN_S (15 * 60)
-#define OOMS_WITHIN_S (60 * 60)
 
 static bool is(const struct docker_container *c, const char *state)
 {
@@ -27,206 +23,67 @@ static bool runs(const struct docker_container *c)
     return is(c, "running");
 }
 
-/* ---- what happened since the last run ------------------------------------------------------------------------ */
-
-static void add_time(int64_t *times, int64_t when)
-{
-    memmove(times + 1, times, (DOCKER_TIMES_MAX - 1) * sizeof *times);
-    times[0] = when;
-}
-
-/* How many are recent; the others are forgotten. */
-static int count_recent(int64_t *times, int64_t now, int64_t within)
-{
-    int n = 0;
-    for (size_t i = 0; i < DOCKER_TIMES_MAX; i++) {
-        if (times[i] < now - within || times[i] == 0)
-            times[i] = 0;
-        else
-            n++;
-    }
-    return n;
-}
-
-static const char *say_exit(struct belfry_probe *p, int64_t code)
-{
-    static const struct {
-        int code;
-        const char *means;
-    } known[] = {
-        { 125, "the engine failed to run it" },
-        { 126, "its command can't be executed" },
-        { 127, "its command was not found" },
-        { 134, "SIGABRT" },
-        { 137, "SIGKILL" },
-        { 139, "SIGSEGV" },
-        { 143, "SIGTERM" },
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (known[i].code == code)
-            return belfry_print(p, "exit code %" PRId64 ", %s", code, known[i].means);
-    return belfry_print(p, "exit code %" PRId64, code);
-}
-
-/* In words, from the short form that is kept: "oom", "exit-3", "-". */
-static const char *say_cause(struct belfry_probe *p, const char *cause)
-{
-    int code;
-    if (strcmp(cause, "oom") == 0)
-        return "killed for lack of memory";
-    if (sscanf(cause, "exit-%d", &code) == 1)
-        return say_exit(p, code);
-    return "cause not seen";
-}
-
-static void note_ooms(struct docker *d, struct docker_container *c, bool same)
-{
-    int ooms = c->ooms;
-    bool flagged = c->oom && !(same && c->before.oom && c->before.started == c->started);
-    bool counted = same && c->measured && c->before.oom_count > 0 && c->oom_count > c->before.oom_count;
-    if (ooms == 0 && (c->known || d->last > 0) && (flagged || counted))
-        ooms = 1;
-    for (int i = 0; i < ooms && i < DOCKER_TIMES_MAX; i++)
-        add_time(c->now.ooms, d->now);
-    if (ooms > 0)
-        belfry_event(d->p, "container.oom", c->name, "a process was killed for lack of memory%s%s",
-                     c->memory_limit > 0 ? ", limit " : "",
-                     c->memory_limit > 0 ? say_bytes(d->p, (double)c->memory_limit) : "");
-    c->ooms = ooms;
-}
-
-static void note_unplanned(struct docker *d, struct docker_container *c, int64_t count)
-{
-    int64_t code = c->die_code >= 0 ? c->die_code : c->exit_code;
-    for (int64_t i = 0; i < count && i < DOCKER_TIMES_MAX; i++)
-        add_time(c->now.restarts, d->now);
-    c->now.last_unplanned = c->started > 0 ? c->started : d->now;
-    if (c->ooms > 0)
-        snprintf(c->now.cause, sizeof c->now.cause, "oom");
-    else if (c->die_code >= 0 || code != 0)
-        snprintf(c->now.cause, sizeof c->now.cause, "exit-%d", (int)(code & 0xff));
-    else
-        snprintf(c->now.cause, sizeof c->now.cause, "-");
-    belfry_event(d->p, "container.restarted", c->name, "restarted %s by its policy '%s': %s",
-                 count == 1 ? "once" : belfry_print(d->p, "%" PRId64 " times", count), c->policy,
-                 say_cause(d->p, c->now.cause));
-}
-
-static void note_restarts(struct docker *d, struct docker_container *c, bool same)
-{
-    const struct docker_record *before = &c->before;
-    if (!c->known)
-        return;
-    if (!same) {
-        belfry_event(d->p, "container.recreated", c->name, "another container has its name now");
-        return;
-    }
-    int64_t reset = c->restart_count < before->restart_count ? 0 : before->restart_count;
-    int64_t unplanned = c->restart_count - reset;
-    if (unplanned > 0)
-        note_unplanned(d, c, unplanned);
-    else if (c->started != before->started && c->started > 0 && before->started > 0)
-        belfry_event(d->p, "container.restarted", c->name, "started again by hand or with the engine, up %s",
-                     belfry_ago(d->p, c->started));
-}
-
-static void note_health(struct docker *d, struct docker_container *c, bool same)
-{
-    bool bad = c->health && strcmp(c->health, "unhealthy") == 0;
-    const char *probe = c->probe && *c->probe ? belfry_print(d->p, ": %s", c->probe) : "";
-    bool was = same && c->before.unhealthy_since > 0;
-    c->now.unhealthy_since = !bad ? 0 : was ? c->before.unhealthy_since : d->now - (int64_t)c->failing_s;
-    if (bad && !was && d->last > 0)
-        belfry_event(d->p, "container.unhealthy", c->name, "its health check fails%s", probe);
-    else if (!bad && c->unhealthy > 0)
-        belfry_event(d->p, "container.unhealthy", c->name, "its health check failed, and passes again by now");
-}
-
-static void note(struct docker *d, struct docker_container *c)
-{
-    bool same = c->known && strncmp(c->before.id, c->id, sizeof c->before.id - 1) == 0;
-    struct docker_record stats = c->now;
-    c->now = same ? c->before : (struct docker_record){ 0 };
-    snprintf(c->now.id, sizeof c->now.id, "%.12s", c->id);
-    if (c->measured) {
-        c->now.cpu_ns = stats.cpu_ns;
-        c->now.system_ns = stats.system_ns;
-        c->now.periods = stats.periods;
-        c->now.throttled = stats.throttled;
-    }
-    if (!c->inspected) /* what is not known now stays as it was known */
-        return;
-    note_ooms(d, c, same);
-    note_restarts(d, c, same);
-    note_health(d, c, same);
-    c->now.restart_count = c->restart_count;
-    c->now.started = c->started;
-    c->now.oom = c->oom;
-    c->now.oom_count = c->measured ? c->oom_count : c->now.oom_count;
-    c->now.restarting_since = !is(c, "restarting")                     ? 0
-                              : same && c->before.restarting_since > 0 ? c->before.restarting_since
-                                                                       : d->now;
-}
-
 /* ---- the state of one ---------------------------------------------------------------------------------------- */
 
-struct finding {
+struct opinion {
     enum belfry_state state;
     const char *text;
 };
 
-static struct finding judge_running(struct docker *d, const struct docker_container *c)
+static struct opinion judge_running(struct docker *d, const struct docker_container *c)
 {
     const char *up = c->started > 0 ? belfry_print(d->p, "up %s", belfry_ago(d->p, c->started)) : "running";
     if (!c->health)
-        return (struct finding){ BELFRY_OK, up };
+        return (struct opinion){ BELFRY_OK, up };
+    if (!c->inspected) /* for how long is not known */
+        return (struct opinion){ strcmp(c->health, "unhealthy") == 0 ? BELFRY_WARNING : BELFRY_OK, c->health };
     double since = (double)(d->now - c->started);
     if (strcmp(c->health, "unhealthy") == 0)
-        return (struct finding){ BELFRY_WARNING,
+        return (struct opinion){ BELFRY_WARNING,
                                  belfry_print(d->p, "unhealthy, %" PRId64 " probes failed%s%s, %s", c->streak,
                                               c->probe && *c->probe ? ": " : "", c->probe ? c->probe : "", up) };
     if (strcmp(c->health, "starting") == 0 && since > c->start_limit_s)
-        return (struct finding){ since > 2 * c->start_limit_s ? BELFRY_CRITICAL : BELFRY_WARNING,
+        return (struct opinion){ since > 2 * c->start_limit_s ? BELFRY_CRITICAL : BELFRY_WARNING,
                                  belfry_print(d->p, "still starting after %s, its health check allows %s",
                                               belfry_ago(d->p, c->started), say_seconds(d->p, c->start_limit_s)) };
-    return (struct finding){ BELFRY_OK, belfry_print(d->p, "%s, %s", c->health, up) };
+    return (struct opinion){ BELFRY_OK, belfry_print(d->p, "%s, %s", c->health, up) };
 }
 
-static struct finding judge_exited(struct docker *d, const struct docker_container *c)
+static struct opinion judge_exited(struct docker *d, const struct docker_container *c)
 {
     const char *ago = c->finished > 0 ? belfry_print(d->p, " %s ago", belfry_ago(d->p, c->finished)) : "";
     if (c->oom)
-        return (struct finding){ BELFRY_WARNING, belfry_print(d->p, "killed for lack of memory%s", ago) };
-    const char *text = belfry_print(d->p, "exited%s, %s", ago, say_exit(d->p, c->exit_code));
+        return (struct opinion){ BELFRY_WARNING, belfry_print(d->p, "killed for lack of memory%s", ago) };
+    const char *text = belfry_print(d->p, "exited%s, %s", ago, docker_say_exit(d->p, c->exit_code));
     bool wanted = strcmp(c->policy, "always") == 0 || strcmp(c->policy, "unless-stopped") == 0;
     if (wanted)
-        return (struct finding){ BELFRY_WARNING,
+        return (struct opinion){ BELFRY_WARNING,
                                  belfry_print(d->p, "%s, though its restart policy is '%s'", text, c->policy) };
-    return (struct finding){ c->exit_code != 0 ? BELFRY_WARNING : BELFRY_OK, text };
+    return (struct opinion){ c->exit_code != 0 ? BELFRY_WARNING : BELFRY_OK, text };
 }
 
-static struct finding judge_one(struct docker *d, const struct docker_container *c)
+static struct opinion judge_one(struct docker *d, const struct docker_container *c)
 {
-    if (!c->inspected)
-        return (struct finding){ BELFRY_UNKNOWN,
+    if (c->trouble)
+        return (struct opinion){ BELFRY_UNKNOWN,
                                  belfry_print(d->p, "%s, could not be inspected: %s", c->state, c->trouble) };
     if (runs(c))
         return judge_running(d, c);
     if (is(c, "exited"))
         return judge_exited(d, c);
     if (is(c, "restarting"))
-        return (struct finding){ c->now.restarting_since < d->now ? BELFRY_CRITICAL : BELFRY_WARNING,
+        return (struct opinion){ c->now.restarting_since < d->now ? BELFRY_CRITICAL : BELFRY_WARNING,
                                  belfry_print(d->p, "restarts again and again, %" PRId64 " times by now, %s",
-                                              c->restart_count, say_exit(d->p, c->exit_code)) };
+                                              c->restart_count, docker_say_exit(d->p, c->exit_code)) };
     if (is(c, "dead"))
-        return (struct finding){ BELFRY_CRITICAL, "dead: the engine failed to remove it" };
+        return (struct opinion){ BELFRY_CRITICAL, "dead: the engine failed to remove it" };
     if (is(c, "paused"))
-        return (struct finding){ BELFRY_WARNING, "paused" };
+        return (struct opinion){ BELFRY_WARNING, "paused" };
     if (is(c, "created"))
-        return (struct finding){ BELFRY_WARNING, "created, but never started" };
+        return (struct opinion){ BELFRY_WARNING, "created, but never started" };
     if (is(c, "removing"))
-        return (struct finding){ BELFRY_OK, "is being removed" };
-    return (struct finding){ BELFRY_UNKNOWN, belfry_print(d->p, "in a state that is not known: '%s'", c->state) };
+        return (struct opinion){ BELFRY_OK, "is being removed" };
+    return (struct opinion){ BELFRY_UNKNOWN, belfry_print(d->p, "in a state that is not known: '%s'", c->state) };
 }
 
 static bool is_expected(struct belfry_probe *p, const struct docker_container *c)
@@ -263,9 +120,11 @@ static void measure_one(struct docker *d, struct docker_container *c)
                             c->now.unhealthy_since > 0 ? (double)(d->now - c->now.unhealthy_since) : 0);
     if (c->now.last_unplanned > 0)
         belfry_measure_part(d->p, c->name, "unplanned_restart_age", fmax(0, (double)(d->now - c->now.last_unplanned)));
-    belfry_measure_part(d->p, c->name, "restarts", count_recent(c->now.restarts, d->now, RESTARTS_WITHIN_S));
-    belfry_measure_part(d->p, c->name, "ooms", count_recent(c->now.ooms, d->now, OOMS_WITHIN_S));
     measure_usage(d, c);
+    if (c->refused) /* restarts are not known */
+        return;
+    belfry_measure_part(d->p, c->name, "restarts", docker_recent_restarts(d, c));
+    belfry_measure_part(d->p, c->name, "ooms", docker_recent_ooms(d, c));
 }
 
 /* ---- all of them --------------------------------------------------------------------------------------------- */
@@ -276,6 +135,13 @@ struct sums {
     size_t bad;
 };
 
+/* since: 0 when it can't be said; then it is from the first run that missed it. */
+static void measure_missing(struct docker *d, const char *name, int64_t since)
+{
+    since = docker_missing_since(d, name, since);
+    belfry_measure_part(d->p, name, "missing_time", fmax(0, (double)(d->now - since)));
+}
+
 /* "a, b, c and 5 more". */
 static void name_it(struct belfry_probe *p, const char **names, size_t n, const char *name)
 {
@@ -285,14 +151,15 @@ static void name_it(struct belfry_probe *p, const char **names, size_t n, const 
 
 static void look_at(struct docker *d, struct docker_container *c, struct sums *s)
 {
-    note(d, c);
-    struct finding f = judge_one(d, c);
+    docker_note(d, c);
+    struct opinion f = judge_one(d, c);
     bool passes = c->health && strcmp(c->health, "healthy") == 0, missing = is_expected(d->p, c) && !runs(c);
     if (c->now.last_unplanned > 0)
         f.text = belfry_print(d->p, "%s; last unplanned restart %s ago (%s)", f.text,
-                              belfry_ago(d->p, c->now.last_unplanned), say_cause(d->p, c->now.cause));
+                              belfry_ago(d->p, c->now.last_unplanned), docker_say_cause(d->p, c->now.cause));
     if (missing) {
-        f.state = BELFRY_CRITICAL;
+        f.state = f.state == BELFRY_OK ? BELFRY_WARNING : f.state;
+        f.text = belfry_print(d->p, "is expected to run: %s", f.text);
         name_it(d->p, &s->missing_names, ++s->missing, c->name);
     } else if (f.state != BELFRY_OK) {
         name_it(d->p, &s->bad_names, ++s->bad, belfry_print(d->p, "%s: %s", c->name, f.text));
@@ -304,6 +171,10 @@ static void look_at(struct docker *d, struct docker_container *c, struct sums *s
     s->unhealthy += runs(c) && c->health && strcmp(c->health, "unhealthy") == 0;
     belfry_part(d->p, c->name, f.state, "%s", f.text);
     measure_one(d, c);
+    if (missing)
+        measure_missing(d, c->name, is(c, "exited") ? c->finished : 0);
+    else if (is_expected(d->p, c))
+        belfry_measure_part(d->p, c->name, "missing_time", 0);
 }
 
 /* Expected names that no container has. */
@@ -317,7 +188,8 @@ static void look_for_missing(struct docker *d, struct sums *s)
         if (found)
             continue;
         name_it(d->p, &s->missing_names, ++s->missing, wanted);
-        belfry_part(d->p, wanted, BELFRY_CRITICAL, "is expected, but there is no such container");
+        belfry_part(d->p, wanted, BELFRY_WARNING, "is expected, but there is no such container");
+        measure_missing(d, wanted, 0);
     }
 }
 
@@ -347,7 +219,8 @@ static void look_for_services(struct docker *d, struct sums *s)
         if (running > 0)
             continue;
         name_it(d->p, &s->missing_names, ++s->missing, wanted);
-        belfry_part(d->p, wanted, BELFRY_CRITICAL,
+        measure_missing(d, wanted, 0);
+        belfry_part(d->p, wanted, BELFRY_WARNING,
                     there > 0 ? "is expected, but none of its containers runs"
                               : "is expected, but it has no container");
     }
@@ -381,14 +254,17 @@ static void conclude(struct docker *d, const struct sums *s)
         text = belfry_print(d->p, "%s; %s", text, list(d->p, s->bad_names, s->bad));
     if (d->disk)
         text = d->count > 0 ? belfry_print(d->p, "%s; %s", text, d->disk) : d->disk;
+    text = docker_say_findings(d, text);
     if (d->count == 0 && s->missing == 0 && d->seen > 0 && !d->disk)
         belfry_unknown(d->p, "none of %zu containers is selected by container, exclude, label and project", d->seen);
     else if (d->stats_why)
         belfry_unknown(d->p, "%s; stats could not be had: %s", text, d->stats_why);
+    else if (d->lacks)
+        belfry_unknown(d->p, "%s; not allowed: %s", text, d->lacks);
     else
         belfry_ok(d->p, "%s", text);
     if (d->events_why)
-        belfry_detail(d->p, "causes of restarts are not known, /events can't be read: %s", d->events_why);
+        belfry_detail(d->p, "causes of restarts are not known, GET /events: %s", d->events_why);
 }
 
 void docker_judge(struct docker *d)
@@ -398,6 +274,7 @@ void docker_judge(struct docker *d)
         look_at(d, &d->containers[i], &s);
     look_for_missing(d, &s);
     look_for_services(d, &s);
+    docker_note_return(d);
     measure_sums(d, &s);
     conclude(d, &s);
 }

@@ -3,7 +3,8 @@
  *
  * Kept values are few and long ("c0", "c1", ..., up to 4 KiB each, 64 KiB in all) rather than one for each container,
  * so that what was removed is forgotten by itself. A record is "NAME ID FIELDS CAUSE;", where FIELDS are whole numbers
- * in hexadecimal in the order of the table below. "at" is up to when events were asked for.
+ * in hexadecimal in the order of the table below. "at" is up to when events were asked for, "down" since when the
+ * engine is not reached, and "missing" has "SINCE NAME;" of each that is expected and missing.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "plugins/docker/docker.h"
 
 #define CHUNK_BYTES 4000
-#define CHUNKS_MAX 15
+#define CHUNKS_MAX 14
 #define FIELDS 19
 
 /* All numbers of a record, in the order they are written. */
@@ -76,8 +77,35 @@ void docker_recall(struct docker *d)
         d->since = at;
         d->last = strtoll(at, NULL, 10);
     }
+    const char *down = belfry_kept(d->p, "down");
+    d->down_at = down ? strtoll(down, NULL, 10) : 0;
     for (int i = 0; i < CHUNKS_MAX; i++)
         read_chunk(d, belfry_kept(d->p, belfry_print(d->p, "c%d", i)));
+}
+
+/* The time that stands before the name in what the last run kept; 0 when it doesn't. */
+static int64_t find_missing(struct docker *d, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = belfry_kept(d->p, "missing"); at && *at; at = strchr(at, ';'), at += at != NULL) {
+        char *end;
+        int64_t since = strtoll(at, &end, 10);
+        if (*end == ' ' && strncmp(end + 1, name, length) == 0 && end[1 + length] == ';')
+            return since;
+    }
+    return 0;
+}
+
+int64_t docker_missing_since(struct docker *d, const char *name, int64_t since)
+{
+    if (since <= 0)
+        since = find_missing(d, name);
+    if (since <= 0 || since > d->now)
+        since = d->now;
+    const char *longer = belfry_print(d->p, "%s%" PRId64 " %s;", d->missing ? d->missing : "", since, name);
+    if (strlen(longer) < CHUNK_BYTES && !strchr(name, ';')) /* else it is missed anew in each run */
+        d->missing = longer;
+    return since;
 }
 
 static size_t write_record(const struct docker_container *c, char *to, size_t size)
@@ -117,6 +145,8 @@ void docker_remember(struct docker *d)
         if (belfry_kept(d->p, belfry_print(d->p, "c%d", n)))
             belfry_keep(d->p, belfry_print(d->p, "c%d", n), NULL);
     belfry_keep(d->p, "at", d->until);
+    if (d->missing || belfry_kept(d->p, "missing"))
+        belfry_keep(d->p, "missing", d->missing);
     if (lost > 0)
         belfry_detail(d->p,
                       "too many containers to remember all until the next run: restarts of %zu are not seen; "

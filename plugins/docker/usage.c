@@ -12,8 +12,8 @@
 #include "plugins/common/say.h"
 #include "plugins/docker/docker.h"
 
-#define AT_ONCE 32
-#define DOUBLE_MAX 64 /* how many containers without a sample are asked for two: 2 s for each AT_ONCE */
+#define AT_ONCE 60    /* an older engine keeps each waiting for its tick of a second */
+#define DOUBLE_MAX 60 /* how many containers without a sample are asked for two, which takes 2 s */
 
 static uint64_t counter(const json_t *tree, const char *path)
 {
@@ -72,7 +72,10 @@ static void on_stats(void *context, size_t i, const struct web_answer *answer)
     for (; i > 0 || strcmp(c->state, "running") != 0; c++) /* the i-th that runs */
         i -= strcmp(c->state, "running") == 0;
     json_t *tree = answer->end == WEB_ANSWERED && answer->status == 200 ? tree_read(d->p, answer, &why) : NULL;
-    if (answer->end == WEB_ANSWERED && answer->status == 404) /* removed meanwhile */
+    if (answer->end == WEB_ANSWERED &&
+        (answer->status == 404 || answer->status == 409)) /* removed or ended meanwhile */
+        return;
+    if (docker_lacks(d, answer, "GET /containers/ID/stats", "CONTAINERS"))
         return;
     if (!json_is_object(tree) || isnan(tree_number(tree, "memory_stats.usage"))) {
         /* a container that has just ended answers with zeros: its state was running when it was asked */
@@ -168,7 +171,7 @@ static double count_of(const json_t *tree, const struct kind *kind)
 }
 
 /* The size of the file system that the engine writes to, when it is on this machine; NaN otherwise. */
-static double file_system_size(struct docker *d)
+static double measure_file_system(struct docker *d)
 {
     const char *why = NULL;
     struct statvfs fs;
@@ -178,12 +181,18 @@ static double file_system_size(struct docker *d)
     json_t *tree = answer->end == WEB_ANSWERED && answer->status == 200 ? tree_read(d->p, answer, &why) : NULL;
     const char *root = tree_text(d->p, tree, "DockerRootDir", "");
     json_decref(tree);
-    return *root == '/' && statvfs(root, &fs) == 0 ? (double)fs.f_blocks * (double)fs.f_frsize : (double)NAN;
+    docker_lacks(d, answer, "GET /info", "INFO");
+    if (*root != '/' || statvfs(root, &fs) != 0)
+        return NAN;
+    double used = (double)(fs.f_blocks - fs.f_bfree), usable = used + (double)fs.f_bavail;
+    if (usable > 0)
+        belfry_measure(d->p, "disk_used", 100 * used / usable);
+    return (double)fs.f_blocks * (double)fs.f_frsize;
 }
 
 static void measure_disk(struct docker *d, const json_t *tree)
 {
-    double reclaimable = 0, size = file_system_size(d);
+    double reclaimable = 0, size = measure_file_system(d);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         belfry_measure(d->p, kinds[i].metric, sum_up(tree, &kinds[i], &reclaimable));
     belfry_measure(d->p, "images", count_of(tree, &kinds[0]));
@@ -199,7 +208,9 @@ bool docker_disk(struct docker *d)
 {
     const char *why = NULL;
     const struct web_answer *answer = web_ask(d->client, "GET", belfry_print(d->p, "%s/system/df", d->prefix), NULL);
-    if (web_refused(d->p, answer, DOCKER_SUBJECT, "the access to the socket (does a proxy allow SYSTEM?)"))
+    if (docker_lacks(d, answer, "GET /system/df", "SYSTEM"))
+        return true;
+    if (web_refused(d->p, answer, DOCKER_SUBJECT, DOCKER_CREDENTIAL))
         return false;
     json_t *tree = tree_read(d->p, answer, &why);
     if (tree && !tree_at(tree, "Images") && !tree_at(tree, "ImageUsage"))

@@ -12,17 +12,25 @@
  * not look like a disk that is well.
  *
  * Percentages are df's: of what a program that is not root can use.
+ *
+ * A file system that was writable in an earlier run and is read-only now, or that the kernel says it has stopped after
+ * an error, is CRITICAL until it is writable again; the option read_only names those that may be so. That is told by
+ * the options of the file system, not by those of the mount: the former are what the kernel changes ("ro" with
+ * errors=remount-ro, or since Linux 6.15 "emergency_ro" and "shutdown", which leave "rw" in place) and what `mount -o
+ * remount,ro` changes; the latter are read-only for a daemon that systemd runs with ProtectSystem=, however well the
+ * disk is.
  */
+#include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
 #include <sys/statvfs.h>
-
-#include <errno.h>
 
 #include "plugins/common/say.h"
 #include "plugins/host/proc.h"
 
 #define MOUNTS_MAX 512
+#define KEPT_BYTES 4000
+#define SEPARATOR "\x1f"
 
 static const char *const local_types[] = { "ext2",    "ext3",    "ext4",     "xfs",      "btrfs", "zfs",   "f2fs",
                                            "jfs",     "nilfs2",  "reiserfs", "vfat",     "exfat", "ntfs",  "ntfs3",
@@ -32,11 +40,15 @@ static const char *const network_types[] = { "nfs", "nfs4",       "cifs",       
 
 struct mount {
     char *point, *type, *device, *base; /* device is major:minor, base the mount's root within it */
+    char *options;                      /* of the file system: "rw,errors=remount-ro" */
 };
 
 struct mounts {
     struct mount all[MOUNTS_MAX];
     size_t count;
+    /* kept for the next run, each between two SEPARATORs: the mount points that were writable, or ought to be again,
+     * and those that are known to be read-only though they ought not to be */
+    const char *writable, *read_only;
 };
 
 static bool is_one_of(const char *word, const char *const *list, size_t count)
@@ -65,14 +77,17 @@ static void unescape(char *text)
 /* "36 35 98:0 /base /point options [tags] - type source super-options" */
 static bool parse(char *line, struct mount *out)
 {
-    char *words[5];
-    for (int i = 0; i < 5; i++)
+    char *words[6], *tail[3];
+    for (int i = 0; i < 6; i++)
         words[i] = strsep(&line, " ");
-    char *rest = line ? strstr(line, " - ") : NULL;
-    if (!words[4] || !rest)
+    char *rest = !line ? NULL : strncmp(line, "- ", 2) == 0 ? line : strstr(line, " - ");
+    if (!words[5] || !rest)
         return false;
-    rest += 3;
-    *out = (struct mount){ .device = words[2], .base = words[3], .point = words[4], .type = strsep(&rest, " ") };
+    rest += *rest == ' ' ? 3 : 2;
+    for (int i = 0; i < 3; i++)
+        tail[i] = strsep(&rest, " ");
+    *out = (struct mount){ .device = words[2], .base = words[3], .point = words[4], .type = tail[0] };
+    out->options = tail[2] ? tail[2] : words[5];
     unescape(out->point);
     return true;
 }
@@ -120,14 +135,75 @@ static void add(struct host_run *run, struct mounts *mounts, const struct mount 
         mounts->all[mounts->count++] = *mount;
 }
 
-static void measure(struct host_run *run, const char *point, const struct statvfs *fs)
+/* ---- read-only file systems ---------------------------------------------------------------------------------- */
+
+/* Whether a word stands in "rw,relatime,errors=remount-ro". */
+static bool has_word(const char *options, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = options; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strncmp(at, word, length) == 0 && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+/* The kernel says so itself; NULL when it doesn't. */
+static const char *stopped(const struct mount *mount)
+{
+    if (has_word(mount->options, "emergency_ro"))
+        return "read-only after an error: the kernel says emergency_ro";
+    if (has_word(mount->options, "shutdown"))
+        return "shut down after an error";
+    if (has_word(mount->options, "ro") && has_word(mount->options, "errors=remount-ro"))
+        return "read-only, and it is mounted with errors=remount-ro: after an error?";
+    return NULL;
+}
+
+static bool is_kept(struct host_run *run, const char *key, const char *point)
+{
+    const char *list = belfry_kept(run->p, key);
+    return list && strstr(list, belfry_print(run->p, SEPARATOR "%s" SEPARATOR, point));
+}
+
+static void add_point(struct host_run *run, const char **list, const char *point)
+{
+    const char *longer = belfry_print(run->p, "%s%s" SEPARATOR, *list, point);
+    if (strlen(longer) < KEPT_BYTES)
+        *list = longer;
+}
+
+/* Why it ought not to be read-only as it is; NULL when all is well. */
+static const char *find_fault(struct host_run *run, struct mounts *mounts, const struct mount *mount)
+{
+    const char *why = stopped(mount);
+    if (matches(run, "read_only", mount->point))
+        return NULL;
+    if (!why && !has_word(mount->options, "ro")) {
+        add_point(run, &mounts->writable, mount->point);
+        return NULL;
+    }
+    if (is_kept(run, "writable", mount->point)) {
+        add_point(run, &mounts->writable, mount->point); /* so that it stays bad */
+        why = why ? why : "read-only, and was writable before";
+    }
+    if (why && !is_kept(run, "read_only", mount->point))
+        belfry_event(run->p, "disk.read_only", mount->point, "%s", why);
+    if (why)
+        add_point(run, &mounts->read_only, mount->point);
+    return why;
+}
+
+/* ---- space --------------------------------------------------------------------------------------------------- */
+
+static void measure(struct host_run *run, const char *point, const struct statvfs *fs, const char *fault)
 {
     struct belfry_probe *p = run->p;
     double block = (double)fs->f_frsize, used = (double)(fs->f_blocks - fs->f_bfree),
            usable = used + (double)fs->f_bavail, share = usable > 0 ? 100 * used / usable : 0, inodes = 0;
     if (fs->f_files > 0)
         inodes = 100 * (double)(fs->f_files - fs->f_ffree) / (double)fs->f_files;
-    belfry_part(p, point, BELFRY_OK, "%.0f %% of %s used, %s free%s", share, say_bytes(p, (double)fs->f_blocks * block),
+    belfry_part(p, point, fault ? BELFRY_CRITICAL : BELFRY_OK, "%s%s%.0f %% of %s used, %s free%s", fault ? fault : "",
+                fault ? "; " : "", share, say_bytes(p, (double)fs->f_blocks * block),
                 say_bytes(p, (double)fs->f_bavail * block),
                 fs->f_files > 0 ? belfry_print(p, ", inodes %.0f %%", inodes) : "");
     belfry_measure_part(p, point, "disk_used", share);
@@ -137,17 +213,18 @@ static void measure(struct host_run *run, const char *point, const struct statvf
 }
 
 /* Makes a part of it; false when there is none to be made. */
-static bool look_at(struct host_run *run, const struct mount *mount)
+static bool look_at(struct host_run *run, struct mounts *mounts, const struct mount *mount)
 {
     struct statvfs fs;
-    if (statvfs(belfry_print(run->p, "%s%s", run->root, mount->point), &fs) == 0) {
-        if (fs.f_blocks > 0)
-            measure(run, mount->point, &fs);
-        return fs.f_blocks > 0;
-    }
-    if (errno == EACCES || errno == ENOENT) /* not ours to see, or gone since the list was read */
-        return false;
-    belfry_part(run->p, mount->point, BELFRY_CRITICAL, "can't be examined: %s", say_error(run->p, errno));
+    int error = statvfs(belfry_print(run->p, "%s%s", run->root, mount->point), &fs) == 0 ? 0 : errno;
+    if (error == EACCES || error == ENOENT || (error == 0 && fs.f_blocks == 0))
+        return false; /* not ours to see, gone since the list was read, or without space */
+    const char *fault = find_fault(run, mounts, mount);
+    if (error == 0)
+        measure(run, mount->point, &fs, fault);
+    else
+        belfry_part(run->p, mount->point, BELFRY_CRITICAL, "can't be examined: %s%s%s", say_error(run->p, error),
+                    fault ? "; " : "", fault ? fault : "");
     return true;
 }
 
@@ -173,6 +250,7 @@ void host_disks(struct host_run *run)
         return;
     }
     struct mounts *mounts = belfry_alloc(run->p, sizeof *mounts);
+    mounts->writable = mounts->read_only = SEPARATOR;
     char *text = say_copy(run->p, list, strlen(list));
     for (char *line = strsep(&text, "\n"); line; line = strsep(&text, "\n")) {
         struct mount mount;
@@ -182,7 +260,9 @@ void host_disks(struct host_run *run)
     int seen = 0;
     for (size_t i = 0; i < mounts->count; i++)
         if (is_wanted(run, &mounts->all[i])) /* only now, so that a bind mount does not stand in for its own */
-            seen += look_at(run, &mounts->all[i]);
+            seen += look_at(run, mounts, &mounts->all[i]);
+    belfry_keep(run->p, "writable", mounts->writable);
+    belfry_keep(run->p, "read_only", mounts->read_only);
     miss_mounts(run, mounts);
     host_say(run, belfry_print(run->p, "%d file system%s", seen, seen == 1 ? "" : "s"));
 }

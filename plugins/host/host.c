@@ -4,6 +4,9 @@
  * Everything is read from /proc below `root`, so that a container can look at its host's and a test at a recorded tree.
  * Default thresholds are those at which somebody should get up: a busy machine that does its work is well. The plugin
  * is .blocking because of statvfs() (see disks.c).
+ *
+ * Diagnostics: a file system that is read-only after an error or after it was writable, can't be examined, or is
+ * included and not mounted is a CRITICAL part; a file of /proc that can't be read is UNKNOWN.
  */
 #include "plugins/host/host.h"
 
@@ -19,6 +22,8 @@ static const struct belfry_option options[] = {
     { "exclude", BELFRY_TEXT, "Mount points to leave out, with * and ?", .list = true, .example = "/mnt/*" },
     { "network", BELFRY_FLAG, "Whether network file systems (NFS, CIFS, ...) are watched too", .fallback = "false",
       .example = "true" },
+    { "read_only", BELFRY_TEXT, "Mount points that may be read-only after they were writable, with * and ?",
+      .list = true, .example = "/mnt/archive" },
     BELFRY_END,
 };
 

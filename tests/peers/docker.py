@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """docker - an engine that answers as newer, older and other engines do, and awkwardly; the first part of the path says
-how: http://127.0.0.1:PORT/MODE/_ping. Prints its port and serves until its standard input ends."""
+how: http://127.0.0.1:PORT/MODE/_ping. A mode that is a folder of tests/peers/docker answers from its files. Prints its
+port and serves until its standard input ends."""
 import http.server
 import json
 import os
@@ -13,10 +14,18 @@ import time
 NEVER = '0001-01-01T00:00:00Z'
 HTML = b'<html><head><title>403 Forbidden</title></head><body>denied</body></html>'
 ASKED = {}
+BEGIN = time.time()
+
+RECORDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'docker')
+
+
+def recorded(mode, name):
+    with open(os.path.join(RECORDED, mode, name), 'rb') as file:
+        return file.read()
 
 
 def iso(ago):
-    return time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(time.time() - ago)) + '.123456789Z'
+    return time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(BEGIN - ago)) + '.123456789Z'
 
 
 def ident(n):
@@ -38,7 +47,22 @@ ODD = {
 }
 
 
+LOOSE = {'HostConfig': {'Privileged': True, 'NetworkMode': 'host'}, 'Config': {'Image': 'host:5000/nginx', 'User': ''},
+         'Mounts': [{'Source': '/var/lib/x'}, {'Source': '/var/run/docker.sock'}]}
+TIGHT = {'HostConfig': {'Privileged': False, 'NetworkMode': 'shop_default', 'NanoCpus': 500000000, 'Memory': 1 << 26,
+                        'RestartPolicy': {'Name': 'always'}},
+         'Config': {'Image': 'host:5000/nginx:1.27', 'User': '1000:0'}, 'Mounts': [{'Source': '/run/secrets/docker.sock.txt'}]}
+POLICY = {'loose': {'inspect': LOOSE}, 'tight': {'inspect': TIGHT}, 'ended': {'state': 'exited', 'inspect': LOOSE},
+          'folder': {'inspect': {**TIGHT, 'Mounts': [{'Source': '/run'}],
+                                 'Config': {'Image': 'nginx:latest', 'User': 'root:www'}}},
+          'byid': {'inspect': {**TIGHT, 'Config': {'Image': 'nginx@sha256:00', 'User': 'rooty'}}}}
+
+
 def boxes(mode):
+    if mode in ('policy', 'noinfo', 'userns'):
+        return POLICY
+    if mode == 'strict':
+        return {**BOXES, **ODD}
     if mode == 'odd':
         return ODD
     if mode == 'empty':
@@ -48,10 +72,16 @@ def boxes(mode):
     return BOXES
 
 
+def status(box):
+    suffix = {'starting': 'health: starting'}.get(box.get('health'), box.get('health'))
+    return {'exited': 'Exited (%d) 2 hours ago' % box.get('code', 0), 'created': 'Created', 'dead': 'Dead'}.get(
+        box.get('state'), 'Up 3 hours' + (' (%s)' % suffix if suffix else ''))
+
+
 def entry(mode, n, name, box):
     state = box.get('state', 'running')
     one = {'Id': ident(n), 'Names': ['/other/' + name, '/' + name], 'Image': 'x', 'Created': 1, 'State': state,
-           'Status': 'Up 3 hours (healthy)', 'Labels': box.get('labels', {}), 'HostConfig': {}, 'Mounts': None}
+           'Status': status(box), 'Labels': box.get('labels', {}), 'HostConfig': {}, 'Mounts': None}
     if mode == 'v152' and box.get('health'):
         one['Health'] = {'Status': box['health'], 'FailingStreak': 0}
     if mode == 'nulls':
@@ -71,9 +101,19 @@ def inspect(mode, n, name, box):
         state['StartedAt'] = iso(1)
     if mode == 'nulls':
         state.update(StartedAt=None, FinishedAt=None, Health=None)
-    return {'Id': ident(n), 'Name': '/' + name, 'RestartCount': count, 'State': state,
+    state['Running'] = state['Status'] in ('running', 'paused', 'restarting')
+    told = {'Id': ident(n), 'Name': '/' + name, 'RestartCount': count, 'State': state,
             'Config': {'Healthcheck': {'Interval': 30000000000, 'Retries': 3}},
             'HostConfig': {'RestartPolicy': {'Name': box.get('policy', 'no')}, 'Memory': box.get('memory', 0)}}
+    for part, values in box.get('inspect', {}).items():
+        told[part] = {**told.get(part, {}), **values} if isinstance(values, dict) else values
+    return told
+
+
+def info(mode):
+    step = ASKED['info ' + mode] = ASKED.get('info ' + mode, 0) + 1
+    return {'DockerRootDir': '/', 'SecurityOptions': ['name=userns'] if mode == 'userns' else [],
+            'Warnings': ['No swap limit support'] + (['IPv4 forwarding is disabled'] if step > 1 else [])}
 
 
 def stats(mode, one_shot):
@@ -124,16 +164,40 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.say(b'<html><title>Welcome</title></html>', kind='text/html')
         elif mode == 'login':
             self.say(b'', 302, Location='https://sso.example.net/?next=x')
-        elif mode == 'proxy403':
+        elif mode in ('proxy403', 'noping'):
             self.say(HTML, 403, 'text/html')
         elif mode == 'hung':
             time.sleep(30)
         else:
             self.say(b'OK', kind='text/plain', **headers)
 
+    def record(self, mode, rest):
+        headers = {name.replace('-', '_'): value for name, value in json.loads(recorded(mode, 'headers.json')).items()}
+        version = json.loads(recorded(mode, 'version.json'))
+        if rest in (['_ping'], ['version']):
+            self.say(b'OK' if rest == ['_ping'] else recorded(mode, 'version.json'), **headers)
+            return
+        asked, least, most = (int(v.lstrip('v').split('.')[1]) for v in (rest[0], version['MinAPIVersion'], version['ApiVersion']))
+        if not least <= asked <= most:
+            self.say({'message': 'client version 1.%d is too %s. %s supported API version is 1.%d, please upgrade' % (
+                (asked, 'old', 'Minimum', least) if asked < least else (asked, 'new', 'Maximum', most))}, 400, **headers)
+            return
+        names = {c['Id']: c['Names'][0][1:] for c in json.loads(recorded(mode, 'list.json'))}
+        if rest[1] == 'containers' and rest[2] != 'json':
+            name = '%s-%s.json' % ('stats' if rest[3] == 'stats' else 'inspect', names[rest[2]])
+        else:
+            name = {'containers': 'list', 'events': 'events', 'system': 'df', 'info': 'info'}[rest[1]] + '.json'
+        self.say(recorded(mode, name), **headers)
+
     def do_GET(self):
         path, _, query = self.path.partition('?')
         _, mode, *rest = path.split('/')
+        if os.path.isdir(os.path.join(RECORDED, mode)):
+            self.record(mode, rest)
+            return
+        if rest == ['version']:
+            self.say({'ApiVersion': '1.44', 'Components': []}) if mode in ('noping', 'plain') else self.say(HTML, 403, 'text/html')
+            return
         if rest == ['_ping']:
             self.ping(mode)
             return
@@ -148,9 +212,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif rest[0] == 'containers':
             self.container(mode, int(rest[1], 16) - 0xabcdef000000, rest[2], query)
         elif rest == ['events']:
-            self.events(mode)
+            self.say(HTML, 403, 'text/html') if mode in ('noevents', 'strict') else self.events(mode)
+        elif rest == ['info']:
+            self.say(HTML, 403, 'text/html') if mode in ('noinfo', 'strict') else self.say(info(mode))
         elif rest == ['system', 'df']:
-            self.say(HTML, 403, 'text/html') if mode == 'nosystem' else self.say(usage(mode))
+            self.say(HTML, 403, 'text/html') if mode in ('nosystem', 'strict') else self.say(usage(mode))
         else:
             self.say({'message': 'page not found'}, 404)
 
@@ -179,14 +245,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def container(self, mode, n, what, query):
         name, box = list(boxes(mode).items())[n] if n < len(boxes(mode)) else ('?', {})
         if what == 'stats':
-            self.say(HTML, 403, 'text/html') if mode == 'nostats' else self.say(stats(mode, 'one-shot=1' in query))
+            self.say(HTML, 403, 'text/html') if mode in ('nostats', 'strict') else self.say(stats(mode, 'one-shot=1' in query))
             return
         ASKED[mode] = ASKED.get(mode, 0) + 1
         if box.get('gone'):
             self.say({'message': 'No such container: x'}, 404)
         elif box.get('broken') or mode == 'allbroken':
             self.say({'message': 'layer is locked'}, 500)
-        elif mode == 'noinspect':
+        elif mode in ('noinspect', 'strict'):
             self.say(HTML, 403, 'text/html')
         else:
             self.say(inspect(mode, n, name, box))
@@ -199,6 +265,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         text = b''.join(sep + json.dumps(x).encode() for sep, x in (
             (b'', {'Action': 'oom', 'Actor': {'ID': ident(1)}}), (b'\n', one),
             (b'\x1e', {'Action': 'health_status', 'HealthStatus': 'unhealthy', 'Actor': {'ID': ident(0)}}))) + b'\n{"Act'
+        if mode in ('policy', 'noinfo', 'userns'):
+            text = b''
         for i in range(0, len(text), 70):  # lines are split, and the last is cut
             piece = text[i:i + 70]
             self.wfile.write(b'%x\r\n%s\r\n' % (len(piece), piece))
