@@ -45,6 +45,7 @@ static const struct meaning meanings[] = {
     { 401, 401, 0, NULL, CF_SCOPE, "not allowed" },
     { 403, 403, 0, NULL, CF_SCOPE, "not allowed" },
     { 200, 499, 9109, NULL, CF_SCOPE, "not allowed" },
+    { 200, 499, 10000, NULL, CF_SCOPE, "not allowed" },
     { 404, 404, 7003, NULL, CF_ODD, "no such zone or account: is the id right?" },
     { 404, 404, 0, NULL, CF_ODD, "there is no such thing: is 'url' the API's address, and are the ids right?" },
     { 300, 399, 0, NULL, CF_ODD, "a redirect instead of data (a proxy's login page?)" },

@@ -22,8 +22,8 @@ static const char *const looks[] = {
 };
 
 static const struct belfry_option options[] = {
-    { "token", BELFRY_TEXT, "API token that may only read; belfry-cloudflare(7) names its permissions",
-      .required = true, .secret = true, .example = "@cloudflare" },
+    { "token", BELFRY_TEXT, "API token that may only read; belfry-cloudflare(7) names its permissions", .secret = true,
+      .example = "@cloudflare" },
     { "account", BELFRY_TEXT, "Id of the account, for tunnels, Access, and an account's token (cfat_)",
       .example = "023e105f4ecef8ad9ca31a8372d0c353" },
     { "zone", BELFRY_TEXT, "Zones to look at, by name or id; unset: all that the token sees", .list = true,
@@ -140,6 +140,8 @@ static const char *problem(struct belfry_probe *p)
 {
     const char *token = belfry_text(p, "token"), *account = belfry_text(p, "account");
     int64_t calls = belfry_integer(p, "max_calls");
+    if (!token)
+        return "no token is given: write one into 'token' (belfry-cloudflare(7) says which permissions it needs)";
     if (!*token || strpbrk(token, " \t\r\n"))
         return "the token is empty or has a blank in it: write it alone into its secret file";
     if (strncmp(token, "cfk_", 4) == 0)
@@ -172,31 +174,23 @@ static struct web_client *open_client(struct belfry_probe *p)
     return web_open(p, &setup);
 }
 
-static void look_at_zones(struct cf *c)
-{
-    cf_zones_read(c);
-    for (size_t i = 0; i < c->zone_count; i++)
-        cf_zone_look(c, &c->zones[i]);
-    if (!c->zones_known && c->stopped)
-        cf_replay(c);
-    else
-        cf_hosts_left(c);
-    belfry_measure(c->p, "zones", (double)c->zone_count);
-}
-
 static void look(struct cf *c)
 {
     if (!cf_token_look(c))
         return;
     cf_tunnels_read(c);
     c->ranges = (struct cf_call){ .path = "/ips", .right = "no permission" };
-    if (belfry_flag(c->p, "outside") && belfry_has(c->p, "protect"))
+    if (belfry_flag(c->p, "outside") && c->protect_count > 0)
         cf_ask(c, &c->ranges, 1);
-    look_at_zones(c);
+    cf_zones_read(c);
+    cf_zones_look(c);
     cf_tunnels_judge(c);
     cf_access_look(c);
     cf_service_tokens_look(c);
     cf_origin_try(c);
+    if (c->zones_late)
+        cf_replay(c);
+    belfry_measure(c->p, "zones", (double)c->zone_count);
     cf_done(&c->ranges, 1);
     cf_list_done(&c->tunnels);
 }
@@ -250,7 +244,11 @@ static void run(struct belfry_probe *p)
     c->token = belfry_text(p, "token");
     c->account = belfry_text(p, "account");
     c->calls_max = belfry_integer(p, "max_calls");
-    c->host_seen = belfry_alloc(p, (belfry_count(p, "protect") + 1) * sizeof *c->host_seen);
+    c->protect_count = belfry_count(p, "protect");
+    c->protect = belfry_alloc(p, (c->protect_count + 1) * sizeof *c->protect);
+    c->host_seen = belfry_alloc(p, (c->protect_count + 1) * sizeof *c->host_seen);
+    for (size_t i = 0; i < c->protect_count; i++)
+        c->protect[i] = cf_host_name(c, belfry_item(p, "protect", i));
     c->client = open_client(p);
     cf_notes_load(c);
     look(c);

@@ -86,12 +86,14 @@ struct cf {
     const char *stopped;     /* why nothing more is asked, or NULL */
     struct cf_zone *zones;
     size_t zone_count;
-    bool zones_known;
-    struct cf_list tunnels; /* read before the zones: records point to tunnels */
+    bool zones_known, zones_late; /* late: the list may come next time */
+    struct cf_list tunnels;       /* read before the zones: records point to tunnels */
     bool tunnels_known;
     struct cf_call ranges; /* Cloudflare's own addresses */
     struct cf_probe *probes;
     size_t probe_count;
+    const char **protect; /* the names of that option, as the API writes them */
+    size_t protect_count;
     bool *host_seen; /* for each of option 'protect': its zone was looked at */
     struct cf_note *notes;
     size_t note_count;
@@ -147,6 +149,8 @@ const char *cf_words(struct cf *c, const char *text);
 bool cf_listed(struct cf *c, const char *option, const char *text);
 bool cf_skipped(struct cf *c, const char *what);
 bool cf_same_name(const char *a, const char *b);
+/* A host name as the API writes it: lower case, no dot at its end. */
+const char *cf_host_name(struct cf *c, const char *name);
 
 /* memory.c */
 void cf_notes_load(struct cf *c);
@@ -162,8 +166,7 @@ void cf_note_hold(struct cf *c, enum cf_note_kind kind, const char *name);
 bool cf_token_look(struct cf *c);
 /* zones.c */
 void cf_zones_read(struct cf *c);
-void cf_zone_look(struct cf *c, struct cf_zone *z);
-void cf_hosts_left(struct cf *c);
+void cf_zones_look(struct cf *c);
 /* rules.c */
 void cf_managed_judge(struct cf *c, const struct cf_zone *z, struct cf_call *managed, struct cf_call *custom);
 void cf_config_judge(struct cf *c, const struct cf_zone *z, const struct cf_call *call);
@@ -175,6 +178,8 @@ bool cf_packs_cover(const struct cf_zone *z, const char *host);
 /* records.c */
 void cf_records_look(struct cf *c, struct cf_zone *z);
 bool cf_in_zone(const char *host, const char *zone);
+/* Whether the host belongs to this zone, and to none inside it. */
+bool cf_is_of_zone(struct cf *c, const struct cf_zone *z, const char *host);
 /* origin.c: the view from outside. */
 void cf_outside_judge(struct cf *c, const char *host, struct cf_finding *finding);
 /* Remembers where a protected name's origin is to be tried directly; all are tried at once by cf_origin_try(). */

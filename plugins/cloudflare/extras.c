@@ -116,7 +116,7 @@ static void judge_registration(struct cf *c, const char *part, const json_t *res
 void cf_registration_look(struct cf *c, const struct cf_zone *z)
 {
     const char *part = belfry_print(c->p, "%s/registration", z->name), *account = c->account ? c->account : z->account;
-    struct cf_call call = { .right = "Registrar Domains Read" };
+    struct cf_call call = { .right = "Registrar: Domains Read" };
     if (!account) {
         cf_part(c, part, BELFRY_UNKNOWN, "the zone's account is not told: write it into 'account'");
         return;

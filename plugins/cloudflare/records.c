@@ -50,6 +50,14 @@ bool cf_in_zone(const char *host, const char *zone)
     return h >= n && strncasecmp(host + h - n, zone, n) == 0 && (h == n || host[h - n - 1] == '.');
 }
 
+bool cf_is_of_zone(struct cf *c, const struct cf_zone *z, const char *host)
+{
+    for (size_t i = 0; i < c->zone_count; i++)
+        if (strlen(c->zones[i].name) > strlen(z->name) && cf_in_zone(host, c->zones[i].name))
+            return false;
+    return cf_in_zone(host, z->name);
+}
+
 /* ---- protected names ------------------------------------------------------------------------------------------- */
 
 static bool has_name(const struct records *rs, const char *name)
@@ -267,21 +275,12 @@ static struct record read_record(const json_t *item)
                             .proxiable = tree_flag(item, "proxiable", true) };
 }
 
-/* Whether the host belongs to this zone, and to none inside it. */
-static bool is_ours(const struct records *rs, const char *host)
-{
-    for (size_t i = 0; i < rs->c->zone_count; i++)
-        if (strlen(rs->c->zones[i].name) > strlen(rs->z->name) && cf_in_zone(host, rs->c->zones[i].name))
-            return false;
-    return cf_in_zone(host, rs->z->name);
-}
-
 static void judge_all(struct records *rs, const struct cf_list *list, bool complete)
 {
     struct cf *c = rs->c;
-    for (size_t i = 0; i < belfry_count(c->p, "protect"); i++) {
-        const char *host = belfry_item(c->p, "protect", i);
-        if (c->host_seen[i] || !is_ours(rs, host))
+    for (size_t i = 0; i < c->protect_count; i++) {
+        const char *host = c->protect[i];
+        if (c->host_seen[i] || !cf_is_of_zone(c, rs->z, host))
             continue;
         c->host_seen[i] = true;
         if (complete)

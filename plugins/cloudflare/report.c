@@ -147,6 +147,14 @@ bool cf_same_name(const char *a, const char *b)
     return name_length(a) == name_length(b) && strncasecmp(a, b, name_length(a)) == 0;
 }
 
+const char *cf_host_name(struct cf *c, const char *name)
+{
+    char *out = say_copy(c->p, name, name_length(name));
+    for (char *at = out; *at; at++)
+        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at | 0x20) : *at;
+    return out;
+}
+
 bool cf_listed(struct cf *c, const char *option, const char *text)
 {
     for (size_t i = 0; i < belfry_count(c->p, option); i++)

@@ -57,8 +57,8 @@ static bool names_all(struct cf *c, const struct cf_zone *z, const char *express
     if (strstr(expression, "not") || strstr(expression, "ne ") || strchr(expression, '!') ||
         strstr(expression, " and "))
         return false;
-    for (size_t i = 0; i < belfry_count(c->p, "protect"); i++) {
-        const char *host = belfry_item(c->p, "protect", i);
+    for (size_t i = 0; i < c->protect_count; i++) {
+        const char *host = c->protect[i];
         if (!cf_in_zone(host, z->name))
             continue;
         if (!strcasestr(expression, belfry_print(c->p, "\"%s\"", host)))

@@ -233,7 +233,7 @@ static void judge_zone(struct cf *c, const struct cf_zone *z)
     cf_tell(c, z->name, &f);
 }
 
-void cf_zone_look(struct cf *c, struct cf_zone *z)
+static void look_at(struct cf *c, struct cf_zone *z)
 {
     struct cf_call calls[LOOKS];
     judge_zone(c, z);
@@ -311,11 +311,12 @@ void cf_zones_read(struct cf *c)
     if (c->account)
         query = belfry_print(c->p, "account.id=%s&", web_escape(c->p, c->account));
     if (belfry_count(c->p, "zone") == 1 && !is_id(first))
-        query = belfry_print(c->p, "%sname=%s&", query, web_escape(c->p, first));
+        query = belfry_print(c->p, "%sname=%s&", query, web_escape(c->p, cf_host_name(c, first)));
     c->zones = belfry_alloc(c->p, CF_ZONES_MAX * sizeof *c->zones);
     c->zones_known = cf_list_read(c, list, belfry_print(c->p, "/zones?%sper_page=50&", query), "Zone Read");
     while ((item = cf_list_next(list)))
         add_zone(c, item);
+    c->zones_late = list->refusal.kind == CF_LATER;
     if (list->refusal.kind == CF_SCOPE)
         cf_trouble(c, BELFRY_UNKNOWN, "the token lacks the permission 'Zone Read': %s", list->refusal.text);
     else if (list->refusal.kind != CF_FINE)
@@ -328,12 +329,51 @@ void cf_zones_read(struct cf *c)
     cf_list_done(list);
 }
 
-/* Protected names that are in none of the zones. */
-void cf_hosts_left(struct cf *c)
+/* ---- zone by zone ---------------------------------------------------------------------------------------------- */
+
+/* Calls that one zone takes, when no list has a second page. */
+static int64_t calls_a_zone(struct cf *c)
 {
-    for (size_t i = 0; i < belfry_count(c->p, "protect"); i++) {
-        const char *host = belfry_item(c->p, "protect", i);
-        if (!c->host_seen[i])
-            cf_part(c, host, BELFRY_UNKNOWN, "no zone that was looked at has it: see 'zone', and the token's zones");
+    return (int64_t)(SETTINGS + LOOKS + belfry_count(c->p, "want")) + 2 + belfry_flag(c->p, "traffic") +
+           belfry_flag(c->p, "registration");
+}
+
+/* A zone that is not this run's turn: what was seen of it and of its protected names stands for a while. */
+static void put_off(struct cf *c, const struct cf_zone *z, const char *why)
+{
+    struct cf_refusal refusal = { CF_LATER, true, 0, 0, belfry_print(c->p, "not asked: %s", why) };
+    cf_missed_below(c, z->name, belfry_print(c->p, "%s/", z->name), "", &refusal);
+    for (size_t i = 0; i < c->protect_count; i++)
+        if (!c->host_seen[i] && cf_is_of_zone(c, z, c->protect[i])) {
+            c->host_seen[i] = true;
+            cf_missed_as(c, c->protect[i], "", &refusal);
+        }
+}
+
+/* With more zones than calls, each run goes on where the last one ended. */
+void cf_zones_look(struct cf *c)
+{
+    const char *kept = belfry_kept(c->p, "next"), *next = NULL, *why = NULL;
+    size_t first = 0;
+    for (size_t i = 0; kept && i < c->zone_count; i++)
+        first = strcmp(c->zones[i].id, kept) == 0 ? i : first;
+    for (size_t i = 0; i < c->zone_count; i++) {
+        struct cf_zone *z = &c->zones[(first + i) % c->zone_count];
+        if (!why && c->stopped)
+            why = c->stopped;
+        else if (!why && c->calls + calls_a_zone(c) > c->calls_max)
+            why = belfry_print(c->p, "max_calls (%lld) are used up", (long long)c->calls_max);
+        if (!why) {
+            look_at(c, z);
+            continue;
+        }
+        next = next ? next : z->id;
+        put_off(c, z, why);
     }
+    if (next || kept)
+        belfry_keep(c->p, "next", next);
+    for (size_t i = 0; !c->zones_late && i < c->protect_count; i++)
+        if (!c->host_seen[i])
+            cf_part(c, c->protect[i], BELFRY_UNKNOWN,
+                    "no zone that was looked at has it: see 'zone', and the token's zones");
 }

@@ -210,11 +210,11 @@ def api(w, path, query, token):
         return bad(403, 9109, 'Invalid access token')
     if path == '/zones':
         name = query.get('name', [None])[0]
-        return paged([z for z in w.zones if name in (None, z['name'])], query)
+        return paged([z for z in w.zones if name is None or (z and z.get('name') == name)], query)
     if path == '/graphql':
         return traffic(w)
     pieces = path.split('/', 3)
-    if len(pieces) == 4 and pieces[1] == 'zones' and any(z['id'] == pieces[2] for z in w.zones):
+    if len(pieces) == 4 and pieces[1] == 'zones' and any(z and z['id'] == pieces[2] for z in w.zones):
         return of_zone(w, pieces[3], query)
     if len(pieces) == 4 and pieces[1] == 'accounts' and pieces[2] == ACCOUNT:
         return of_account(w, pieces[3], query)
