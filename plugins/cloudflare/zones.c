@@ -212,6 +212,7 @@ static void look_at_settings(struct cf *c, const struct cf_zone *z)
 
 static void judge_zone(struct cf *c, const struct cf_zone *z)
 {
+    const char *part = belfry_print(c->p, "%s/zone", z->name); /* a protected name may be the zone's own */
     struct cf_finding f = { .state = BELFRY_OK };
     cf_find(c, &f, BELFRY_OK, "%s", *z->status ? z->status : "no status");
     if (strcmp(z->status, "active") != 0)
@@ -227,10 +228,10 @@ static void judge_zone(struct cf *c, const struct cf_zone *z)
     if (z->development_left > 0) {
         struct cf_note *n = cf_note_put(c, NOTE_DEVELOP, z->name, "", false);
         double on = fmax(DEVELOPMENT_S - z->development_left, n ? (double)(c->now - n->at) : 0);
-        belfry_measure_part(c->p, z->name, "development_mode", fmax(0, on));
+        belfry_measure_part(c->p, part, "development_mode", fmax(0, on));
         cf_find(c, &f, BELFRY_OK, "development mode, ends in %s", say_seconds(c->p, z->development_left));
     }
-    cf_tell(c, z->name, &f);
+    cf_tell(c, part, &f);
 }
 
 static void look_at(struct cf *c, struct cf_zone *z)
@@ -296,7 +297,7 @@ static void miss_zones(struct cf *c)
         for (size_t k = 0; k < c->zone_count; k++)
             found = found || cf_same_name(want, c->zones[k].name) || strcmp(want, c->zones[k].id) == 0;
         if (!found)
-            cf_part(c, want, BELFRY_UNKNOWN,
+            cf_part(c, belfry_print(c->p, "%s/zone", cf_host_name(c, want)), BELFRY_UNKNOWN,
                     "the token sees no such zone: it is not there, or the token lacks 'Zone Read' for it");
     }
     if (c->zone_count == 0 && !belfry_has(c->p, "zone"))
@@ -342,7 +343,8 @@ static int64_t calls_a_zone(struct cf *c)
 static void put_off(struct cf *c, const struct cf_zone *z, const char *why)
 {
     struct cf_refusal refusal = { CF_LATER, true, 0, 0, belfry_print(c->p, "not asked: %s", why) };
-    cf_missed_below(c, z->name, belfry_print(c->p, "%s/", z->name), "", &refusal);
+    const char *below = belfry_print(c->p, "%s/", z->name);
+    cf_missed_below(c, belfry_print(c->p, "%szone", below), below, "", &refusal);
     for (size_t i = 0; i < c->protect_count; i++)
         if (!c->host_seen[i] && cf_is_of_zone(c, z, c->protect[i])) {
             c->host_seen[i] = true;
