@@ -91,7 +91,7 @@ static void judge_app(struct cf *c, const json_t *app, enum belfry_state open, s
             cf_find(c, f, open, "application '%s' has a bypass for everyone: nobody is asked", name);
     }
     if (!f->text)
-        cf_find(c, f, BELFRY_OK, "application '%s', %zu policies", name, json_array_size(policies));
+        cf_find(c, f, BELFRY_OK, "application '%s', policies: %zu", name, json_array_size(policies));
 }
 
 static void judge_route(struct cf *c, struct cf_list *apps, const char *route)

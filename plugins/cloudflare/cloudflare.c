@@ -16,9 +16,8 @@
 #include "plugins/common/say.h"
 
 static const char *const looks[] = {
-    "ssl", "always_use_https", "min_tls_version", "tls_1_3", "security_level", "dnssec", "certificates",
-    "waf", "config_rules",     "access_rules",    "records", "tunnels",        "access", "service_tokens",
-    NULL
+    "settings", "dnssec", "certificates",   "waf", "config_rules", "access_rules", "records",
+    "tunnels",  "access", "service_tokens", NULL
 };
 
 static const struct belfry_option options[] = {

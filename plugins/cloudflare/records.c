@@ -232,7 +232,7 @@ static const char *why_half(const struct records *rs, const struct record *r)
         return NULL;
     for (size_t i = 0; i < rs->count; i++)
         if (leads(&rs->all[i]) && rs->all[i].proxied && cf_same_name(rs->all[i].name, r->name))
-            return belfry_print(rs->c->p, "%s %s is not proxied, beside a %s that is", r->type,
+            return belfry_print(rs->c->p, "%s %s is not proxied, beside its %s that is", r->type,
                                 cf_words(rs->c, r->content), rs->all[i].type);
     return NULL;
 }

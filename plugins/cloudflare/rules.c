@@ -94,7 +94,9 @@ static void judge_rule(struct cf *c, const struct cf_zone *z, const json_t *rule
     if (!is_text(rule, "action", "execute"))
         return;
     name = name ? name : belfry_print(c->p, "ruleset %s", cf_words(c, id));
-    if (!json_is_true(tree_at(rule, "enabled")))
+    if (!json_is_boolean(tree_at(rule, "enabled")))
+        cf_find(c, f, BELFRY_UNKNOWN, "the API does not tell whether %s is enabled", name);
+    else if (!json_is_true(tree_at(rule, "enabled")))
         cf_find(c, f, BELFRY_WARNING, "%s is switched off", name);
     else if (json_is_false(tree_at(rule, "action_parameters.overrides.enabled")))
         cf_find(c, f, BELFRY_WARNING, "%s is switched off by an override", name);
@@ -191,7 +193,7 @@ void cf_config_judge(struct cf *c, const struct cf_zone *z, const struct cf_call
                         cf_words(c, expression_of(rule)));
     }
     if (!f.text)
-        cf_find(c, &f, BELFRY_OK, "%zu rules, none weakens TLS or the security level",
+        cf_find(c, &f, BELFRY_OK, "none of %zu rules weakens TLS or the security level",
                 tree_count(call->result, "rules"));
     cf_tell(c, part, &f);
 }
@@ -230,6 +232,6 @@ void cf_allowlist_look(struct cf *c, const struct cf_zone *z)
         cf_part(c, part, BELFRY_WARNING, "%zu wide allow rule%s, which no other rule looks at: %s%s", wide,
                 wide == 1 ? "" : "s", named, wide > NAMED_MAX ? ", ..." : "");
     else
-        cf_part(c, part, BELFRY_OK, "%zu allow rules, none is wide", rules);
+        cf_part(c, part, BELFRY_OK, "allow rules: %zu, none is wide", rules);
     cf_list_done(list);
 }

@@ -115,7 +115,7 @@ static size_t list_settings(struct cf *c, struct want *wants)
         bool wanted = false;
         for (size_t k = 0; k < given; k++)
             wanted = wanted || strcmp(wants[k].id, settings[i]) == 0;
-        if (!wanted && !cf_skipped(c, settings[i]))
+        if (!wanted)
             wants[n++] = (struct want){ settings[i], "", NULL };
     }
     return n;
@@ -199,7 +199,7 @@ static void look_at_settings(struct cf *c, const struct cf_zone *z)
 {
     struct want wants[WANTS_MAX];
     struct cf_call calls[WANTS_MAX];
-    size_t n = list_settings(c, wants);
+    size_t n = cf_skipped(c, "settings") ? 0 : list_settings(c, wants);
     for (size_t i = 0; i < n; i++)
         calls[i] =
             (struct cf_call){ .path = belfry_print(c->p, "/zones/%s/settings/%s", z->id, web_escape(c->p, wants[i].id)),
