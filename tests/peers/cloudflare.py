@@ -346,6 +346,8 @@ change('cert-soon', packs=lambda: [pack(left=10)])
 change('cert-expired', packs=lambda: [pack(certificates=[certificate(-2, 'ECDSAWithSHA384')])])
 change('cert-one-old', packs=lambda: [pack(certificates=[certificate(-2, 'ECDSAWithSHA384'),
                                                          certificate(50, 'ECDSAWithSHA384')])])
+change('cert-old-last', packs=lambda: [pack(certificates=[certificate(50, 'ECDSAWithSHA384'),
+                                                          certificate(-2, 'ECDSAWithSHA384')])])
 change('cert-rsa-old', packs=lambda: [pack(certificates=[certificate(-2, 'SHA256WithRSA'),
                                                          certificate(50, 'ECDSAWithSHA384')])])
 change('cert-short', packs=lambda: [pack(left=7, life=14)])
