@@ -5,6 +5,7 @@ dist_example_DATA = etc/belfry.conf
 exampleconfdir = $(exampledir)/conf.d
 dist_exampleconf_DATA = \
 	etc/conf.d/backup.conf \
+	etc/conf.d/cloudflare.conf \
 	etc/conf.d/docker.conf \
 	etc/conf.d/host.conf \
 	etc/conf.d/mail.conf \

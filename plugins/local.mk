@@ -81,6 +81,27 @@ plugins_docker_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
 plugins_docker_la_LDFLAGS = $(plugin_ldflags)
 plugins_docker_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la -lm
 
+if PLUGIN_CLOUDFLARE
+plugin_LTLIBRARIES += plugins/cloudflare.la
+endif
+plugins_cloudflare_la_SOURCES = \
+	plugins/cloudflare/cloudflare.c plugins/cloudflare/cloudflare.h \
+	plugins/cloudflare/access.c \
+	plugins/cloudflare/account.c \
+	plugins/cloudflare/api.c \
+	plugins/cloudflare/certificates.c \
+	plugins/cloudflare/extras.c \
+	plugins/cloudflare/memory.c \
+	plugins/cloudflare/origin.c \
+	plugins/cloudflare/records.c \
+	plugins/cloudflare/report.c \
+	plugins/cloudflare/rules.c \
+	plugins/cloudflare/token.c \
+	plugins/cloudflare/zones.c
+plugins_cloudflare_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
+plugins_cloudflare_la_LDFLAGS = $(plugin_ldflags)
+plugins_cloudflare_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la -lm
+
 if PLUGIN_TCP
 plugin_LTLIBRARIES += plugins/tcp.la
 endif
@@ -183,6 +204,7 @@ plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
 	tests/system/plugin-api.test \
+	tests/system/plugin-cloudflare.test \
 	tests/system/plugin-docker.test \
 	tests/system/plugin-docker-engine.test \
 	tests/system/plugin-exec.test \
@@ -201,6 +223,7 @@ plugin_tests = \
 system_tests += $(plugin_tests)
 EXTRA_DIST += \
 	doc/adr/0030-mariadb-tls-aside.md \
+	doc/plugins/cloudflare.md \
 	doc/plugins/docker.md \
 	doc/plugins/host.md \
 	doc/plugins/mariadb.md \
@@ -208,6 +231,7 @@ EXTRA_DIST += \
 	doc/plugins/pterodactyl.md \
 	doc/plugins/redis.md \
 	doc/plugins/ssl.md \
+	tests/peers/cloudflare.py \
 	tests/peers/docker.py \
 	tests/peers/docker/README.md \
 	tests/peers/docker/engine20/df.json \

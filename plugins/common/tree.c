@@ -161,19 +161,21 @@ static bool skip(const char **at, const char *any)
     return true;
 }
 
-/* "+01:00", "+0100", "+01", "Z" or nothing: seconds east of UTC. False when it is something else. */
+/* "+01:00", "+0100", "+01", "Z", " UTC", Go's " +0000 UTC" or nothing: seconds east of UTC. False when it is something
+ * else. */
 static bool parse_zone(const char *at, int *east)
 {
     *east = 0;
     if (*at == '\0' || ((*at == 'Z' || *at == 'z') && at[1] == '\0') || strcmp(at, " UTC") == 0)
         return true;
+    at += *at == ' ';
     int sign = *at == '-' ? -1 : 1;
     if (!skip(&at, "+-"))
         return false;
     int hours = digits(&at, 2);
     skip(&at, ":");
-    int minutes = *at ? digits(&at, 2) : 0;
-    if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || *at)
+    int minutes = *at && *at != ' ' ? digits(&at, 2) : 0;
+    if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || (*at && strcmp(at, " UTC") != 0))
         return false;
     *east = sign * (hours * 3600 + minutes * 60);
     return true;
