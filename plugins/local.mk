@@ -41,6 +41,21 @@ plugins_common_libweb_la_SOURCES = \
 plugins_common_libweb_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
 plugins_common_libweb_la_LIBADD = plugins/common/libtransfer.la $(JANSSON_LIBS)
 
+# SQL: without libmariadb it only says so
+EXTRA_LTLIBRARIES += plugins/common/libsql.la
+plugins_common_libsql_la_SOURCES = plugins/common/sql.h plugins/common/sql-text.c
+if HAVE_MARIADB
+plugins_common_libsql_la_SOURCES += \
+	plugins/common/sql-ask.c \
+	plugins/common/sql-failure.c \
+	plugins/common/sql-link.c \
+	plugins/common/sql-steps.h
+else
+plugins_common_libsql_la_SOURCES += plugins/common/sql-none.c
+endif
+plugins_common_libsql_la_CFLAGS = $(plugin_cflags) $(MARIADB_CFLAGS) $(PTHREAD_CFLAGS)
+plugins_common_libsql_la_LIBADD = $(MARIADB_LIBS) $(PTHREAD_LIBS) -lm
+
 if PLUGIN_HOST
 plugin_LTLIBRARIES += plugins/host.la
 endif
@@ -167,7 +182,8 @@ plugins_paymenter_la_SOURCES = \
 	plugins/paymenter/provision.c
 plugins_paymenter_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
 plugins_paymenter_la_LDFLAGS = $(plugin_ldflags)
-plugins_paymenter_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la $(JANSSON_LIBS) -lm
+plugins_paymenter_la_LIBADD = plugins/common/libweb.la plugins/common/libsql.la plugins/common/libcommon.la \
+	$(JANSSON_LIBS) -lm
 
 if PLUGIN_MARIADB
 plugin_LTLIBRARIES += plugins/mariadb.la
@@ -175,14 +191,13 @@ endif
 plugins_mariadb_la_SOURCES = \
 	plugins/mariadb/mariadb.c plugins/mariadb/mariadb.h \
 	plugins/mariadb/galera.c \
-	plugins/mariadb/link.c \
 	plugins/mariadb/queries.c \
 	plugins/mariadb/replica.c \
 	plugins/mariadb/report.c \
 	plugins/mariadb/status.c
-plugins_mariadb_la_CFLAGS = $(plugin_cflags) $(MARIADB_CFLAGS) $(PTHREAD_CFLAGS)
+plugins_mariadb_la_CFLAGS = $(plugin_cflags)
 plugins_mariadb_la_LDFLAGS = $(plugin_ldflags)
-plugins_mariadb_la_LIBADD = plugins/common/libcommon.la $(MARIADB_LIBS) $(PTHREAD_LIBS) -lm
+plugins_mariadb_la_LIBADD = plugins/common/libsql.la plugins/common/libcommon.la -lm
 
 if PLUGIN_EXEC
 plugin_LTLIBRARIES += plugins/exec.la

@@ -27,7 +27,7 @@ static enum belfry_state state_of(double state)
 static void judge_size(struct mariadb_report *r, double size)
 {
     double want = (double)belfry_integer(r->p, "galera_size");
-    double before = mariadb_number(belfry_kept(r->p, "galera_size"));
+    double before = sql_number(belfry_kept(r->p, "galera_size"));
     if (isnan(size))
         return;
     belfry_measure(r->p, "galera_size", size);

@@ -8,7 +8,6 @@
 #include "plugins/mariadb/mariadb.h"
 
 #include <math.h>
-#include <mysqld_error.h>
 #include <string.h>
 
 #include "plugins/common/net.h"
@@ -113,13 +112,13 @@ static bool prepare(struct mariadb_report *r)
 {
     double seconds = ceil((double)belfry_left_ms(r->p) / 1000) + 1;
     const char *sql =
-        r->is_mariadb
+        r->link->is_mariadb
             ? belfry_print(r->p, "SET SESSION time_zone = 'SYSTEM', max_statement_time = %.0f", seconds)
             : belfry_print(r->p, "SET SESSION time_zone = 'SYSTEM', max_execution_time = %.0f", seconds * 1000);
-    if (mariadb_do(r->link, sql))
+    if (sql_do(r->link, sql))
         return true;
-    if (r->link->code == ER_UNKNOWN_SYSTEM_VARIABLE) /* very old: without limit */
-        return mariadb_do(r->link, "SET SESSION time_zone = 'SYSTEM'") || !r->link->dead;
+    if (r->link->cause == SQL_NO_VARIABLE) /* very old: without limit */
+        return sql_do(r->link, "SET SESSION time_zone = 'SYSTEM'") || !r->link->dead;
     return mariadb_add_failure(r, "the session's settings", NULL);
 }
 
@@ -136,11 +135,9 @@ static void say_verdict(struct mariadb_report *r)
         belfry_ok(r->p, "%s", r->summary);
 }
 
-static void look(struct mariadb_link *link)
+static void look(struct sql_link *link)
 {
-    const char *version = mysql_get_server_info(link->mysql);
     struct mariadb_report r = { .p = link->p, .link = link, .summary = link->peer };
-    r.is_mariadb = version && strcasestr(version, "mariadb");
     bool whole = prepare(&r) && mariadb_judge_status(&r);
     if (whole)
         mariadb_judge_galera(&r);
@@ -151,9 +148,9 @@ static void look(struct mariadb_link *link)
         mariadb_say_failure(link);
 }
 
-static bool read_target(struct belfry_probe *p, struct mariadb_target *target)
+static bool read_target(struct belfry_probe *p, struct sql_target *target)
 {
-    *target = (struct mariadb_target){
+    *target = (struct sql_target){
         .host = belfry_text(p, "host"),
         .port = belfry_text(p, "port"),
         .socket = belfry_text(p, "socket"),
@@ -167,33 +164,26 @@ static bool read_target(struct belfry_probe *p, struct mariadb_target *target)
         .tls_key = belfry_text(p, "tls_key"),
         .tls_name = belfry_text(p, "tls_name"),
     };
-    if (!target->tls_name)
-        target->tls_name = target->host;
-    if (target->tls && target->socket) {
-        belfry_unknown(p, "'tls' and 'socket' exclude each other: a certificate names a host; remove one of them");
-        return false;
-    }
-    if (!target->tls && (target->tls_ca || target->tls_cert || target->tls_key || belfry_has(p, "tls_name"))) {
-        belfry_unknown(p, "'tls_ca', 'tls_cert', 'tls_key' and 'tls_name' have no effect without 'tls = true'");
-        return false;
-    }
-    return true;
+    const char *wrong = sql_problem(p, target, "");
+    if (wrong)
+        belfry_unknown(p, "%s", wrong);
+    return !wrong;
 }
 
 static void run(struct belfry_probe *p)
 {
-    struct mariadb_target target;
-    struct mariadb_link link = { .p = p };
+    struct sql_target target;
+    struct sql_link link = { .p = p };
     if (!read_target(p, &target))
         return;
     double begin = now_s();
-    if (mariadb_open(&link, &target) < 0) {
+    if (sql_open(&link, &target) < 0) {
         mariadb_say_failure(&link);
     } else {
         belfry_measure(p, "time_connect", now_s() - begin);
         look(&link);
     }
-    mariadb_close(&link);
+    sql_close(&link);
 }
 
 BELFRY_PLUGIN("mariadb", "1.0", "A MariaDB or MySQL server: connections, InnoDB, replication, Galera, own queries",

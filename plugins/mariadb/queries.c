@@ -32,7 +32,7 @@ static double whole_number(const char *text)
 }
 
 /* NULL when the answer is one number, which is measured; else what is wrong with it. */
-static const char *take(struct mariadb_report *r, const char *name, const struct mariadb_rows *rows)
+static const char *take(struct mariadb_report *r, const char *name, const struct sql_rows *rows)
 {
     if (rows->count == 0)
         return "has no row in its answer";
@@ -55,9 +55,9 @@ static bool ask_one(struct mariadb_report *r, const char *name, const char *sql)
     if (!only_asks(sql)) {
         trouble = "must begin with SELECT, WITH, VALUES, TABLE or SHOW";
     } else {
-        const struct mariadb_rows *rows = NULL;
-        if (mariadb_do(r->link, "SET SESSION TRANSACTION READ ONLY"))
-            rows = mariadb_ask(r->link, sql);
+        const struct sql_rows *rows = NULL;
+        if (sql_do(r->link, "SET SESSION TRANSACTION READ ONLY"))
+            rows = sql_ask(r->link, sql);
         if (!rows)
             return mariadb_add_failure(r, belfry_print(r->p, "query '%s'", name), NULL);
         trouble = take(r, name, rows);

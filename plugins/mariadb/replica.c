@@ -8,7 +8,6 @@
 #include "plugins/mariadb/mariadb.h"
 
 #include <math.h>
-#include <mysqld_error.h>
 #include <string.h>
 
 #include "plugins/common/say.h"
@@ -17,14 +16,14 @@
 
 struct source {
     struct mariadb_report *r;
-    const struct mariadb_rows *rows;
+    const struct sql_rows *rows;
     size_t row;
 };
 
 static const char *cell(const struct source *s, const char *name, const char *newer)
 {
-    const char *value = mariadb_cell(s->rows, s->row, name);
-    return value ? value : mariadb_cell(s->rows, s->row, newer);
+    const char *value = sql_cell(s->rows, s->row, name);
+    return value ? value : sql_cell(s->rows, s->row, newer);
 }
 
 static const char *or_text(const char *value, const char *other)
@@ -40,11 +39,11 @@ static bool says(const char *value, const char *want)
 /* ": error 1062: Duplicate entry ...", or what there is to say without one. */
 static const char *because(const struct source *s, const char *code_name, const char *text_name)
 {
-    const char *text = mariadb_cell(s->rows, s->row, text_name);
-    double code = mariadb_number(mariadb_cell(s->rows, s->row, code_name));
+    const char *text = sql_cell(s->rows, s->row, text_name);
+    double code = sql_number(sql_cell(s->rows, s->row, code_name));
     if (!(code > 0))
         return " without an error";
-    return belfry_print(s->r->p, ": error %.0f: %s", code, mariadb_line(s->r->p, or_text(text, "no text")));
+    return belfry_print(s->r->p, ": error %.0f: %s", code, sql_line(s->r->p, or_text(text, "no text")));
 }
 
 /* What is wrong with the threads, or NULL. */
@@ -71,9 +70,9 @@ static void judge_source(const struct source *s)
     const char *from = belfry_print(p, "from %s:%s", or_text(cell(s, "Master_Host", "Source_Host"), "?"),
                                     or_text(cell(s, "Master_Port", "Source_Port"), "?"));
     const char *trouble = find_trouble(s);
-    double behind = mariadb_number(cell(s, "Seconds_Behind_Master", "Seconds_Behind_Source"));
-    double delay = mariadb_number(mariadb_cell(s->rows, s->row, "SQL_Delay"));
-    double space = mariadb_number(mariadb_cell(s->rows, s->row, "Relay_Log_Space"));
+    double behind = sql_number(cell(s, "Seconds_Behind_Master", "Seconds_Behind_Source"));
+    double delay = sql_number(sql_cell(s->rows, s->row, "SQL_Delay"));
+    double space = sql_number(sql_cell(s->rows, s->row, "Relay_Log_Space"));
     double lag = delay > 0 ? fmax(0, behind - delay) : behind;
     if (isnan(behind))
         lag = NAN; /* fmax() would make it 0 */
@@ -89,15 +88,15 @@ static void judge_source(const struct source *s)
                 delay > 0 ? belfry_print(p, " a delay of %s", say_seconds(p, delay)) : "");
 }
 
-static const struct mariadb_rows *ask(struct mariadb_report *r)
+static const struct sql_rows *ask(struct mariadb_report *r)
 {
     static const char *const mariadb[] = { "SHOW ALL SLAVES STATUS", "SHOW SLAVE STATUS", NULL };
     static const char *const mysql[] = { "SHOW REPLICA STATUS", "SHOW SLAVE STATUS", NULL };
-    const struct mariadb_rows *rows = NULL;
-    r->link->code = ER_PARSE_ERROR;
-    for (const char *const *sql = r->is_mariadb ? mariadb : mysql; *sql && !rows && r->link->code == ER_PARSE_ERROR;
+    const struct sql_rows *rows = NULL;
+    r->link->cause = SQL_SYNTAX;
+    for (const char *const *sql = r->link->is_mariadb ? mariadb : mysql; *sql && !rows && r->link->cause == SQL_SYNTAX;
          sql++)
-        rows = mariadb_ask(r->link, *sql);
+        rows = sql_ask(r->link, *sql);
     return rows;
 }
 
@@ -106,10 +105,10 @@ bool mariadb_judge_replication(struct mariadb_report *r)
     const char *wanted = belfry_text(r->p, "replication");
     if (strcmp(wanted, "no") == 0)
         return true;
-    const struct mariadb_rows *rows = ask(r);
+    const struct sql_rows *rows = ask(r);
     if (!rows)
         return mariadb_add_failure(r, "the state of replication",
-                                   r->is_mariadb
+                                   r->link->is_mariadb
                                        ? "GRANT SLAVE MONITOR ON *.* to it, or set 'replication = \"no\"'"
                                        : "GRANT REPLICATION CLIENT ON *.* to it, or set 'replication = \"no\"'");
     belfry_measure(r->p, "replication_sources", (double)rows->count);

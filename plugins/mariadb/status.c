@@ -115,7 +115,7 @@ static bool ask_status(struct mariadb_report *r)
         add(&sql, ",'", others[i], "'");
     add(&sql, ")", "", "");
     double begin = now_s();
-    r->status = mariadb_ask(r->link, sql.text);
+    r->status = sql_ask(r->link, sql.text);
     if (r->status)
         belfry_measure(r->p, "latency", now_s() - begin);
     return r->status || mariadb_add_failure(r, "the global status", NULL);
@@ -130,7 +130,7 @@ static bool ask_variables(struct mariadb_report *r)
     for (size_t i = 0; i < COUNT(variables); i++)
         add(&sql, ",'", variables[i], "'");
     add(&sql, ")", "", "");
-    r->variables = mariadb_ask(r->link, sql.text);
+    r->variables = sql_ask(r->link, sql.text);
     return r->variables || mariadb_add_failure(r, "the global variables", NULL);
 }
 
@@ -142,8 +142,8 @@ static bool ask_variables(struct mariadb_report *r)
 static void watch_uptime(struct mariadb_report *r)
 {
     double uptime = mariadb_status_number(r, "Uptime"), flushed = mariadb_status_number(r, "Uptime_since_flush_status");
-    double before = mariadb_number(belfry_kept(r->p, "uptime")), at = mariadb_number(belfry_kept(r->p, "seen"));
-    double flushed_before = mariadb_number(belfry_kept(r->p, "flushed")), now = (double)time(NULL);
+    double before = sql_number(belfry_kept(r->p, "uptime")), at = sql_number(belfry_kept(r->p, "seen"));
+    double flushed_before = sql_number(belfry_kept(r->p, "flushed")), now = (double)time(NULL);
     if (isnan(uptime))
         return;
     bool restarted = uptime < before || (before >= 0 && uptime + SLACK_S < now - at);
@@ -237,9 +237,9 @@ static void summarise(struct mariadb_report *r)
 {
     const char *version = mariadb_variable(r, "version");
     double uptime = mariadb_status_number(r, "Uptime");
-    version = version ? version : mysql_get_server_info(r->link->mysql);
+    version = version ? version : r->link->version;
     r->summary = belfry_print(
-        r->p, "%s %.*s%s, up %s, %.0f of %.0f connections", r->is_mariadb ? "MariaDB" : "MySQL",
+        r->p, "%s %.*s%s, up %s, %.0f of %.0f connections", r->link->is_mariadb ? "MariaDB" : "MySQL",
         (int)strcspn(version, "-"), version, is_on(mariadb_variable(r, "read_only")) ? ", read-only" : "",
         belfry_ago(r->p, (int64_t)time(NULL) - (int64_t)(uptime > 0 ? uptime : 0)),
         fmax(0, mariadb_status_number(r, "Threads_connected")), fmax(0, mariadb_variable_number(r, "max_connections")));
@@ -265,14 +265,14 @@ bool mariadb_judge_transactions(struct mariadb_report *r)
 {
     if (!belfry_flag(r->p, "transactions"))
         return true;
-    const struct mariadb_rows *rows = mariadb_ask(
-        r->link, "SELECT COUNT(*) AS open, COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) AS age "
-                 "FROM information_schema.INNODB_TRX");
+    const struct sql_rows *rows =
+        sql_ask(r->link, "SELECT COUNT(*) AS open, COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) AS age "
+                         "FROM information_schema.INNODB_TRX");
     if (!rows)
         return mariadb_add_failure(r, "the list of transactions",
                                    "GRANT PROCESS ON *.* to it, or set 'transactions = false'");
-    double age = rows->count == 1 ? mariadb_number(mariadb_cell(rows, 0, "age")) : NAN;
-    measure_if(r, "transactions", mariadb_number(mariadb_cell(rows, 0, "open")));
+    double age = rows->count == 1 ? sql_number(sql_cell(rows, 0, "age")) : NAN;
+    measure_if(r, "transactions", sql_number(sql_cell(rows, 0, "open")));
     belfry_measure(r->p, "transaction_age", age < 0 ? 0 : age);
     return true;
 }

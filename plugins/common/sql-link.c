@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* link - one connection, by libmariadb's _start and _cont functions over belfry_wait().
+/* sql-link - one connection, by libmariadb's _start and _cont functions over belfry_wait().
  *
  * Two things would block inside the library, and neither does here (doc/adr/0030-mariadb-tls-aside.md):
  *   - names: belfry_resolve() finds the addresses and the library is given each in turn. The certificate is still
@@ -11,7 +11,7 @@
  * Against a hostile server: packets of at most PACKET_MAX, answers of at most ROWS_MAX rows and BYTES_MAX, no LOAD DATA
  * LOCAL, and no authentication that sends the password as it is or asks at a terminal.
  */
-#include "plugins/mariadb/mariadb.h"
+#include "plugins/common/sql-steps.h"
 
 #include <arpa/inet.h>
 #include <errmsg.h>
@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "plugins/common/net.h"
+#include "plugins/common/now.h"
 #include "plugins/common/say.h"
 
 /* Of the library's own coroutine. OpenSSL runs on it; without, the smaller one spares a mapping a run. */
@@ -33,30 +34,29 @@
 #define TLS_STACK_BYTES ((size_t)256 * 1024)
 #define THREAD_BYTES ((size_t)256 * 1024)
 #define PACKET_MAX ((size_t)1024 * 1024)
-#define ROWS_MAX 4096
-#define BYTES_MAX ((size_t)1024 * 1024)
 #define UNWIND_MAX 32
 #define SHARE_LEAST_MS 250
 
-/* One _cont function and where its result goes. */
-struct step {
-    int (*go_on)(struct mariadb_link *link, void *result, int got);
-    void *result;
-};
-
-static int fail(struct mariadb_link *link, unsigned int code, const char *why)
+int sql_fail(struct sql_link *link, unsigned int code, const char *why)
 {
     link->code = code;
+    link->cause = sql_cause_of(code);
     link->why = why;
     return -1;
+}
+
+/* What the library or the server said. */
+int sql_take_error(struct sql_link *link)
+{
+    return sql_fail(link, mysql_errno(link->mysql), sql_line(link->p, mysql_error(link->mysql)));
 }
 
 /* ---- a call that may block, by a thread ---------------------------------------------------------------------------
  */
 
 struct aside {
-    const struct step *step;
-    struct mariadb_link *link;
+    const struct sql_step *step;
+    struct sql_link *link;
     int got, status, done;
 };
 
@@ -91,7 +91,7 @@ static int start_thread(pthread_t *thread, struct aside *aside)
 }
 
 /* The status of the step, or a negative errno when no thread can be had. The thread has ended when this returns. */
-static int step_aside(struct mariadb_link *link, const struct step *step, int got)
+static int step_aside(struct sql_link *link, const struct sql_step *step, int got)
 {
     struct aside aside = { .step = step, .link = link, .got = got };
     int hold = fcntl(mysql_get_socket(link->mysql), F_DUPFD_CLOEXEC, 3); /* the library may close its own */
@@ -99,7 +99,7 @@ static int step_aside(struct mariadb_link *link, const struct step *step, int go
     pthread_t thread;
     int error = hold < 0 || aside.done < 0 ? -errno : start_thread(&thread, &aside);
     if (error == 0) {
-        if (belfry_wait(link->p, aside.done, POLLIN, -1) < 0) {
+        if (belfry_wait(link->p, aside.done, POLLIN, now_left_ms(link->until)) <= 0) {
             link->late = true;
             link->phase = "encrypting"; /* all else that the library waits for, it waits for by us */
             shutdown(hold, SHUT_RDWR);
@@ -116,7 +116,7 @@ static int step_aside(struct mariadb_link *link, const struct step *step, int go
 /* ---- steps ----------------------------------------------------------------------------------------------------------
  */
 
-static int step_on(struct mariadb_link *link, const struct step *step, int got)
+static int step_on(struct sql_link *link, const struct sql_step *step, int got)
 {
     if (!link->connecting || !link->tls)
         return step->go_on(link, step->result, got);
@@ -128,23 +128,28 @@ static int step_on(struct mariadb_link *link, const struct step *step, int got)
 }
 
 /* Waits for what the library asked for; what it got, or a negative errno. */
-static int await(struct mariadb_link *link, int wanted, int64_t limit_ms)
+static int await(struct sql_link *link, int wanted, int64_t limit_ms)
 {
     short events = (short)((wanted & MYSQL_WAIT_READ ? POLLIN : 0) | (wanted & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
                            (wanted & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
     int64_t timeout = wanted & MYSQL_WAIT_TIMEOUT ? (int64_t)mysql_get_timeout_value_ms(link->mysql) : -1;
+    int64_t left = now_left_ms(link->until);
     if (limit_ms >= 0 && (timeout < 0 || timeout > limit_ms))
         timeout = limit_ms;
+    if (left >= 0 && (timeout < 0 || timeout > left))
+        timeout = left;
     int ready = belfry_wait(link->p, mysql_get_socket(link->mysql), events, timeout);
-    if (ready <= 0)
-        return ready < 0 ? ready : MYSQL_WAIT_TIMEOUT;
+    if (ready == 0)
+        return left >= 0 && now_left_ms(link->until) == 0 ? -ETIMEDOUT : MYSQL_WAIT_TIMEOUT;
+    if (ready < 0)
+        return ready;
     int got = (ready & POLLIN ? MYSQL_WAIT_READ : 0) | (ready & POLLOUT ? MYSQL_WAIT_WRITE : 0) |
               (ready & POLLPRI ? MYSQL_WAIT_EXCEPT : 0);
     return got != 0 ? got & wanted : wanted & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE); /* an error or a hang-up */
 }
 
 /* Lets the library find out that it is over, so that it releases what its coroutine holds. */
-static void unwind(struct mariadb_link *link, const struct step *step)
+static void unwind(struct sql_link *link, const struct sql_step *step)
 {
     int fd = mysql_get_socket(link->mysql);
     if (fd >= 0)
@@ -155,7 +160,7 @@ static void unwind(struct mariadb_link *link, const struct step *step)
 }
 
 /* Runs an operation to its end: 0, or -1 when it was given up. limit_ms bounds the first wait. */
-static int run_steps(struct mariadb_link *link, const struct step *step, int status, int64_t limit_ms)
+int sql_run_steps(struct sql_link *link, const struct sql_step *step, int status, int64_t limit_ms)
 {
     while (status > 0) {
         int got = await(link, status, limit_ms);
@@ -166,39 +171,22 @@ static int run_steps(struct mariadb_link *link, const struct step *step, int sta
         link->late = link->late || got == -ETIMEDOUT;
         if (got < 0 || status < 0) {
             unwind(link, step);
-            return fail(link, CR_SERVER_LOST, say_error(link->p, got < 0 ? got : status));
+            return sql_fail(link, CR_SERVER_LOST, say_error(link->p, got < 0 ? got : status));
         }
         limit_ms = -1;
     }
     return 0;
 }
 
-static int go_on_connecting(struct mariadb_link *link, void *result, int got)
+static int go_on_connecting(struct sql_link *link, void *result, int got)
 {
     return mysql_real_connect_cont(result, link->mysql, got);
-}
-
-static int go_on_asking(struct mariadb_link *link, void *result, int got)
-{
-    return mysql_real_query_cont(result, link->mysql, got);
-}
-
-struct fetch {
-    MYSQL_RES *from;
-    MYSQL_ROW row;
-};
-
-static int go_on_fetching(struct mariadb_link *link, void *result, int got)
-{
-    struct fetch *fetch = result;
-    (void)link;
-    return mysql_fetch_row_cont(&fetch->row, fetch->from, got);
 }
 
 /* ---- connecting
  * ------------------------------------------------------------------------------------------------------ */
 
-static void set_options(MYSQL *mysql, const struct mariadb_target *target, int64_t left_ms)
+static void set_options(MYSQL *mysql, const struct sql_target *target, int64_t left_ms)
 {
     size_t stack = target->tls ? TLS_STACK_BYTES : STACK_BYTES, packet = PACKET_MAX;
     unsigned int seconds = (unsigned int)(left_ms / 1000 + 2), off = 0;
@@ -220,33 +208,26 @@ static void set_options(MYSQL *mysql, const struct mariadb_target *target, int64
     mysql_optionsv(mysql, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
 }
 
-/* What the library or the server said. */
-static int take_error(struct mariadb_link *link)
-{
-    return fail(link, mysql_errno(link->mysql), mariadb_line(link->p, mysql_error(link->mysql)));
-}
-
 /* One address, or the socket: 0 or -1. */
-static int connect_one(struct mariadb_link *link, const struct mariadb_target *target, unsigned int port,
-                       int64_t limit_ms)
+static int connect_one(struct sql_link *link, const struct sql_target *target, unsigned int port, int64_t limit_ms)
 {
     link->mysql = mysql_init(NULL);
     if (!link->mysql)
-        return fail(link, CR_OUT_OF_MEMORY, "out of memory");
+        return sql_fail(link, CR_OUT_OF_MEMORY, "out of memory");
     set_options(link->mysql, target, belfry_left_ms(link->p));
     link->connecting = true;
     link->tls = target->tls;
     link->phase = "connecting";
     MYSQL *result = NULL;
-    struct step step = { go_on_connecting, &result };
+    struct sql_step step = { go_on_connecting, &result };
     int status = mysql_real_connect_start(&result, link->mysql, target->socket ? NULL : link->host, target->user,
                                           target->password, target->database, port, target->socket, 0);
-    int error = run_steps(link, &step, status, limit_ms);
+    int error = sql_run_steps(link, &step, status, limit_ms);
     link->connecting = false;
     if (error == 0 && !result)
-        error = take_error(link);
+        error = sql_take_error(link);
     if (error == 0 && target->tls && !mysql_get_ssl_cipher(link->mysql))
-        error = fail(link, CR_SSL_CONNECTION_ERROR, "the connection is not encrypted"); /* must never be */
+        error = sql_fail(link, CR_SSL_CONNECTION_ERROR, "the connection is not encrypted"); /* must never be */
     return error;
 }
 
@@ -258,12 +239,12 @@ static const char *to_text(const struct belfry_address *address, char *text)
                                        : inet_ntop(AF_INET, &v4->sin_addr, text, INET6_ADDRSTRLEN);
 }
 
-static bool may_try_next(const struct mariadb_link *link)
+static bool may_try_next(const struct sql_link *link)
 {
     return !link->late && (link->code == CR_CONN_HOST_ERROR || link->code == CR_CONNECTION_ERROR);
 }
 
-static int open_host(struct mariadb_link *link, const struct mariadb_target *target)
+static int open_host(struct sql_link *link, const struct sql_target *target)
 {
     struct belfry_address addresses[NET_ADDRESSES_MAX];
     const char *why = NULL;
@@ -271,14 +252,14 @@ static int open_host(struct mariadb_link *link, const struct mariadb_target *tar
                                            NET_ADDRESSES_MAX, &why);
     link->peer = belfry_print(link->p, "%s:%s", target->host, target->port);
     if (count <= 0)
-        return fail(link, CR_UNKNOWN_HOST, why ? why : "no address");
-    link->host = belfry_alloc(link->p, INET6_ADDRSTRLEN + (target->tls_name ? strlen(target->tls_name) : 0) + 1);
-    link->tls_name = target->tls_name;
+        return sql_fail(link, CR_UNKNOWN_HOST, why ? why : "no address");
+    link->tls_name = target->tls_name ? target->tls_name : target->host;
+    link->host = belfry_alloc(link->p, INET6_ADDRSTRLEN + (strlen(link->tls_name)) + 1);
     for (int i = 0; i < count && error != 0; i++) {
-        mariadb_close(link);
+        sql_close(link);
         link->peer = say_address(link->p, &addresses[i]);
         if (!to_text(&addresses[i], link->host))
-            return fail(link, CR_UNKNOWN_HOST, "no usable address");
+            return sql_fail(link, CR_UNKNOWN_HOST, "no usable address");
         int64_t share = belfry_left_ms(link->p) / (count - i);
         error = connect_one(link, target, (unsigned int)strtoul(target->port, NULL, 10),
                             i + 1 < count ? (share > SHARE_LEAST_MS ? share : SHARE_LEAST_MS) : -1);
@@ -288,132 +269,35 @@ static int open_host(struct mariadb_link *link, const struct mariadb_target *tar
     return error;
 }
 
-int mariadb_open(struct mariadb_link *link, const struct mariadb_target *target)
+const char *sql_problem(struct belfry_probe *p, const struct sql_target *target, const char *prefix)
 {
-    link->peer = target->socket;
-    return target->socket ? connect_one(link, target, 0, -1) : open_host(link, target);
+    if (target->tls && target->socket)
+        return belfry_print(p,
+                            "'%stls' and '%ssocket' exclude each other: a certificate names a host; remove one of them",
+                            prefix, prefix);
+    if (!target->tls && (target->tls_ca || target->tls_cert || target->tls_key || target->tls_name))
+        return belfry_print(p,
+                            "'%stls_ca', '%stls_cert', '%stls_key' and '%stls_name' have no effect without '%stls = "
+                            "true'",
+                            prefix, prefix, prefix, prefix, prefix);
+    return NULL;
 }
 
-void mariadb_close(struct mariadb_link *link)
+int sql_open(struct sql_link *link, const struct sql_target *target)
+{
+    link->peer = target->socket;
+    link->until = target->until;
+    if ((target->socket ? connect_one(link, target, 0, -1) : open_host(link, target)) < 0)
+        return -1;
+    link->version = mysql_get_server_info(link->mysql);
+    link->is_mariadb = link->version && strcasestr(link->version, "mariadb");
+    return 0;
+}
+
+void sql_close(struct sql_link *link)
 {
     if (link->mysql)
         mysql_close(link->mysql);
     link->mysql = NULL;
     link->dead = false;
-}
-
-/* ---- asking
- * ---------------------------------------------------------------------------------------------------------- */
-
-/* The next row, or NULL at the end or after an error, with link->code. */
-static MYSQL_ROW fetch(struct mariadb_link *link, MYSQL_RES *from)
-{
-    struct fetch fetch = { from, NULL };
-    struct step step = { go_on_fetching, &fetch };
-    link->code = 0;
-    if (run_steps(link, &step, mysql_fetch_row_start(&fetch.row, from), -1) < 0)
-        return NULL;
-    if (!fetch.row && mysql_errno(link->mysql) != 0)
-        take_error(link);
-    return fetch.row;
-}
-
-/* The rest of an answer is not worth reading: the connection is of no use any more. */
-static void give_up(struct mariadb_link *link)
-{
-    link->dead = true;
-    link->mysql->status = MYSQL_STATUS_READY; /* else freeing the result would read to its end */
-}
-
-static struct mariadb_rows *make_rows(struct mariadb_link *link, MYSQL_RES *from)
-{
-    struct mariadb_rows *rows = belfry_alloc(link->p, sizeof *rows);
-    const MYSQL_FIELD *fields = mysql_fetch_fields(from);
-    rows->width = mysql_num_fields(from);
-    rows->names = belfry_alloc(link->p, rows->width * sizeof *rows->names);
-    for (unsigned int i = 0; i < rows->width; i++)
-        rows->names[i] = say_copy(link->p, fields[i].name, fields[i].name_length);
-    return rows;
-}
-
-static void add_row(struct mariadb_link *link, struct mariadb_rows *rows, MYSQL_ROW row, const unsigned long *lengths)
-{
-    if ((rows->count & (rows->count - 1)) == 0) { /* a power of two: double */
-        size_t room = rows->count == 0 ? 1 : rows->count * 2;
-        const char ***cells = belfry_alloc(link->p, room * sizeof *cells);
-        if (rows->count > 0)
-            memcpy(cells, rows->cells, rows->count * sizeof *cells);
-        rows->cells = cells;
-    }
-    const char **cells = belfry_alloc(link->p, rows->width * sizeof *cells);
-    for (unsigned int i = 0; i < rows->width; i++)
-        cells[i] = row[i] ? say_copy(link->p, row[i], lengths[i]) : NULL;
-    rows->cells[rows->count++] = cells;
-}
-
-static bool read_rows(struct mariadb_link *link, MYSQL_RES *from, struct mariadb_rows *rows)
-{
-    size_t bytes = 0;
-    for (MYSQL_ROW row = fetch(link, from); row; row = fetch(link, from)) {
-        const unsigned long *lengths = mysql_fetch_lengths(from);
-        for (unsigned int i = 0; i < rows->width; i++)
-            bytes += lengths[i] + sizeof(char *);
-        if (rows->count >= ROWS_MAX || bytes > BYTES_MAX) {
-            fail(link, CR_MALFORMED_PACKET,
-                 belfry_print(link->p, "the answer is longer than %d rows or 1 MiB", ROWS_MAX));
-            give_up(link);
-            return false;
-        }
-        add_row(link, rows, row, lengths);
-    }
-    if (link->code != 0)
-        give_up(link);
-    return link->code == 0;
-}
-
-static bool send_statement(struct mariadb_link *link, const char *sql)
-{
-    int result = 0;
-    struct step step = { go_on_asking, &result };
-    link->phase = "asking";
-    link->code = 0;
-    if (run_steps(link, &step, mysql_real_query_start(&result, link->mysql, sql, strlen(sql)), -1) < 0)
-        return false;
-    if (result == 0)
-        return true;
-    take_error(link);
-    link->dead =
-        link->code >= CR_MIN_ERROR && link->code <= CR_MAX_ERROR; /* the library's own errors are of the wire */
-    return false;
-}
-
-const struct mariadb_rows *mariadb_ask(struct mariadb_link *link, const char *sql)
-{
-    if (!send_statement(link, sql))
-        return NULL;
-    MYSQL_RES *from = mysql_use_result(link->mysql);
-    if (!from) {
-        if (mysql_errno(link->mysql) != 0)
-            take_error(link);
-        else
-            fail(link, CR_NO_DATA, "the statement has no result");
-        return NULL;
-    }
-    struct mariadb_rows *rows = make_rows(link, from);
-    bool whole = read_rows(link, from, rows);
-    mysql_free_result(from);
-    return whole ? rows : NULL;
-}
-
-bool mariadb_do(struct mariadb_link *link, const char *sql)
-{
-    return send_statement(link, sql);
-}
-
-const char *mariadb_cell(const struct mariadb_rows *rows, size_t row, const char *name)
-{
-    for (unsigned int i = 0; row < rows->count && i < rows->width; i++)
-        if (strcasecmp(rows->names[i], name) == 0)
-            return rows->cells[row][i];
-    return NULL;
 }
