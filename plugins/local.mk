@@ -13,7 +13,8 @@ plugins_common_libcommon_la_SOURCES = \
 	plugins/common/now.h \
 	plugins/common/net.c plugins/common/net.h \
 	plugins/common/stream.c plugins/common/stream.h \
-	plugins/common/say.c plugins/common/say.h
+	plugins/common/say.c plugins/common/say.h \
+	plugins/common/zone.c plugins/common/zone.h
 plugins_common_libcommon_la_CFLAGS = $(plugin_cflags)
 
 # TLS for streams, apart: who needs none does not link OpenSSL
@@ -178,8 +179,11 @@ endif
 plugins_paymenter_la_SOURCES = \
 	plugins/paymenter/paymenter.c plugins/paymenter/shop.h \
 	plugins/paymenter/ask.c \
+	plugins/paymenter/books.c plugins/paymenter/books.h \
+	plugins/paymenter/money.c \
 	plugins/paymenter/orders.c \
-	plugins/paymenter/provision.c
+	plugins/paymenter/provision.c \
+	plugins/paymenter/work.c
 plugins_paymenter_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
 plugins_paymenter_la_LDFLAGS = $(plugin_ldflags)
 plugins_paymenter_la_LIBADD = plugins/common/libweb.la plugins/common/libsql.la plugins/common/libcommon.la \
@@ -227,6 +231,7 @@ plugin_tests = \
 	tests/system/plugin-host.test \
 	tests/system/plugin-http.test \
 	tests/system/plugin-paymenter.test \
+	tests/system/plugin-paymenter-sql.test \
 	tests/system/plugin-pterodactyl.test \
 	tests/system/plugin-mariadb.test \
 	tests/system/plugin-redis.test \
@@ -280,10 +285,12 @@ EXTRA_DIST += \
 	tests/peers/docker/podman58/version.json \
 	tests/peers/mysqld.py \
 	tests/peers/paymenter.py \
+	tests/peers/paymenter.sql \
 	tests/peers/pterodactyl.py \
 	tests/plugins/api.py \
 	tests/plugins/certs.sh \
 	tests/plugins/lib.sh \
+	tests/plugins/mariadbd.sh \
 	tests/plugins/peer.py \
 	tests/plugins/redis.sh \
 	tests/plugins/revocation.py \

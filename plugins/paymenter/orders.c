@@ -88,6 +88,7 @@ void shop_orders(struct shop *s)
     end = shop_read(s, &list);
     if (end == SHOP_REFUSED)
         return;
+    s->saw_orders = true;
     belfry_measure(s->p, "orders_pending", (double)w.waiting);
     belfry_measure(s->p, "overdue_pending", (double)w.late);
     say_list(s, "orders", end,

@@ -4,11 +4,12 @@
  *
  * A ladder: the page customers see; the API without a key, which must refuse with Paymenter's own words; with a key
  * that is none where no key is configured (that takes a look into the database); with the key. Then one kind of
- * findings after the other, each with a part; an order that is stuck has a part of its own. A right that the key lacks
- * makes a WARNING of one part, and a CRITICAL verdict when it lacks all.
+ * findings after the other, each with a part; then the shop's tables, where an account for them is given (books.c). An
+ * order that is stuck has a part of its own. A right that the key lacks makes a WARNING of one part, and a CRITICAL
+ * verdict when it lacks all.
  *
- * Diagnostics: refusals are explained in ask.c. What the API doesn't show (version, cron and queue themselves, failed
- * jobs, payments and gateways) is said to be not looked at, never to be well.
+ * Diagnostics: refusals are explained in ask.c. What the API doesn't show (cron and queue themselves, failed jobs,
+ * mail, payments and gateways) is said to be not looked at without SQL, never to be well.
  */
 #include <string.h>
 
@@ -18,7 +19,10 @@
 
 #define JUNK_KEY "PAYM0000000000000000000000000000000000000000000000000000000000000000"
 
-static const char *const kinds[] = { "orders", "cron", "invoices", "tickets", "provisioning", NULL };
+/* The first ones are those of looks[], in its order; the others are asked by SQL. */
+static const char *const kinds[] = { "orders",    "cron",       "invoices", "tickets",     "provisioning",
+                                     "scheduler", "daily cron", "queue",    "failed jobs", "mail",
+                                     "payments",  "gateways",   NULL };
 
 static const struct belfry_option options[] = {
     { "url", BELFRY_URL, "Where the shop is", .required = true, .example = "https://billing.example.net" },
@@ -52,6 +56,25 @@ static const struct belfry_option options[] = {
     { "plain_http", BELFRY_FLAG,
       "Whether tokens may go over http:// to another host, where all in between can read them", .fallback = "false",
       .example = "true" },
+    { "sql_host", BELFRY_HOST, "Host of the shop's MariaDB or MySQL, for what the API does not show",
+      .example = "db1.example.net" },
+    { "sql_port", BELFRY_PORT, "TCP port of that server", .fallback = "3306", .example = "3307" },
+    { "sql_socket", BELFRY_PATH, "Unix socket of that server, instead of host and port",
+      .example = "/run/mysqld/mysqld.sock" },
+    { "sql_user", BELFRY_TEXT, "Account that can only read; doc/plugins/paymenter.md has the statements that create it",
+      .fallback = "belfry_shop", .example = "belfry_shop" },
+    { "sql_password", BELFRY_TEXT, "Password of that account; none for unix_socket authentication", .secret = true,
+      .example = "@paymenter-sql" },
+    { "sql_database", BELFRY_TEXT, "Database of the shop", .fallback = "paymenter", .example = "billing" },
+    { "sql_tls", BELFRY_FLAG, "Talk to it over TLS only, with a certificate that is verified against CA and host name",
+      .fallback = "false", .example = "true" },
+    { "sql_tls_ca", BELFRY_PATH, "File of the authorities to trust there, instead of the system's",
+      .example = "/etc/ssl/mariadb-ca.pem" },
+    { "sql_tls_cert", BELFRY_PATH, "Certificate to show to it", .example = "/etc/belfry/mariadb.crt" },
+    { "sql_tls_key", BELFRY_PATH, "Key of that certificate", .example = "/etc/belfry/mariadb.key" },
+    { "sql_tls_name", BELFRY_TEXT, "Name that its certificate must bear, instead of the host's",
+      .example = "db1.example.net" },
+    { "failed_within", BELFRY_DURATION, "Jobs that failed within this time count", .fallback = "1d", .example = "2h" },
     { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's", .example = "/etc/ssl/private-ca.pem" },
     { "tls_verify", BELFRY_FLAG, "Whether certificates are verified", .fallback = "true", .example = "false" },
     BELFRY_END,
@@ -83,6 +106,38 @@ static const struct belfry_metric metrics[] = {
     { "unprovisioned_count", "", "Active services without their server on the panel", .min = "0" },
     { "owner_mismatch", "", "Servers that belong to another panel user than the service's customer", .crit = "0",
       .min = "0" },
+    { "scheduler_age", "s", "Time since the scheduler ran (SQL)", .warn = "180", .crit = "600", .min = "0" },
+    { "cron_age", "s", "Time since the daily cron ended well (SQL)", .warn = "90000", .crit = "176400", .min = "0" },
+    { "cron_steps", "", "Kinds of work that the daily cron told of on its last day (SQL)",
+      .warn = "8:", .crit = "1:", .min = "0" },
+    { "queue_waiting", "", "Jobs that wait in the table (SQL)", .warn = "50", .crit = "500", .min = "0" },
+    { "queue_oldest", "s", "How long the oldest of them waits (SQL)", .warn = "120", .crit = "600", .min = "0" },
+    { "failed_server_jobs", "", "Jobs that change a server and failed within failed_within (SQL)", .crit = "0",
+      .min = "0" },
+    { "failed_jobs", "", "Other jobs that failed within failed_within (SQL)", .warn = "0", .min = "0" },
+    { "failed_jobs_total", "", "Failed jobs that nobody has retried or forgotten (SQL)", .min = "0" },
+    { "creation_failed", "", "Active services whose server was not created, where no panel is asked (SQL)", .crit = "0",
+      .min = "0" },
+    { "mails_failed", "", "Mails that failed within an hour (SQL)", .warn = "0", .crit = "9", .min = "0" },
+    { "mail_wait", "s", "How long the oldest mail waits (SQL)", .warn = "600", .crit = "3600", .min = "0" },
+    { "invoices_unbooked", "", "Invoices that are pending although their payments succeeded (SQL)", .warn = "0",
+      .min = "0" },
+    { "payments_failed_percent", "%", "Share of a day's payments that failed, one part a gateway, from 5 on (SQL)",
+      .warn = "20", .crit = "50", .min = "0", .max = "100" },
+    { "payments_stuck", "", "Payments in process for more than 3 days, one part a gateway (SQL)", .warn = "0",
+      .min = "0" },
+    { "payment_age", "s", "Time since the last payment, of all and one part a gateway (SQL)", .min = "0" },
+    BELFRY_END,
+};
+
+static const struct belfry_view views[] = {
+    { "stuck", "Orders: paid for and not delivered", "orders_stuck unprovisioned_count creation_failed",
+      .style = BELFRY_LINES },
+    { "queue", "Queue: how long the oldest job and mail wait", "queue_oldest mail_wait", .style = BELFRY_LINES },
+    { "jobs", "Jobs: waiting and failed", "queue_waiting failed_server_jobs failed_jobs", .style = BELFRY_LINES },
+    { "orders", "Orders and invoices pending", "orders_pending invoices_pending invoices_overdue",
+      .style = BELFRY_LINES },
+    { "times", "Response times of page and API", "time_web time_api", .style = BELFRY_LINES },
     BELFRY_END,
 };
 
@@ -206,7 +261,7 @@ static void show_key(struct shop *s)
         belfry_part(s->p, "api", BELFRY_WARNING, "answers, but has no user at all: is its database the right one?");
 }
 
-static bool skipped(struct belfry_probe *p, const char *kind)
+bool shop_skipped(struct belfry_probe *p, const char *kind)
 {
     for (size_t i = 0; i < belfry_count(p, "skip"); i++)
         if (strcmp(belfry_item(p, "skip", i), kind) == 0)
@@ -220,7 +275,7 @@ static void (*const looks[])(struct shop *s) = { show_key,      shop_orders,  sh
 static void look_inside(struct shop *s)
 {
     for (size_t i = 0; i < sizeof looks / sizeof looks[0] && !s->ended; i++)
-        if (i == 0 || !skipped(s->p, kinds[i - 1]))
+        if (i == 0 || !shop_skipped(s->p, kinds[i - 1]))
             looks[i](s);
 }
 
@@ -232,6 +287,11 @@ static void end_maintenance(struct shop *s)
     belfry_keep(s->p, "maintenance", NULL);
 }
 
+static bool has_books(struct belfry_probe *p)
+{
+    return belfry_has(p, "sql_host") || belfry_has(p, "sql_socket");
+}
+
 static void say_verdict(struct shop *s)
 {
     struct belfry_probe *p = s->p;
@@ -239,7 +299,10 @@ static void say_verdict(struct shop *s)
     belfry_measure(p, "orders_stuck", (double)s->stuck);
     if (s->stuck > SHOP_STUCK_MAX)
         belfry_detail(p, "%zu more stuck orders have no part of their own", s->stuck - SHOP_STUCK_MAX);
-    belfry_detail(p, "not shown by the API: version, cron and queue themselves, failed jobs, mail, payments, gateways");
+    if (!has_books(p))
+        belfry_detail(
+            p, "not shown by the API: scheduler, queue, failed jobs, mail, payments, gateways: set sql_socket or "
+               "sql_host");
     if (!belfry_has(p, "panel_url"))
         belfry_detail(p, "active services were not looked up on a panel: set panel_url (active is not delivered)");
     if (s->asked > 0 && s->refused == s->asked)
@@ -251,7 +314,8 @@ static void say_verdict(struct shop *s)
         belfry_warning(p, "the key in 'token' may not see %zu of %zu lists asked for%s%s", s->refused, s->asked,
                        s->summary ? "; " : "", s->summary ? s->summary : "");
     else
-        belfry_ok(p, "shop and admin API answer%s%s", s->summary ? "; " : "", s->summary ? s->summary : "");
+        belfry_ok(p, "shop and admin API answer%s%s%s", s->summary ? "; " : "", s->summary ? s->summary : "",
+                  belfry_has(p, "token") ? "" : "; without 'token' nothing was looked at by the API");
 }
 
 /* What the option types can't say: NULL or what is wrong. */
@@ -264,7 +328,7 @@ static const char *problem(struct belfry_probe *p)
         return "page must begin with '/': write the path of a page";
     if (calls < 1 || calls > 200)
         return "panel_calls must be 1 to 200";
-    return NULL;
+    return shop_books_problem(p);
 }
 
 static void run(struct belfry_probe *p)
@@ -279,17 +343,21 @@ static void run(struct belfry_probe *p)
     if (s.ended)
         return;
     end_maintenance(&s);
-    if (!belfry_has(p, "token")) {
+    if (!belfry_has(p, "token") && !has_books(p)) {
         belfry_ok(p, "shop and admin API answer%s%s; without 'token' nothing inside was looked at",
                   s.summary ? "; " : "", s.summary ? s.summary : "");
         return;
     }
-    s.client = open_client(p, belfry_text(p, "token"), NULL);
-    look_inside(&s);
-    web_close(&s.client);
+    if (belfry_has(p, "token")) {
+        s.client = open_client(p, belfry_text(p, "token"), NULL);
+        look_inside(&s);
+        web_close(&s.client);
+    }
+    if (!s.ended && has_books(p))
+        shop_books(&s);
     if (!s.ended)
         say_verdict(&s);
 }
 
 BELFRY_PLUGIN("paymenter", "1.0", "A Paymenter shop: pages, admin API, stuck and undelivered orders", options, metrics,
-              run)
+              run, .views = views)

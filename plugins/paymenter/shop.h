@@ -19,6 +19,7 @@ struct shop {
     size_t stuck;          /* orders that are paid for and not delivered */
     size_t unreadable;     /* times, ids and states that make no sense */
     size_t users;          /* 1 when the key may see users */
+    bool saw_orders;       /* the API has told the pending orders */
     const char *summary;   /* for the verdict: "2 orders pending; ..." */
 };
 
@@ -63,5 +64,11 @@ void shop_cron(struct shop *s);         /* orders.c */
 void shop_invoices(struct shop *s);     /* orders.c */
 void shop_tickets(struct shop *s);      /* orders.c */
 void shop_provisioning(struct shop *s); /* provision.c */
+void shop_books(struct shop *s);        /* books.c: what the API does not show, by SQL */
+
+/* What is wrong with the options for SQL, or NULL. */
+const char *shop_books_problem(struct belfry_probe *p);
+/* Whether `skip` has that kind. */
+bool shop_skipped(struct belfry_probe *p, const char *kind);
 
 #endif
