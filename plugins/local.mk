@@ -198,7 +198,8 @@ plugins_mariadb_la_SOURCES = \
 	plugins/mariadb/queries.c \
 	plugins/mariadb/replica.c \
 	plugins/mariadb/report.c \
-	plugins/mariadb/status.c
+	plugins/mariadb/status.c \
+	plugins/mariadb/threads.c
 plugins_mariadb_la_CFLAGS = $(plugin_cflags)
 plugins_mariadb_la_LDFLAGS = $(plugin_ldflags)
 plugins_mariadb_la_LIBADD = plugins/common/libsql.la plugins/common/libcommon.la -lm

@@ -16,6 +16,16 @@ static int go_on_asking(struct sql_link *link, void *result, int got)
     return mysql_real_query_cont(result, link->mysql, got);
 }
 
+static int go_on_to_next(struct sql_link *link, void *result, int got)
+{
+    return mysql_next_result_cont(result, link->mysql, got);
+}
+
+static int go_on_setting(struct sql_link *link, void *result, int got)
+{
+    return mysql_set_server_option_cont(result, link->mysql, got);
+}
+
 struct fetch {
     MYSQL_RES *from;
     MYSQL_ROW row;
@@ -68,9 +78,17 @@ static void add_row(struct sql_link *link, struct sql_rows *rows, MYSQL_ROW row,
             memcpy(cells, rows->cells, rows->count * sizeof *cells);
         rows->cells = cells;
     }
-    const char **cells = belfry_alloc(link->p, rows->width * sizeof *cells);
+    size_t bytes = rows->width * sizeof(char *);
     for (unsigned int i = 0; i < rows->width; i++)
-        cells[i] = row[i] ? say_copy(link->p, row[i], lengths[i]) : NULL;
+        bytes += lengths[i] + 1;
+    const char **cells = belfry_alloc(link->p, bytes); /* the texts follow the pointers */
+    char *text = (char *)(cells + rows->width);
+    for (unsigned int i = 0; i < rows->width; i++) {
+        if (row[i]) {
+            cells[i] = memcpy(text, row[i], lengths[i]);
+            text += lengths[i] + 1; /* what was allocated is zero */
+        }
+    }
     rows->cells[rows->count++] = cells;
 }
 
@@ -109,22 +127,86 @@ static bool send_statement(struct sql_link *link, const char *sql)
     return false;
 }
 
-const struct sql_rows *sql_ask(struct sql_link *link, const char *sql)
+/* The rows of the statement that was answered; NULL when it has none, or failed: then with link->code. */
+static const struct sql_rows *take_rows(struct sql_link *link)
 {
-    if (!send_statement(link, sql))
-        return NULL;
+    link->code = 0;
     MYSQL_RES *from = mysql_use_result(link->mysql);
     if (!from) {
         if (mysql_errno(link->mysql) != 0)
             sql_take_error(link);
-        else
-            sql_fail(link, CR_NO_DATA, "the statement has no result");
         return NULL;
     }
     struct sql_rows *rows = make_rows(link, from);
     bool whole = read_rows(link, from, rows);
     mysql_free_result(from);
     return whole ? rows : NULL;
+}
+
+const struct sql_rows *sql_ask(struct sql_link *link, const char *statement)
+{
+    if (!send_statement(link, statement))
+        return NULL;
+    const struct sql_rows *rows = take_rows(link);
+    if (!rows && link->code == 0)
+        sql_fail(link, CR_NO_DATA, "the statement has no result");
+    return rows;
+}
+
+/* Goes on to the next statement's answer: false when it failed or there is none. */
+static bool take_next(struct sql_link *link)
+{
+    int result = 0;
+    struct sql_step step = { go_on_to_next, &result };
+    if (sql_run_steps(link, &step, mysql_next_result_start(&result, link->mysql), -1) < 0)
+        return false;
+    if (result > 0) {
+        sql_take_error(link);
+        link->dead = link->cause == SQL_WIRE;
+    }
+    return result == 0;
+}
+
+static const char *join(struct belfry_probe *p, const char *const *statements, size_t count)
+{
+    size_t size = 0, length = 0;
+    for (size_t i = 0; i < count; i++)
+        size += strlen(statements[i]) + 1;
+    char *all = belfry_alloc(p, size + 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t more = strlen(statements[i]);
+        memcpy(all + length, statements[i], more);
+        all[length + more] = i + 1 < count ? ';' : '\0';
+        length += more + 1;
+    }
+    return all;
+}
+
+size_t sql_ask_all(struct sql_link *link, const char *const *statements, size_t count, const struct sql_rows **answers)
+{
+    size_t got = 0;
+    for (bool more = count > 0 && send_statement(link, join(link->p, statements, count)); more && got < count;
+         more = got < count && take_next(link)) {
+        const struct sql_rows *rows = take_rows(link);
+        if (!rows && link->code != 0)
+            break;
+        answers[got++] = rows ? rows : belfry_alloc(link->p, sizeof *rows);
+    }
+    return got;
+}
+
+bool sql_only_one(struct sql_link *link)
+{
+    int result = 0;
+    struct sql_step step = { go_on_setting, &result };
+    int status = mysql_set_server_option_start(&result, link->mysql, MYSQL_OPTION_MULTI_STATEMENTS_OFF);
+    if (sql_run_steps(link, &step, status, -1) < 0)
+        return false;
+    if (result != 0) {
+        sql_take_error(link);
+        link->dead = link->cause == SQL_WIRE;
+    }
+    return result == 0;
 }
 
 bool sql_do(struct sql_link *link, const char *sql)

@@ -221,7 +221,8 @@ static int connect_one(struct sql_link *link, const struct sql_target *target, u
     MYSQL *result = NULL;
     struct sql_step step = { go_on_connecting, &result };
     int status = mysql_real_connect_start(&result, link->mysql, target->socket ? NULL : link->host, target->user,
-                                          target->password, target->database, port, target->socket, 0);
+                                          target->password, target->database, port, target->socket,
+                                          target->many ? CLIENT_MULTI_STATEMENTS : 0);
     int error = sql_run_steps(link, &step, status, limit_ms);
     link->connecting = false;
     if (error == 0 && !result)

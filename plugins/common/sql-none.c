@@ -31,6 +31,21 @@ const struct sql_rows *sql_ask(struct sql_link *link, const char *statement)
     return NULL;
 }
 
+size_t sql_ask_all(struct sql_link *link, const char *const *statements, size_t count, const struct sql_rows **answers)
+{
+    (void)link;
+    (void)statements;
+    (void)count;
+    (void)answers;
+    return 0;
+}
+
+bool sql_only_one(struct sql_link *link)
+{
+    (void)link;
+    return false;
+}
+
 bool sql_do(struct sql_link *link, const char *statement)
 {
     (void)link;

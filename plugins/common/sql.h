@@ -18,6 +18,7 @@ struct sql_target {
     const char *user, *password, *database;
     bool tls; /* enforced and verified, against tls_name or host */
     const char *tls_ca, *tls_cert, *tls_key, *tls_name;
+    bool many;    /* sql_ask_all() will be used: the server takes several statements at once */
     double until; /* now_s() by which all must be done; 0: the run's deadline */
 };
 
@@ -67,6 +68,11 @@ struct sql_rows {
 };
 /* Asks for rows. NULL: link->cause and link->why say what went wrong; link->dead tells whether more may be asked. */
 const struct sql_rows *sql_ask(struct sql_link *link, const char *statement);
+/* Asks several statements in one round trip: how many were answered. The first of the others failed, and none after it
+ * was carried out. A statement without rows has an answer without rows. */
+size_t sql_ask_all(struct sql_link *link, const char *const *statements, size_t count, const struct sql_rows **answers);
+/* From now on the server takes one statement at a time; before anything is sent that is not our own. */
+bool sql_only_one(struct sql_link *link);
 /* A statement whose rows nobody wants. */
 bool sql_do(struct sql_link *link, const char *statement);
 /* A cell by column name; NULL when there is no such column or it is NULL. */

@@ -2,8 +2,9 @@
 /* mariadb - a MariaDB or MySQL server: is it up, has it connections left, do InnoDB, replication and Galera work, and
  * what do the sysadmin's own queries say?
  *
- * One connection a run: log in, SHOW GLOBAL STATUS, SHOW GLOBAL VARIABLES, the list of transactions, the state of
- * replication, the queries. What each failure means stands in report.c; nothing that could not be read is OK.
+ * One connection a run: log in; then, in one round trip, SHOW GLOBAL STATUS, SHOW GLOBAL VARIABLES, the list of
+ * transactions and the state of replication; then what these make necessary, and the queries. What each failure means
+ * stands in report.c; nothing that could not be read is OK.
  */
 #include "plugins/mariadb/mariadb.h"
 
@@ -51,7 +52,7 @@ static const struct belfry_option options[] = {
 /* Rates are per second: 0.0167 is one a minute. */
 static const struct belfry_metric metrics[] = {
     { "time_connect", "s", "Time to find the host, connect and log in", .min = "0" },
-    { "latency", "s", "Time of SHOW GLOBAL STATUS", .min = "0" },
+    { "latency", "s", "Time until the server has answered what is asked in every run", .min = "0" },
     { "uptime", "s", "Time since the server's start", .min = "0" },
     { "connections", "", "Open connections", .min = "0" },
     { "connections_used_percent", "%", "Open connections as a share of max_connections", .warn = "70", .crit = "90",
@@ -94,10 +95,16 @@ static const struct belfry_metric metrics[] = {
     { "checkpoint_percent", "%", "Age of InnoDB's checkpoint as a share of the greatest possible", .min = "0" },
     { "transactions", "", "Open transactions", .min = "0" },
     { "transaction_age", "s", "Age of the oldest open transaction", .warn = "60", .crit = "600", .min = "0" },
+    { "idle_blocker", "s", "How long somebody who holds up other transactions has been idle in his own", .warn = "60",
+      .crit = "600", .min = "0" },
+    { "identical_states", "", "Running statements that are all in the same state, from 8 running ones on", .warn = "16",
+      .crit = "32", .min = "0" },
     { "read_only", "", "1 when the server takes no writes", .min = "0", .max = "1" },
     { "replication_sources", "", "Servers that this one is a replica of", .min = "0" },
     { "replica_lag", "s", "How far a replica is behind, without an ordered delay; one part a source", .warn = "10",
       .crit = "30", .min = "0" },
+    { "replica_time_diff", "s",
+      "Between the last event of the primary and the last one applied (MariaDB 11.6), one part a source", .min = "0" },
     { "relay_log", "B", "Size of a replica's relay logs, one part a source", .min = "0" },
     { "galera_size", "", "Nodes of the Galera cluster", .min = "0" },
     { "galera_paused", "", "Share of the time since the last run in which flow control stood still", .warn = "0.1",
@@ -107,15 +114,64 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
+static const struct belfry_view views[] = {
+    { "connections", "Connections and running statements", "connections connections_peak threads_running",
+      .style = BELFRY_LINES },
+    { "statements", "Statements a second, and the slow ones", "questions slow_queries", .style = BELFRY_LINES },
+    { "locks", "Open transactions, and who waits", "transactions row_lock_waits identical_states",
+      .style = BELFRY_LINES },
+    { "replication", "Lag of each source", "replica_lag replica_time_diff", .style = BELFRY_LINES, .parts = true },
+    { "traffic", "Bytes from and to clients", "net_in net_out", .style = BELFRY_LINES },
+    BELFRY_END,
+};
+
 /* Limits what our own statements may take on the server, should we go away: it would not notice until it answers. */
+static const char *ask_for_settings(const struct sql_link *link)
+{
+    double seconds = ceil((double)belfry_left_ms(link->p) / 1000) + 1;
+    return link->is_mariadb
+               ? belfry_print(link->p, "SET SESSION time_zone = 'SYSTEM', max_statement_time = %.0f", seconds)
+               : belfry_print(link->p, "SET SESSION time_zone = 'SYSTEM', max_execution_time = %.0f", seconds * 1000);
+}
+
+/* All that is asked in every run, at once. What comes after the first failure is asked for again when it is its turn:
+ * that is how each failure is known by its own name. False when the link is dead. */
+static bool ask_ahead(struct mariadb_report *r)
+{
+    r->statements[ASK_SETTINGS] = ask_for_settings(r->link);
+    r->statements[ASK_STATUS] = mariadb_ask_for_status(r->p);
+    r->statements[ASK_VARIABLES] = mariadb_ask_for_variables(r->p);
+    if (belfry_flag(r->p, "transactions"))
+        r->statements[ASK_TRANSACTIONS] =
+            "SELECT COUNT(*) AS open, COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) AS age FROM "
+            "information_schema.INNODB_TRX";
+    if (strcmp(belfry_text(r->p, "replication"), "no") != 0)
+        r->statements[ASK_REPLICATION] = mariadb_ask_for_sources(r->link, 0);
+    const char *statements[ASK_COUNT];
+    const struct sql_rows *answers[ASK_COUNT] = { NULL };
+    size_t count = 0, taken = 0;
+    for (size_t i = 0; i < ASK_COUNT; i++)
+        if (r->statements[i])
+            statements[count++] = r->statements[i];
+    double begin = now_s();
+    size_t got = sql_ask_all(r->link, statements, count, answers);
+    if (got == count)
+        belfry_measure(r->p, "latency", now_s() - begin);
+    for (size_t i = 0; i < ASK_COUNT && taken < got; i++)
+        if (r->statements[i])
+            r->answers[i] = answers[taken++];
+    return !r->link->dead;
+}
+
+const struct sql_rows *mariadb_ask(struct mariadb_report *r, enum mariadb_question question)
+{
+    const struct sql_rows *come = r->answers[question];
+    return come && come->width > 0 ? come : sql_ask(r->link, r->statements[question]);
+}
+
 static bool prepare(struct mariadb_report *r)
 {
-    double seconds = ceil((double)belfry_left_ms(r->p) / 1000) + 1;
-    const char *sql =
-        r->link->is_mariadb
-            ? belfry_print(r->p, "SET SESSION time_zone = 'SYSTEM', max_statement_time = %.0f", seconds)
-            : belfry_print(r->p, "SET SESSION time_zone = 'SYSTEM', max_execution_time = %.0f", seconds * 1000);
-    if (sql_do(r->link, sql))
+    if (r->answers[ASK_SETTINGS] || sql_do(r->link, r->statements[ASK_SETTINGS]))
         return true;
     if (r->link->cause == SQL_NO_VARIABLE) /* very old: without limit */
         return sql_do(r->link, "SET SESSION time_zone = 'SYSTEM'") || !r->link->dead;
@@ -138,10 +194,11 @@ static void say_verdict(struct mariadb_report *r)
 static void look(struct sql_link *link)
 {
     struct mariadb_report r = { .p = link->p, .link = link, .summary = link->peer };
-    bool whole = prepare(&r) && mariadb_judge_status(&r);
+    bool whole = ask_ahead(&r) && prepare(&r) && mariadb_judge_status(&r);
     if (whole)
         mariadb_judge_galera(&r);
-    whole = whole && mariadb_judge_transactions(&r) && mariadb_judge_replication(&r) && mariadb_judge_queries(&r);
+    whole = whole && mariadb_judge_transactions(&r) && mariadb_judge_threads(&r) && mariadb_judge_replication(&r) &&
+            mariadb_judge_queries(&r);
     if (whole)
         say_verdict(&r);
     else
@@ -158,6 +215,7 @@ static bool read_target(struct belfry_probe *p, struct sql_target *target)
         .user = belfry_text(p, "user"),
         .password = belfry_text(p, "password"),
         .database = belfry_text(p, "database"),
+        .many = true,
         .tls = belfry_flag(p, "tls"),
         .tls_ca = belfry_text(p, "tls_ca"),
         .tls_cert = belfry_text(p, "tls_cert"),
@@ -187,4 +245,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("mariadb", "1.0", "A MariaDB or MySQL server: connections, InnoDB, replication, Galera, own queries",
-              options, metrics, run)
+              options, metrics, run, .views = views)

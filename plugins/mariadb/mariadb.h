@@ -9,6 +9,16 @@
 /* ---- report.c: what was found -------------------------------------------------------------------------------------
  */
 
+/* What is asked in every run, in one round trip. */
+enum mariadb_question {
+    ASK_SETTINGS,
+    ASK_STATUS,
+    ASK_VARIABLES,
+    ASK_TRANSACTIONS,
+    ASK_REPLICATION,
+    ASK_COUNT
+};
+
 struct mariadb_report {
     struct belfry_probe *p;
     struct sql_link *link;
@@ -16,8 +26,13 @@ struct mariadb_report {
     enum belfry_state state;
     const char *problems; /* "; "-joined, or NULL */
     const char *summary;
+    const char *statements[ASK_COUNT]; /* NULL: not asked */
+    const struct sql_rows *answers[ASK_COUNT];
     const struct sql_rows *status, *variables;
 };
+
+/* The answer that has come already, or else comes now; NULL as sql_ask(). */
+const struct sql_rows *mariadb_ask(struct mariadb_report *r, enum mariadb_question question);
 
 void mariadb_add_problem(struct mariadb_report *r, enum belfry_state state, const char *text);
 /* For a question that failed: UNKNOWN with the missing right, or what the server said. False when the link is dead. */
@@ -35,10 +50,14 @@ bool mariadb_rate(const struct mariadb_report *r, const char *name, double *per_
 /* ---- what is looked at; each is false when the link is dead ---------------------------------------------------------
  */
 
-bool mariadb_judge_status(struct mariadb_report *r);       /* status.c */
-bool mariadb_judge_transactions(struct mariadb_report *r); /* status.c */
-void mariadb_judge_galera(struct mariadb_report *r);       /* galera.c */
-bool mariadb_judge_replication(struct mariadb_report *r);  /* replica.c */
-bool mariadb_judge_queries(struct mariadb_report *r);      /* queries.c */
+const char *mariadb_ask_for_status(struct belfry_probe *p);                 /* status.c */
+const char *mariadb_ask_for_variables(struct belfry_probe *p);              /* status.c */
+bool mariadb_judge_status(struct mariadb_report *r);                        /* status.c */
+bool mariadb_judge_transactions(struct mariadb_report *r);                  /* threads.c */
+bool mariadb_judge_threads(struct mariadb_report *r);                       /* threads.c */
+void mariadb_judge_galera(struct mariadb_report *r);                        /* galera.c */
+const char *mariadb_ask_for_sources(const struct sql_link *link, size_t i); /* replica.c: NULL past the last */
+bool mariadb_judge_replication(struct mariadb_report *r);                   /* replica.c */
+bool mariadb_judge_queries(struct mariadb_report *r);                       /* queries.c */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* queries - the sysadmin's own questions: each is one statement that answers with one number, which becomes a metric of
  * the query's name. Before each one the session's transactions are made read-only again, so that the server refuses
- * whatever would change data, whichever rights the account has; and only statements that ask are sent at all. */
+ * whatever would change data, whichever rights the account has; only statements that ask are sent at all, and the
+ * server takes only one at a time. */
 #include "plugins/mariadb/mariadb.h"
 
 #include <ctype.h>
@@ -69,7 +70,10 @@ static bool ask_one(struct mariadb_report *r, const char *name, const char *sql)
 
 bool mariadb_judge_queries(struct mariadb_report *r)
 {
-    for (size_t i = 0; i < belfry_count(r->p, "queries"); i++)
+    size_t count = belfry_count(r->p, "queries");
+    if (count > 0 && !sql_only_one(r->link))
+        return mariadb_add_failure(r, "the queries", NULL);
+    for (size_t i = 0; i < count; i++)
         if (!ask_one(r, belfry_key(r->p, "queries", i), belfry_item(r->p, "queries", i)))
             return false;
     return true;

@@ -75,7 +75,10 @@ static void judge_source(const struct source *s)
     double space = sql_number(sql_cell(s->rows, s->row, "Relay_Log_Space"));
     double lag = delay > 0 ? fmax(0, behind - delay) : behind;
     if (isnan(behind))
-        lag = NAN; /* fmax() would make it 0 */
+        lag = NAN;                                                                  /* fmax() would make it 0 */
+    double apart = sql_number(sql_cell(s->rows, s->row, "Master_Slave_time_diff")); /* MariaDB from 11.6 on */
+    if (apart >= 0)
+        belfry_measure_part(p, name, "replica_time_diff", apart);
     if (space >= 0)
         belfry_measure_part(p, name, "relay_log", space);
     if (trouble) {
@@ -88,16 +91,18 @@ static void judge_source(const struct source *s)
                 delay > 0 ? belfry_print(p, " a delay of %s", say_seconds(p, delay)) : "");
 }
 
+const char *mariadb_ask_for_sources(const struct sql_link *link, size_t i)
+{
+    static const char *const mariadb[] = { "SHOW ALL SLAVES STATUS", "SHOW SLAVE STATUS" };
+    static const char *const mysql[] = { "SHOW REPLICA STATUS", "SHOW SLAVE STATUS" };
+    return i >= 2 ? NULL : link->is_mariadb ? mariadb[i] : mysql[i];
+}
+
 static const struct sql_rows *ask(struct mariadb_report *r)
 {
-    static const char *const mariadb[] = { "SHOW ALL SLAVES STATUS", "SHOW SLAVE STATUS", NULL };
-    static const char *const mysql[] = { "SHOW REPLICA STATUS", "SHOW SLAVE STATUS", NULL };
-    const struct sql_rows *rows = NULL;
-    r->link->cause = SQL_SYNTAX;
-    for (const char *const *sql = r->link->is_mariadb ? mariadb : mysql; *sql && !rows && r->link->cause == SQL_SYNTAX;
-         sql++)
-        rows = sql_ask(r->link, *sql);
-    return rows;
+    const struct sql_rows *rows = mariadb_ask(r, ASK_REPLICATION);
+    const char *older = mariadb_ask_for_sources(r->link, 1);
+    return rows || r->link->cause != SQL_SYNTAX ? rows : sql_ask(r->link, older);
 }
 
 bool mariadb_judge_replication(struct mariadb_report *r)

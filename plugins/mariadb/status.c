@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "plugins/common/now.h"
 #include "plugins/common/say.h"
 
 #define SQL_BYTES 4096
@@ -99,9 +98,9 @@ static void add(struct sql *sql, const char *before, const char *text, const cha
     sql->length += n > 0 && (size_t)n < SQL_BYTES - sql->length ? (size_t)n : 0;
 }
 
-static bool ask_status(struct mariadb_report *r)
+const char *mariadb_ask_for_status(struct belfry_probe *p)
 {
-    struct sql sql = { belfry_alloc(r->p, SQL_BYTES), 0 };
+    struct sql sql = { belfry_alloc(p, SQL_BYTES), 0 };
     add(&sql, "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'wsrep\\_%' OR Variable_name IN (''", "", "");
     for (size_t i = 0; i < COUNT(gauges); i++)
         add(&sql, ",'", gauges[i].name, "'");
@@ -114,23 +113,27 @@ static bool ask_status(struct mariadb_report *r)
     for (size_t i = 0; i < COUNT(others); i++)
         add(&sql, ",'", others[i], "'");
     add(&sql, ")", "", "");
-    double begin = now_s();
-    r->status = sql_ask(r->link, sql.text);
-    if (r->status)
-        belfry_measure(r->p, "latency", now_s() - begin);
-    return r->status || mariadb_add_failure(r, "the global status", NULL);
+    return sql.text;
 }
 
-static bool ask_variables(struct mariadb_report *r)
+const char *mariadb_ask_for_variables(struct belfry_probe *p)
 {
-    struct sql sql = { belfry_alloc(r->p, SQL_BYTES), 0 };
+    struct sql sql = { belfry_alloc(p, SQL_BYTES), 0 };
     add(&sql, "SHOW GLOBAL VARIABLES WHERE Variable_name IN (''", "", "");
     for (size_t i = 0; i < COUNT(limits); i++)
         add(&sql, ",'", limits[i].most, "'");
     for (size_t i = 0; i < COUNT(variables); i++)
         add(&sql, ",'", variables[i], "'");
     add(&sql, ")", "", "");
-    r->variables = sql_ask(r->link, sql.text);
+    return sql.text;
+}
+
+static bool ask(struct mariadb_report *r)
+{
+    r->status = mariadb_ask(r, ASK_STATUS);
+    if (!r->status && !mariadb_add_failure(r, "the global status", NULL))
+        return false;
+    r->variables = mariadb_ask(r, ASK_VARIABLES);
     return r->variables || mariadb_add_failure(r, "the global variables", NULL);
 }
 
@@ -247,7 +250,7 @@ static void summarise(struct mariadb_report *r)
 
 bool mariadb_judge_status(struct mariadb_report *r)
 {
-    if (!ask_status(r) || !ask_variables(r))
+    if (!ask(r))
         return false;
     if (r->status && isnan(mariadb_status_number(r, "Uptime")))
         mariadb_add_problem(r, BELFRY_UNKNOWN, "does not tell its uptime: the status values are missing");
@@ -258,21 +261,5 @@ bool mariadb_judge_status(struct mariadb_report *r)
     measure_innodb(r);
     judge_role(r);
     summarise(r);
-    return true;
-}
-
-bool mariadb_judge_transactions(struct mariadb_report *r)
-{
-    if (!belfry_flag(r->p, "transactions"))
-        return true;
-    const struct sql_rows *rows =
-        sql_ask(r->link, "SELECT COUNT(*) AS open, COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) AS age "
-                         "FROM information_schema.INNODB_TRX");
-    if (!rows)
-        return mariadb_add_failure(r, "the list of transactions",
-                                   "GRANT PROCESS ON *.* to it, or set 'transactions = false'");
-    double age = rows->count == 1 ? sql_number(sql_cell(rows, 0, "age")) : NAN;
-    measure_if(r, "transactions", sql_number(sql_cell(rows, 0, "open")));
-    belfry_measure(r->p, "transaction_age", age < 0 ? 0 : age);
     return true;
 }

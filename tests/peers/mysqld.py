@@ -44,16 +44,20 @@ def lenenc(data):
 
 class Packets:
     def __init__(self, writer):
-        self.writer, self.sequence = writer, 0
+        self.writer, self.sequence, self.more, self.failed = writer, 0, False, False
 
     def put(self, payload):
         self.writer.write(len(payload).to_bytes(3, 'little') + bytes([self.sequence]) + payload)
         self.sequence = (self.sequence + 1) & 255
 
     def okay(self):
-        self.put(b'\0\0\0\x02\0\0\0')
+        self.put(b'\0\0\0' + self.flags() + b'\0\0')
+
+    def flags(self):  # autocommit, and more answers to come
+        return b'\x0a\0' if self.more else b'\x02\0'
 
     def error(self, code, text, state=b'42000'):
+        self.failed = True
         self.put(b'\xff' + code.to_bytes(2, 'little') + b'#' + state + text.encode())
 
     def head(self, names):
@@ -63,7 +67,7 @@ class Packets:
         self.eof()
 
     def eof(self):
-        self.put(b'\xfe\0\0\x02\0')
+        self.put(b'\xfe\0\0' + self.flags())
 
     def rows(self, names, rows):
         self.head(names)
@@ -92,6 +96,9 @@ def of_status(mode):
         'galera-donor': {'wsrep_local_state': 2, 'wsrep_local_state_comment': 'Donor/Desynced'},
         'galera-alone': {'wsrep_cluster_status': 'non-Primary', 'wsrep_ready': 'OFF', 'wsrep_cluster_size': 1},
         'galera-cut': {'wsrep_connected': 'OFF', 'wsrep_cluster_status': 'disconnected', 'wsrep_local_state': 0},
+        'blocked-rows': {'Innodb_row_lock_current_waits': 3, 'Threads_running': 20},
+        'mysql8-blocked': {'Innodb_row_lock_current_waits': 3},
+        'mysql8-denied': {'Innodb_row_lock_current_waits': 3},
         'crowded': {'Threads_connected': 95},
         'words': {name: 'lots' for name in STATUS},
         'nulls': {name: None for name in STATUS},
@@ -113,8 +120,10 @@ def of_replication(mode, sql, out):
             out.error(1064, 'You have an error in your SQL syntax')
         else:
             out.one({**MARIADB_SOURCE, 'Seconds_Behind_Master': 45, 'Channel_Name': ''})
-    elif mode == 'mysql8':
+    elif mode.startswith('mysql8'):
         out.one(MYSQL_SOURCE)
+    elif mode == 'new-lag':
+        out.one({**MARIADB_SOURCE, 'Connection_name': 'x', 'Seconds_Behind_Master': 4, 'Master_Slave_time_diff': 7})
     elif mode == 'null-lag':
         out.one({**MARIADB_SOURCE, 'Seconds_Behind_Master': None})
     elif mode == 'threadless':
@@ -166,12 +175,33 @@ async def answer(mode, sql, out):
             out.pairs(of_status(mode))
     elif 'GLOBAL VARIABLES' in sql:
         out.pairs(of_variables(mode))
+    elif 'LOCK_WAITS' in sql or 'data_lock_waits' in sql:
+        if mode == 'mysql8-denied':
+            out.error(1142, "SELECT command denied to user 'x'@'y' for table 'data_lock_waits'")
+        elif ('data_lock_waits' in sql) != mode.startswith('mysql'):
+            out.error(1109, "Unknown table 'INNODB_LOCK_WAITS' in information_schema")
+        else:
+            out.one({'thread': 7, 'user': 'app', 'host': '10.0.0.2:1234', 'command': 'Sleep', 'idle': 130, 'blocked': 3,
+                     'waited': 100, 'age': 131})
+    elif 'PROCESSLIST' in sql:
+        out.one({'state': 'Waiting for table metadata lock', 'threads': 20})
     elif 'INNODB_TRX' in sql:
         out.one({'open': 1, 'age': 700 if mode == 'long' else 0})
     elif 'SLAVE' in sql or 'REPLICA' in sql:
         of_replication(mode, sql, out)
     else:
         out.error(1146, 'no such table')
+    return True
+
+
+async def answer_all(mode, statements, out):
+    for i, sql in enumerate(statements):
+        out.more, out.failed = i + 1 < len(statements), False
+        if not await answer(mode, sql, out):
+            return False
+        if out.failed:
+            break
+    out.more = False
     return True
 
 
@@ -188,7 +218,9 @@ async def converse(mode, reader, writer):
         head = await reader.readexactly(4)
         payload = await reader.readexactly(int.from_bytes(head[:3], 'little'))
         out.sequence = 1
-        if payload[:1] != b'\x03' or not await answer(mode, payload[1:].decode(), out):
+        if payload[:1] == b'\x1b':  # one statement at a time from now on
+            out.eof()
+        elif payload[:1] != b'\x03' or not await answer_all(mode, payload[1:].decode().split(';'), out):
             return
         await writer.drain()
 
@@ -213,7 +245,7 @@ async def log_in(mode, reader, out):
 
 MODES = ('full blocked stranger closing silent-login clear terminal expired mysql8 mysql57 multi null-lag threadless stall cut '
          'denied empty okay endless huge drip words nulls crowded forced long galera galera-donor galera-alone '
-         'galera-cut').split()
+         'galera-cut mysql8-blocked mysql8-denied blocked-rows new-lag').split()
 
 
 async def main():
