@@ -302,6 +302,12 @@ EXTRA_DIST += \
 # built on demand, which automake does not clean up after
 CLEANFILES += $(EXTRA_LTLIBRARIES)
 
+unit_tests += tests/unit/test_zone
+tests_unit_test_zone_SOURCES = tests/unit/test_zone.c tests/tap.h
+tests_unit_test_zone_CFLAGS = $(pie_cflags) -D_GNU_SOURCE
+tests_unit_test_zone_LDFLAGS = $(pie_ldflags)
+tests_unit_test_zone_LDADD = plugins/common/libcommon.la
+
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive
 tests_plugins_drive_SOURCES = tests/plugins/drive.c

@@ -7,8 +7,6 @@
 #include "plugins/mariadb/mariadb.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "plugins/common/say.h"
@@ -92,39 +90,48 @@ struct sql {
     size_t length;
 };
 
-static void add(struct sql *sql, const char *before, const char *text, const char *after)
+static void add(struct sql *sql, const char *text)
 {
-    int n = snprintf(sql->text + sql->length, SQL_BYTES - sql->length, "%s%s%s", before, text, after);
-    sql->length += n > 0 && (size_t)n < SQL_BYTES - sql->length ? (size_t)n : 0;
+    size_t length = strlen(text);
+    if (length < SQL_BYTES - sql->length)
+        memcpy(sql->text + sql->length, text, length);
+    sql->length += length < SQL_BYTES - sql->length ? length : 0;
+}
+
+static void add_name(struct sql *sql, const char *name)
+{
+    add(sql, ",'");
+    add(sql, name);
+    add(sql, "'");
 }
 
 const char *mariadb_ask_for_status(struct belfry_probe *p)
 {
     struct sql sql = { belfry_alloc(p, SQL_BYTES), 0 };
-    add(&sql, "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'wsrep\\_%' OR Variable_name IN (''", "", "");
+    add(&sql, "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'wsrep\\_%' OR Variable_name IN (''");
     for (size_t i = 0; i < COUNT(gauges); i++)
-        add(&sql, ",'", gauges[i].name, "'");
+        add_name(&sql, gauges[i].name);
     for (size_t i = 0; i < COUNT(counters); i++)
-        add(&sql, ",'", counters[i].name, "'");
+        add_name(&sql, counters[i].name);
     for (size_t i = 0; i < COUNT(shares); i++) {
-        add(&sql, ",'", shares[i].part, "'");
-        add(&sql, ",'", shares[i].rest, "'");
+        add_name(&sql, shares[i].part);
+        add_name(&sql, shares[i].rest);
     }
     for (size_t i = 0; i < COUNT(others); i++)
-        add(&sql, ",'", others[i], "'");
-    add(&sql, ")", "", "");
+        add_name(&sql, others[i]);
+    add(&sql, ")");
     return sql.text;
 }
 
 const char *mariadb_ask_for_variables(struct belfry_probe *p)
 {
     struct sql sql = { belfry_alloc(p, SQL_BYTES), 0 };
-    add(&sql, "SHOW GLOBAL VARIABLES WHERE Variable_name IN (''", "", "");
+    add(&sql, "SHOW GLOBAL VARIABLES WHERE Variable_name IN (''");
     for (size_t i = 0; i < COUNT(limits); i++)
-        add(&sql, ",'", limits[i].most, "'");
+        add_name(&sql, limits[i].most);
     for (size_t i = 0; i < COUNT(variables); i++)
-        add(&sql, ",'", variables[i], "'");
-    add(&sql, ")", "", "");
+        add_name(&sql, variables[i]);
+    add(&sql, ")");
     return sql.text;
 }
 
