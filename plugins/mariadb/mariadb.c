@@ -115,7 +115,7 @@ static const struct belfry_metric metrics[] = {
 };
 
 static const struct belfry_view views[] = {
-    { "connections", "Connections and running statements", "connections connections_peak threads_running",
+    { "clients", "Connections and running statements", "connections connections_peak threads_running",
       .style = BELFRY_LINES },
     { "statements", "Statements a second, and the slow ones", "questions slow_queries", .style = BELFRY_LINES },
     { "locks", "Open transactions, and who waits", "transactions row_lock_waits identical_states",
