@@ -104,11 +104,11 @@ async def flood(reader, writer, rest):
 
 
 async def drip(reader, writer, rest):
-    """A byte in 0.3 s; when the good server has said everything, for ever."""
+    """A byte a second; when the good server has said everything, for ever."""
     while True:
         for byte in await rest() or b'x':
             await peer.send(writer, bytes([byte]))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1)
 
 
 FAULTS = {'stall': stall, 'close': close, 'reset': reset, 'garbage': garbage, 'flood': flood, 'drip': drip}
