@@ -38,6 +38,8 @@ extern "C" {
 #define BELFRY_MAGIC 0x59464C42u /* "BLFY", little endian */
 #define BELFRY_ABI 1u
 
+struct belfry_probe;
+
 /* The four states of a check or a part; the numbers are Nagios' exit codes. */
 enum belfry_state {
     BELFRY_OK = 0,

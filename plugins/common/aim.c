@@ -3,6 +3,7 @@
  * handed over with CURLOPT_RESOLVE. */
 #include <dirent.h>
 #include <string.h>
+#include <strings.h>
 
 #include "plugins/common/net.h"
 #include "plugins/common/now.h"
@@ -49,9 +50,11 @@ static bool is_hashed(const char *folder)
 }
 
 /* The system's certificates are looked up one by one in their folder where that is possible: to read the whole bundle
- * takes 20 ms, in which no other run of the process gets on. */
+ * takes 20 ms, in which no other run of the process gets on. Where no TLS is spoken the folder is not looked at. */
 void transfer_trust(struct transfer *t, const char *ca_file, bool verify)
 {
+    if (strncasecmp(t->url, "https:", 6) != 0)
+        return;
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_CERTINFO, 1L);

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """docker - an engine that answers as newer, older and other engines do, and awkwardly; the first part of the path says
-how: http://127.0.0.1:PORT/MODE/_ping. A mode that is a folder of tests/peers/docker answers from its files. Prints its
-port and serves until its standard input ends."""
+how: http://127.0.0.1:PORT/MODE/_ping; a path without MODE means plain. A mode that is a folder of tests/peers/docker
+answers from its files. Prints its port and serves until its standard input ends."""
 import http.server
 import json
 import os
@@ -191,6 +191,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         path, _, query = self.path.partition('?')
+        if path == '/_ping' or path.startswith('/v1.'):
+            path = '/plain' + path
         _, mode, *rest = path.split('/')
         if os.path.isdir(os.path.join(RECORDED, mode)):
             self.record(mode, rest)
