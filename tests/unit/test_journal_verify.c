@@ -173,7 +173,7 @@ static void compare_with_peer(const struct journal_report *report, const char *w
 static struct journal_report verify(void)
 {
     struct journal_report report;
-    if (journal_verify(folder, &report, &why) != 0)
+    if (journal_verify(folder, NULL, &report, &why) != 0)
         die(why.text);
     return report;
 }
@@ -484,7 +484,7 @@ static void test_peer_on_flips(void)
 int main(void)
 {
     make_folder();
-    tap_ok(journal_verify("/nonexistent", &(struct journal_report){ 0 }, &why) == -ENOENT, "no such journal: %s",
+    tap_ok(journal_verify("/nonexistent", NULL, &(struct journal_report){ 0 }, &why) == -ENOENT, "no such journal: %s",
            why.text);
     test_tampering();
     test_splice();
