@@ -230,15 +230,20 @@ struct seal *seal_open(struct journal *journal, const struct seal_options *optio
     return seal;
 }
 
-void seal_close(struct seal **seal, struct instant now)
+void seal_abandon(struct seal **seal)
 {
     struct seal *s = *seal;
     if (s == NULL)
         return;
-    if (journal_error(s->journal) == 0)
-        make(s, now, "stop");
     key_wipe(&s->key);
     free(s->key_path);
     free(s);
     *seal = NULL;
+}
+
+void seal_close(struct seal **seal, struct instant now)
+{
+    if (*seal != NULL && journal_error((*seal)->journal) == 0)
+        make(*seal, now, "stop");
+    seal_abandon(seal);
 }

@@ -33,5 +33,7 @@ void seal_before(struct seal *seal, struct instant now);
 void seal_set_every(struct seal *seal, int64_t every_ms);
 /* The last seal of a clean stop: nothing may be appended behind it. Wipes the key and frees; before journal_close(). */
 void seal_close(struct seal **seal, struct instant now);
+/* The same without a seal: as a daemon leaves it that is killed. */
+void seal_abandon(struct seal **seal);
 
 #endif
