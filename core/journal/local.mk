@@ -21,7 +21,7 @@ core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFL
 journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
 
 unit_tests += tests/unit/test_journal tests/unit/test_journal_crash tests/unit/test_journal_verify \
-	tests/unit/test_journal_tamper
+	tests/unit/test_journal_seal tests/unit/test_journal_tamper
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/test_journal.h tests/tap.h
 tests_unit_test_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
@@ -37,10 +37,17 @@ tests_unit_test_journal_verify_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_verify_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_unit_test_journal_verify_LDFLAGS = $(pie_ldflags)
 tests_unit_test_journal_verify_LDADD = $(journal_libs)
+tests_unit_test_journal_seal_SOURCES = tests/unit/test_journal_seal.c tests/unit/test_journal.h tests/tap.h
+tests_unit_test_journal_seal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_test_journal_seal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_journal_seal_LDFLAGS = $(pie_ldflags)
+tests_unit_test_journal_seal_LDADD = $(journal_libs)
 tests_unit_test_journal_tamper_SOURCES = tests/unit/test_journal_tamper.c tests/unit/test_journal.h tests/tap.h
 tests_unit_test_journal_tamper_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_tamper_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_unit_test_journal_tamper_LDFLAGS = $(pie_ldflags)
 tests_unit_test_journal_tamper_LDADD = $(journal_libs)
 
-EXTRA_DIST += doc/journal-format.md tests/peers/journal_verify.py
+system_tests += tests/system/seal.test
+
+EXTRA_DIST += doc/adr/0040-record-then-evolve.md doc/journal-format.md tests/peers/journal_verify.py
