@@ -51,3 +51,8 @@ tests_unit_test_journal_tamper_LDADD = $(journal_libs)
 system_tests += tests/system/seal.test
 
 EXTRA_DIST += doc/adr/0040-record-then-evolve.md doc/journal-format.md tests/peers/journal_verify.py
+
+# the full share of what `make check` does a part of
+torture-journal: tests/unit/test_journal_tamper$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) TAMPER_JOURNALS=100 tests/unit/test_journal_tamper
+.PHONY: torture-journal

@@ -8,6 +8,7 @@
 #include "core/journal/anchor.h"
 #include "core/journal/key.h"
 #include "core/journal/seal.h"
+#include "core/journal/writer.h"
 #include "tests/tap.h"
 #include "tests/unit/test_journal.h"
 
@@ -241,6 +242,37 @@ static void test_crash(void)
     free(bytes);
 }
 
+static int fail_sync(void *self, int fd)
+{
+    (void)fd;
+    return *(bool *)self ? -EIO : 0;
+}
+
+/* The key file must not be ahead of the journal: a seal that is not on disk leaves it as it is. */
+static void test_order(void)
+{
+    bool fails = false;
+    struct journal_disk disk = disk_system;
+    disk.self = &fails;
+    disk.sync = fail_sync;
+    set_up();
+    struct journal_options options = { folder, 0 };
+    struct writer_open request = { &disk, &options, 0, NULL, NULL };
+    struct journal_recovery recovery;
+    struct journal *journal;
+    if (writer_open(&request, &journal, &recovery, &why) != 0)
+        die(why.text);
+    struct seal *seal = open_seal(journal);
+    append(journal, seal);
+    wait_durable(journal, journal_last(journal));
+    fails = true;
+    pass(EVERY_MS);
+    append(journal, seal);
+    seal_abandon(&seal);
+    tap_is_int(journal_close(&journal), -EIO, "a seal does not get to the disk");
+    tap_is_int((int64_t)epoch_on_disk(), 2, "and the key on disk stays that of its epoch");
+}
+
 static void test_first_seal(void)
 {
     set_up();
@@ -416,6 +448,7 @@ int main(void)
     test_epochs();
     test_due();
     test_crash();
+    test_order();
     test_first_seal();
     test_newline();
     test_trouble();
