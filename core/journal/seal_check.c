@@ -145,8 +145,10 @@ static void take_other(struct seal_check *check, const struct record *record, st
     if (!is_segment)
         check->stopped = false;
     check->unsealed++;
+    if (!check->any || is_segment || check->late_told)
+        return;
     int64_t behind_ms = record_wall_ms(record) - check->at_ms;
-    if (!check->any || is_segment || check->late_told || behind_ms <= limit_ms(check))
+    if (behind_ms <= limit_ms(check))
         return;
     check->late_told = true;
     say(fault, "seal-missing", "the record is %lld s behind the seal of epoch %llu: the next one is missing",
