@@ -24,6 +24,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/parse.c core/cli/parse.h \
 	core/cli/places.c core/cli/places.h \
 	core/cli/plugins.c \
+	core/cli/proof.c \
 	core/cli/query.c \
 	core/cli/reload.c \
 	core/cli/run.c \

@@ -50,6 +50,7 @@ static void take(struct cli *cli, struct places *out, const struct config *confi
     out->socket = config ? arena_text(&cli->arena, config->control_socket) : SOCKET_PATH;
     out->secrets = config ? arena_text(&cli->arena, config->secrets_dir) : SECRETS_DIR;
     out->journal = file_join(&cli->arena, state, "journal");
+    out->key = file_join(&cli->arena, state, "journal.key");
     out->rrd = file_join(&cli->arena, state, "rrd");
     size_t count = 0;
     while (config && config->plugin_dirs && config->plugin_dirs[count])

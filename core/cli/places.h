@@ -11,6 +11,7 @@ struct places {
     bool configured;         /* it exists and was read */
     const char *mistake;     /* "file:line: ..." when the file is not in order and may not say where things are */
     const char *socket, *journal, *rrd, *secrets;
+    const char *key;                /* the daemon's sealing key */
     const char *const *plugin_dirs; /* NULL-terminated */
 };
 

@@ -45,6 +45,10 @@ static const struct sentence {
     { "command.done", "=command", "{name} by {by}  {text}" },
     { "journal.segment", "=journal", "begins a new file" },
     { "journal.recovered", "=journal", "repaired  {text}  {path}" },
+    { "journal.sealed", "=journal", "sealed epoch {epoch} ({why})" },
+    { "journal.suspect", "=journal", "not as it was left  {text}" },
+    { "journal.anchored", "=journal", "head noted down by {name}" },
+    { "journal.anchor_failed", "=journal", "head could not be noted down  {text}" },
 };
 
 static const struct sentence *find(const char *type)

@@ -75,14 +75,56 @@ void main_load_paths(struct load *load, const struct tree *tree)
 
 /* ---- journal ------------------------------------------------------------------------------------------------- */
 
+#define SEAL_EVERY_MS (15 * 60 * 1000)
+#define ANCHOR_EVERY_MS (60 * 60 * 1000)
+#define DAY_MS (24 * 60 * 60 * 1000)
+
+static void load_anchor_file(struct load *load, const config_setting_t *setting, struct anchor_config *out)
+{
+    const char *text = NULL;
+    if (!value_text(load, setting, &text))
+        return;
+    if (text[0] == '\0')
+        setting_error(load, setting, "'file' is empty: write a path, or leave it out");
+    out->file = beside(load, text);
+}
+
+static void load_anchor(struct load *load, const config_setting_t *group, struct anchor_config *out)
+{
+    static const char *const known[] = { "every", "syslog", "file", NULL };
+    int64_t every_ms = ANCHOR_EVERY_MS;
+    if (!setting_check_keys(load, group, "'anchor'", known))
+        return;
+    const config_setting_t *every = setting_member(group, "every"), *syslog = setting_member(group, "syslog");
+    const config_setting_t *file = setting_member(group, "file");
+    if (every)
+        value_duration(load, every, 1000, DAY_MS, &every_ms);
+    if (syslog)
+        value_flag(load, syslog, &out->syslog);
+    if (file)
+        load_anchor_file(load, file, out);
+    if (!out->syslog && !out->file)
+        setting_error(load, group, "'anchor' names no place: write syslog = true; or file = \"PATH\";");
+    out->every_ms = (uint32_t)every_ms;
+}
+
 void main_load_journal(struct load *load)
 {
-    static const char *const known[] = { "segment", NULL };
-    int64_t segment = 16 << 20;
-    if (load->journal && setting_check_keys(load, load->journal, "'journal'", known) &&
-        setting_member(load->journal, "segment"))
-        value_size(load, setting_member(load->journal, "segment"), 64 << 10, 1 << 30, &segment);
+    static const char *const known[] = { "segment", "seal_every", "anchor", NULL };
+    int64_t segment = 16 << 20, seal_every_ms = SEAL_EVERY_MS;
+    if (load->journal && setting_check_keys(load, load->journal, "'journal'", known)) {
+        const config_setting_t *bytes = setting_member(load->journal, "segment");
+        const config_setting_t *every = setting_member(load->journal, "seal_every");
+        const config_setting_t *anchor = setting_member(load->journal, "anchor");
+        if (bytes)
+            value_size(load, bytes, 64 << 10, 1 << 30, &segment);
+        if (every)
+            value_duration(load, every, 1000, DAY_MS, &seal_every_ms);
+        if (anchor)
+            load_anchor(load, anchor, &load->config->journal_anchor);
+    }
     load->config->journal_segment_bytes = (uint32_t)segment;
+    load->config->journal_seal_every_ms = (uint32_t)(seal_every_ms / 1000 * 1000);
 }
 
 /* ---- series -------------------------------------------------------------------------------------------------- */

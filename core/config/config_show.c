@@ -176,6 +176,16 @@ static uint32_t count_texts(const char *const *texts)
 
 /* ---- the model ----------------------------------------------------------------------------------------------- */
 
+static void show_anchor(struct writer *w, const struct anchor_config *anchor)
+{
+    open_group(w, "anchor");
+    put_duration(w, "every", anchor->every_ms);
+    put_flag(w, "syslog", anchor->syslog);
+    if (anchor->file)
+        put_text(w, "file", anchor->file);
+    close_group(w);
+}
+
 static void show_paths(struct writer *w, const struct config *config)
 {
     char segment[32];
@@ -188,6 +198,9 @@ static void show_paths(struct writer *w, const struct config *config)
     open_group(w, "journal");
     snprintf(segment, sizeof(segment), "%u", config->journal_segment_bytes);
     put_text(w, "segment", segment);
+    put_duration(w, "seal_every", config->journal_seal_every_ms);
+    if (config->journal_anchor.every_ms)
+        show_anchor(w, &config->journal_anchor);
     close_group(w);
 }
 

@@ -20,12 +20,6 @@ __attribute__((__format__(__printf__, 3, 4))) static bool say(struct chain_fault
     return true;
 }
 
-static bool is_segment_record(const struct record *record)
-{
-    return record->type_length == strlen(RECORD_SEGMENT) &&
-           memcmp(record->type, RECORD_SEGMENT, record->type_length) == 0;
-}
-
 static bool is_journal_foreign(struct chain *chain, const struct record_segment *head, struct chain_fault *fault)
 {
     if (chain->journal[0] == '\0')
@@ -56,7 +50,7 @@ static bool is_predecessor_wrong(const struct chain *chain, const struct record 
 static bool is_head_wrong(struct chain *chain, const struct record *record, struct chain_fault *fault)
 {
     struct record_segment head;
-    if (!is_segment_record(record) || record_parse_segment(record, &head) < 0)
+    if (!record_is(record, RECORD_SEGMENT) || record_parse_segment(record, &head) < 0)
         return say(fault, "segment", "the first record is not " RECORD_SEGMENT);
     if (is_journal_foreign(chain, &head, fault))
         return true;
@@ -99,7 +93,7 @@ static void check_place(struct chain *chain, const struct segment_line *line, co
     bool first_of_all = !chain->begun && !chain->gap && chain->before[0] == '\0';
     if (line->number == 1 && is_head_wrong(chain, record, fault))
         return;
-    if (line->number != 1 && is_segment_record(record)) {
+    if (line->number != 1 && record_is(record, RECORD_SEGMENT)) {
         say(fault, "segment", "a " RECORD_SEGMENT " record in the middle");
         return;
     }
@@ -133,4 +127,11 @@ bool chain_take(struct chain *chain, const struct segment_line *line, struct rec
     memcpy(chain->last_hash, record->hash, DIGEST_HEX_SIZE - 1);
     chain->last_hash[DIGEST_HEX_SIZE - 1] = '\0';
     return true;
+}
+
+bool chain_is_newline_changed(const struct segment_line *rest)
+{
+    struct record record;
+    return rest->length > RECORD_LEAST - 1 && rest->text[rest->length - 1] != '\0' &&
+           record_parse(rest->text, rest->length - 1, &record) == 0 && record_hash_holds(rest->text, rest->length - 1);
 }

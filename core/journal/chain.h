@@ -34,5 +34,8 @@ void chain_begin_segment(struct chain *chain, const char *name, const char *befo
 /* Takes the next line (also an unfinished one that counts as a line). Whether it stands by itself: then *record is
  * it, possibly with a fault all the same. */
 bool chain_take(struct chain *chain, const struct segment_line *line, struct record *record, struct chain_fault *fault);
+/* Bytes without a newline that are a whole record and one byte more: that byte was the newline. A crash leaves a
+ * beginning of what was written, or zeros, but not this. */
+bool chain_is_newline_changed(const struct segment_line *rest);
 
 #endif

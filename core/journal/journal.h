@@ -19,6 +19,7 @@
 #define JOURNAL_RECORD_MAX (256u << 10) /* bytes of a line; longer texts are cut by the caller */
 
 struct journal;
+struct key; /* key.h */
 
 /* One record as it stands in the file. The pointers live for the call. */
 struct journal_record {
@@ -58,6 +59,22 @@ int journal_close(struct journal **journal);
  * ("" for none). Returns the record's number. Never blocks on the disk. */
 uint64_t journal_append(struct journal *journal, int64_t wall_ms, const char *type, const char *who,
                         const char *members);
+/* The same for a record that is signed when its place in the chain is known: the last of its members is then
+ * "mac":"<64 hex digits>", which sign makes from the line's bytes before it. */
+struct journal_entry {
+    int64_t wall_ms;
+    const char *type, *who, *members; /* members not empty when it is signed */
+    void (*sign)(void *context, const char *bytes, size_t length, char mac[65]); /* or NULL */
+    void *context;
+};
+uint64_t journal_append_entry(struct journal *journal, const struct journal_entry *entry);
+/* The journal's id, and the hash of the last record appended. */
+const char *journal_id(const struct journal *journal);
+const char *journal_head(const struct journal *journal);
+/* Has the journal's thread call task once record `seq` is on disk; task(context, false) from journal_close() when it
+ * never got there. For what must not be true on disk before the record is. */
+typedef void (*journal_task)(void *context, bool durable);
+void journal_after(struct journal *journal, uint64_t seq, journal_task task, void *context);
 /* The number of the last record appended, and of the last one that is on disk. */
 uint64_t journal_last(const struct journal *journal);
 uint64_t journal_durable(const struct journal *journal);
@@ -87,20 +104,46 @@ struct journal_filter {
 int journal_query(const char *folder, const struct journal_filter *filter, journal_visit visit, void *context,
                   struct why *why);
 
+/* A head of the journal that was noted down elsewhere. */
+struct journal_anchor {
+    uint64_t seq;
+    char hash[65];
+    char journal[33]; /* id, or "": not said */
+};
+
+/* What verify is to hold the journal against beside itself. Everything may be left out. */
+struct journal_proof {
+    const struct key *keys; /* the first keys: one for each time that sealing was begun */
+    size_t key_count;
+    const struct journal_anchor *anchors;
+    size_t anchor_count;
+    int64_t now_ms;     /* wall: the journal was read (or copied) then, so a seal must not be overdue; 0: not known */
+    uint64_t key_epoch; /* of the daemon's own key, read before: so far the seals must have come; 0: not known */
+};
+
 struct journal_report {
     uint64_t records, segments, first_seq, last_seq;
     char journal_id[40];
     char head_hash[65];
-    bool torn_tail;       /* an unfinished last line: normal after a crash, not tampering */
-    uint32_t fault_count; /* of which the first 16 are kept */
+    bool torn_tail;        /* an unfinished last line: normal after a crash, not tampering */
+    uint64_t seals;        /* journal.sealed records, */
+    uint64_t seals_held;   /* of which so many are made with the right key */
+    uint64_t seal_epoch;   /* of the last one, */
+    int64_t sealed_ms;     /* its time, */
+    uint64_t unsealed;     /* and how many records are behind it */
+    bool stopped;          /* it was made at a clean stop, and nothing is behind it */
+    uint64_t anchors_held; /* anchors that the journal agrees with */
+    uint32_t fault_count;  /* of which the first 16 are kept */
     struct {
         char segment[64];
         uint64_t line;
-        char kind[32]; /* "hash", "chain", "sequence", "syntax", "segment", "journal-id" */
+        char kind[32]; /* as doc/journal-format.md names them */
         char text[160];
     } faults[16];
 };
-/* Checks everything from the raw bytes. 0 when it could be read (whatever it found), or a negative code. */
-int journal_verify(const char *folder, struct journal_report *report, struct why *why);
+/* Checks everything from the raw bytes. proof may be NULL. 0 when it could be read (whatever it found), or a negative
+ * code. */
+int journal_verify(const char *folder, const struct journal_proof *proof, struct journal_report *report,
+                   struct why *why);
 
 #endif

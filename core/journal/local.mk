@@ -2,21 +2,26 @@
 # journal: the append-only record: writing, recovering, reading, verifying
 noinst_LIBRARIES += core/journal/libjournal.a
 core_journal_libjournal_a_SOURCES = \
+	core/journal/anchor.c core/journal/anchor.h \
 	core/journal/chain.c core/journal/chain.h \
 	core/journal/disk.c core/journal/disk.h \
 	core/journal/journal.h \
+	core/journal/key.c core/journal/key.h \
 	core/journal/reader.c \
 	core/journal/record.c core/journal/record.h \
 	core/journal/recover.c core/journal/recover.h \
+	core/journal/seal.c core/journal/seal.h \
+	core/journal/seal_check.c core/journal/seal_check.h \
 	core/journal/segment.c core/journal/segment.h \
 	core/journal/snapshot.c core/journal/snapshot.h \
-	core/journal/verify.c \
+	core/journal/verify.c core/journal/verify.h \
 	core/journal/writer.c core/journal/writer.h
 core_journal_libjournal_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFLAGS)
+core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
 
-unit_tests += tests/unit/test_journal tests/unit/test_journal_crash tests/unit/test_journal_verify
+unit_tests += tests/unit/test_journal tests/unit/test_journal_crash tests/unit/test_journal_verify \
+	tests/unit/test_journal_seal tests/unit/test_journal_tamper
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/test_journal.h tests/tap.h
 tests_unit_test_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
@@ -32,5 +37,22 @@ tests_unit_test_journal_verify_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_verify_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_unit_test_journal_verify_LDFLAGS = $(pie_ldflags)
 tests_unit_test_journal_verify_LDADD = $(journal_libs)
+tests_unit_test_journal_seal_SOURCES = tests/unit/test_journal_seal.c tests/unit/test_journal.h tests/tap.h
+tests_unit_test_journal_seal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_test_journal_seal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_journal_seal_LDFLAGS = $(pie_ldflags)
+tests_unit_test_journal_seal_LDADD = $(journal_libs)
+tests_unit_test_journal_tamper_SOURCES = tests/unit/test_journal_tamper.c tests/unit/test_journal.h tests/tap.h
+tests_unit_test_journal_tamper_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_test_journal_tamper_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_journal_tamper_LDFLAGS = $(pie_ldflags)
+tests_unit_test_journal_tamper_LDADD = $(journal_libs)
 
-EXTRA_DIST += doc/journal-format.md tests/peers/journal_verify.py
+system_tests += tests/system/seal.test
+
+EXTRA_DIST += doc/adr/0040-record-then-evolve.md doc/journal-format.md tests/peers/journal_verify.py
+
+# the full share of what `make check` does a part of
+torture-journal: tests/unit/test_journal_tamper$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) TAMPER_JOURNALS=100 tests/unit/test_journal_tamper
+.PHONY: torture-journal

@@ -61,16 +61,27 @@ static void put_head(struct buf *out, uint64_t seq, int64_t wall_ms, const char 
     buf_json_text(out, cut);
 }
 
-void record_compose(struct buf *out, uint64_t seq, int64_t wall_ms, const char *type, const char *who, const char *prev,
-                    const char *members, char hash[DIGEST_HEX_SIZE])
+static void put_mac(struct buf *out, size_t begin, const struct journal_entry *entry)
 {
-    assert(is_type(type));
+    char mac[DIGEST_HEX_SIZE];
+    entry->sign(entry->context, out->data + begin, out->length - begin, mac);
+    buf_text(out, ",\"mac\":\"");
+    buf_add(out, mac, DIGEST_HEX_SIZE - 1);
+    buf_char(out, '"');
+}
+
+void record_compose(struct buf *out, uint64_t seq, const char *prev, const struct journal_entry *entry,
+                    char hash[DIGEST_HEX_SIZE])
+{
+    assert(is_type(entry->type));
     size_t begin = out->length;
-    put_head(out, seq, wall_ms, type, who);
+    put_head(out, seq, entry->wall_ms, entry->type, entry->who);
     buf_text(out, ",\"prev\":\"");
     buf_add(out, prev, DIGEST_HEX_SIZE - 1);
     buf_char(out, '"');
-    put_members(out, begin, members);
+    put_members(out, begin, entry->members);
+    if (entry->sign != NULL)
+        put_mac(out, begin, entry);
     unsigned char digest[DIGEST_SIZE];
     digest_sha256(out->data + begin, out->length - begin, digest);
     digest_hex(digest, hash);
@@ -265,4 +276,47 @@ int record_parse_segment(const struct record *record, struct record_segment *out
     if (!s.failed && s.at < s.end)
         expect(&s, ",");
     return s.failed ? ERROR_SYNTAX : 0;
+}
+
+bool record_is(const struct record *record, const char *type)
+{
+    return record->type_length == strlen(type) && memcmp(record->type, type, record->type_length) == 0;
+}
+
+/* [a-z_]+ and what is said by it. */
+static void take_why(struct scan *s, struct record_seal *out)
+{
+    const char *begin = s->at;
+    while (!s->failed && s->at < s->end && ((*s->at >= 'a' && *s->at <= 'z') || *s->at == '_'))
+        s->at++;
+    size_t n = (size_t)(s->at - begin);
+    out->begins = n == 5 && memcmp(begin, "begin", n) == 0;
+    out->stops = n == 4 && memcmp(begin, "stop", n) == 0;
+    if (n == 0)
+        s->failed = true;
+}
+
+/* "epoch":E,"every":S,"why":"R","mac":"<64>"; before "mac" more members may stand. */
+int record_parse_seal(const struct record *record, struct record_seal *out)
+{
+    *out = (struct record_seal){ 0 };
+    if (record->members_length <= RECORD_MAC_SIZE)
+        return ERROR_SYNTAX;
+    const char *end = record->members + record->members_length;
+    out->signed_end = end - RECORD_MAC_SIZE;
+    struct scan s = { record->members, out->signed_end, false };
+    expect(&s, "\"epoch\":");
+    out->epoch = take_integer(&s);
+    expect(&s, ",\"every\":");
+    out->every_s = take_integer(&s);
+    expect(&s, ",\"why\":\"");
+    take_why(&s, out);
+    expect(&s, "\"");
+    if (!s.failed && s.at < s.end)
+        expect(&s, ",");
+    struct scan t = { out->signed_end, end, s.failed };
+    expect(&t, ",\"mac\":\"");
+    out->mac = take_hex(&t, DIGEST_HEX_SIZE - 1);
+    expect(&t, "\"");
+    return t.failed ? ERROR_SYNTAX : 0;
 }

@@ -27,10 +27,10 @@ struct record {
     size_t type_length, who_length, members_length;
 };
 
-/* Appends the whole line with its newline to out, and writes its hash. type is [a-z0-9_.]+; who is cut at
+/* Appends the whole line with its newline to out, and writes its hash. The type is [a-z0-9_.]+; who is cut at
  * RECORD_WHO_SIZE. */
-void record_compose(struct buf *out, uint64_t seq, int64_t wall_ms, const char *type, const char *who, const char *prev,
-                    const char *members, char hash[DIGEST_HEX_SIZE]);
+void record_compose(struct buf *out, uint64_t seq, const char *prev, const struct journal_entry *entry,
+                    char hash[DIGEST_HEX_SIZE]);
 /* The line without its newline; 0 or ERROR_SYNTAX. Says nothing about the hash. */
 int record_parse(const char *line, size_t length, struct record *out);
 /* Whether the bytes of a parsed line give the hash that it carries. */
@@ -53,5 +53,18 @@ struct record_segment {
     const char *end;      /* 64 hex; NULL likewise */
 };
 int record_parse_segment(const struct record *record, struct record_segment *out);
+
+/* The members of a journal.sealed record. */
+#define RECORD_SEALED "journal.sealed"
+#define RECORD_MAC_SIZE 73u /* ,"mac":"<64>" */
+struct record_seal {
+    uint64_t epoch;
+    uint64_t every_s;       /* the next seal comes within so many seconds */
+    bool begins, stops;     /* "why": "begin" or "stop" */
+    const char *mac;        /* 64 hex */
+    const char *signed_end; /* the line's bytes before this are signed */
+};
+bool record_is(const struct record *record, const char *type);
+int record_parse_seal(const struct record *record, struct record_seal *out);
 
 #endif

@@ -194,6 +194,11 @@ static int read_lines(struct recovery *r, struct segment_lines *lines)
         if (code != 0)
             return code;
     }
+    if (next == SEGMENT_REST && chain_is_newline_changed(&line)) { /* it may have been acknowledged: not torn */
+        static const struct chain_fault fault = { "syntax", "the newline of the last record was changed" };
+        r->faults++;
+        note_damage(r, r->chain.segment, line.number, &fault);
+    }
     if (next == SEGMENT_REST) {
         r->unfinished = true;
         r->last_offset = line.offset;

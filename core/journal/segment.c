@@ -61,8 +61,9 @@
  * Verify goes on reporting the damage and checks everything behind it.
  *
  * WHAT THE CHAIN DOES NOT SHOW. Who can write the files can compute all hashes anew from the changed record on; and a
- * journal whose end was cut at the end of a line is a valid, shorter journal. Against both, seals with an evolving key
- * and an anchor outside of the files are needed; they will be record types of their own in this same format. */
+ * journal whose end was cut at the end of a line is a valid, shorter journal. Against both there are seals with an
+ * evolving key (journal.sealed records; seal.c makes them, seal_check.c checks them) and anchors outside of the files
+ * (anchor.c); their form and rules are told in doc/journal-format.md. */
 #include "core/journal/segment.h"
 
 #include <dirent.h>

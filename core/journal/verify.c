@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* verify - reads a whole journal from the raw bytes and reports what is at fault, by segment, line and kind (the kinds
- * are told at the top of segment.c).
+ * are told at the top of segment.c, those of seals and anchors in doc/journal-format.md).
  *
  * It needs no daemon and takes no lock. A journal that is being written is read up to the length that each segment had
  * when it was opened; the last segment may end in an unfinished line, which is no fault. If that line was finished a
  * moment later it was being written just then, and is not even called torn. */
-#include "core/journal/journal.h"
+#include "core/journal/verify.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
-#include "core/journal/chain.h"
 #include "core/journal/segment.h"
 
 #define FAULTS_MAX (sizeof(((struct journal_report *)0)->faults) / sizeof(((struct journal_report *)0)->faults[0]))
@@ -30,73 +29,159 @@ static void note_fault(struct journal_report *report, const char *segment, uint6
     text_copy(report->faults[i].text, sizeof report->faults[i].text, fault->text);
 }
 
-static void check_line(struct journal_report *report, struct chain *chain, const struct segment_line *line)
+/* Of the journal's end, or of the journal as a whole. */
+static void note_at_end(void *context, const struct chain_fault *fault)
+{
+    struct verifier *v = context;
+    note_fault(v->report, v->chain.segment, v->line, fault);
+}
+
+/* ---- anchors --------------------------------------------------------------------------------------------------- */
+
+__attribute__((__format__(__printf__, 2, 3))) static void say_anchor(struct chain_fault *fault, const char *format, ...)
+{
+    va_list args;
+    if (fault->kind != NULL) /* the first one of a line is told */
+        return;
+    va_start(args, format);
+    fault->kind = "anchor";
+    vsnprintf(fault->text, sizeof fault->text, format, args);
+    va_end(args);
+}
+
+/* The anchors up to this record. Those of numbers that are not in the journal's beginning any more are passed over. */
+static void check_anchors(struct verifier *v, const struct record *record, struct chain_fault *fault)
+{
+    const struct journal_proof *proof = v->proof;
+    for (; v->next_anchor < proof->anchor_count && proof->anchors[v->next_anchor].seq <= record->seq;
+         v->next_anchor++) {
+        const struct journal_anchor *anchor = &proof->anchors[v->next_anchor];
+        unsigned long long seq = anchor->seq;
+        if (anchor->journal[0] != '\0' && strcmp(anchor->journal, v->chain.journal) != 0)
+            say_anchor(fault, "the anchor at %llu is of the journal %s, not of %s", seq, anchor->journal,
+                       v->chain.journal);
+        else if (anchor->seq == record->seq && memcmp(anchor->hash, record->hash, DIGEST_HEX_SIZE - 1) == 0)
+            v->report->anchors_held++;
+        else if (anchor->seq == record->seq)
+            say_anchor(fault, "record %llu is not the one that was anchored", seq);
+        else if (anchor->seq >= v->report->first_seq)
+            say_anchor(fault, "record %llu was anchored, but is not in the journal", seq);
+    }
+}
+
+static void check_last_anchor(struct verifier *v)
+{
+    struct chain_fault fault = { 0 };
+    const struct journal_proof *proof = v->proof;
+    if (v->next_anchor >= proof->anchor_count)
+        return;
+    say_anchor(&fault, "the journal ends with %llu, but record %llu was anchored: records were cut off",
+               (unsigned long long)v->chain.last_seq, (unsigned long long)proof->anchors[proof->anchor_count - 1].seq);
+    note_at_end(v, &fault);
+}
+
+/* ---- lines ----------------------------------------------------------------------------------------------------- */
+
+static void check_line(struct verifier *v, const struct segment_line *line)
 {
     struct record record;
-    struct chain_fault fault;
-    bool stands = chain_take(chain, line, &record, &fault);
+    struct chain_fault fault, later = { 0 };
+    struct journal_report *report = v->report;
+    bool stands = chain_take(&v->chain, line, &record, &fault);
+    v->line = line->number;
+    if (stands) {
+        if (report->records++ == 0)
+            report->first_seq = record.seq;
+        report->last_seq = record.seq;
+        seal_check_take(&v->seals, &v->chain, line, &record, &later);
+        check_anchors(v, &record, &later);
+    }
+    if (fault.kind == NULL)
+        fault = later;
     if (fault.kind != NULL)
-        note_fault(report, chain->segment, line->number, &fault);
-    if (!stands)
-        return;
-    if (report->records++ == 0)
-        report->first_seq = record.seq;
-    report->last_seq = record.seq;
+        note_fault(report, v->chain.segment, line->number, &fault);
 }
 
 /* Bytes without a newline at the end of a segment. */
-static int check_rest(struct journal_report *report, struct chain *chain, struct segment_lines *lines,
-                      const struct segment_line *line, bool is_last)
+static int check_rest(struct verifier *v, struct segment_lines *lines, const struct segment_line *line, bool is_last)
 {
-    static const struct chain_fault fault = { "syntax", "an unfinished line in a segment that is not the last" };
+    static const struct chain_fault unfinished = { "syntax", "an unfinished line in a segment that is not the last" };
+    static const struct chain_fault changed = { "syntax", "the newline of the last record was changed" };
     uint64_t end = lines->end;
-    if (!is_last) {
-        note_fault(report, chain->segment, line->number, &fault);
-        chain->gap = true;
+    bool whole = is_last && chain_is_newline_changed(line);
+    if (!is_last || whole) {
+        note_fault(v->report, v->chain.segment, line->number, whole ? &changed : &unfinished);
+        v->chain.gap = true;
         return 0;
     }
     int code = segment_lines_refresh(lines);
-    report->torn_tail = lines->end == end;
+    v->report->torn_tail = lines->end == end;
     return code;
 }
 
-static int check_lines(struct journal_report *report, struct chain *chain, struct segment_lines *lines, bool is_last)
+int verify_lines(struct verifier *v, struct segment_lines *lines, bool is_last)
 {
     static const struct chain_fault empty = { "segment", "a segment without any record that is not the last" };
     struct segment_line line;
     int next;
     while ((next = segment_lines_next(lines, &line)) == SEGMENT_LINE)
-        check_line(report, chain, &line);
+        check_line(v, &line);
     if (next == SEGMENT_REST)
-        return check_rest(report, chain, lines, &line, is_last);
+        return check_rest(v, lines, &line, is_last);
     if (next == SEGMENT_END && lines->number == 0 && !is_last)
-        note_fault(report, chain->segment, 0, &empty);
+        note_fault(v->report, v->chain.segment, 0, &empty);
     return next;
 }
 
-static int check_segments(struct journal_report *report, int folder, const struct segment_list *list, struct why *why)
+/* ---- the whole ------------------------------------------------------------------------------------------------- */
+
+void verify_begin(struct verifier *v, const struct journal_proof *proof, struct journal_report *report)
 {
-    struct chain chain = { 0 };
+    static const struct journal_proof none = { 0 };
+    *report = (struct journal_report){ 0 };
+    *v = (struct verifier){ .report = report, .proof = proof != NULL ? proof : &none };
+    v->seals.proof = v->proof;
+}
+
+void verify_end(struct verifier *v)
+{
+    struct journal_report *report = v->report;
+    seal_check_end(&v->seals, note_at_end, v);
+    check_last_anchor(v);
+    text_copy(report->journal_id, sizeof report->journal_id, v->chain.journal);
+    text_copy(report->head_hash, sizeof report->head_hash, v->chain.last_hash);
+    report->seals = v->seals.seals;
+    report->seals_held = v->seals.held;
+    report->seal_epoch = v->seals.epoch;
+    report->sealed_ms = v->seals.at_ms;
+    report->unsealed = v->seals.unsealed;
+    report->stopped = v->seals.stopped;
+    key_wipe(&v->seals.key);
+}
+
+static int check_segments(struct verifier *v, int folder, const struct segment_list *list, struct why *why)
+{
     for (size_t i = 0; i < list->count; i++) {
         struct segment_lines lines;
-        chain_begin_segment(&chain, list->names[i], i > 0 ? list->names[i - 1] : "");
+        chain_begin_segment(&v->chain, list->names[i], i > 0 ? list->names[i - 1] : "");
         int code = segment_lines_open(&lines, folder, list->names[i]);
         if (code == 0) {
-            code = check_lines(report, &chain, &lines, i + 1 == list->count);
+            code = verify_lines(v, &lines, i + 1 == list->count);
             segment_lines_close(&lines);
         }
         if (code < 0)
             return why_say(why, code, "the journal's segment '%s' can't be read: %s", list->names[i], error_text(code));
-        report->segments++;
+        v->report->segments++;
     }
-    text_copy(report->journal_id, sizeof report->journal_id, chain.journal);
-    text_copy(report->head_hash, sizeof report->head_hash, chain.last_hash);
+    verify_end(v);
     return 0;
 }
 
-int journal_verify(const char *folder, struct journal_report *report, struct why *why)
+int journal_verify(const char *folder, const struct journal_proof *proof, struct journal_report *report,
+                   struct why *why)
 {
-    *report = (struct journal_report){ 0 };
+    struct verifier v;
+    verify_begin(&v, proof, report);
     int fd = segment_open_folder(folder, why);
     if (fd < 0)
         return fd;
@@ -105,7 +190,7 @@ int journal_verify(const char *folder, struct journal_report *report, struct why
     if (code < 0)
         why_say(why, code, "the journal '%s' can't be read: %s", folder, error_text(code));
     else
-        code = check_segments(report, fd, &list, why);
+        code = check_segments(&v, fd, &list, why);
     segment_list_close(&list);
     close(fd);
     return code;

@@ -50,6 +50,14 @@ struct batch {
     uint64_t begins; /* not 0: the segment that begins with this record */
 };
 
+/* Waits for its record. */
+struct task {
+    struct task *next;
+    uint64_t seq;
+    journal_task run;
+    void *context;
+};
+
 struct snapshot {
     char path[PATH_MAX];
     uint64_t seq;
@@ -70,6 +78,7 @@ struct journal {
     pthread_cond_t wake;
     struct batch *first, *last;
     struct snapshot *waiting;
+    struct task *tasks; /* in the order of their records */
     bool stop;
 
     /* published by the thread (queued_bytes by both) */
@@ -226,6 +235,24 @@ static struct snapshot *take_snapshot(struct journal *j)
     return snapshot;
 }
 
+/* ---- the thread: tasks ----------------------------------------------------------------------------------------- */
+
+/* The first one when its record is on disk. Under the lock. */
+static struct task *take_task(struct journal *j)
+{
+    struct task *task = j->tasks;
+    if (task == NULL || task->seq > atomic_load(&j->durable) || atomic_load(&j->error) != 0)
+        return NULL;
+    j->tasks = task->next;
+    return task;
+}
+
+static void run_task(struct task *task, bool durable)
+{
+    task->run(task->context, durable);
+    free(task);
+}
+
 /* ---- the thread ------------------------------------------------------------------------------------------------ */
 
 static void *run(void *context)
@@ -233,15 +260,18 @@ static void *run(void *context)
     struct journal *j = context;
     pthread_mutex_lock(&j->lock);
     for (;;) {
-        struct snapshot *snapshot;
-        while ((snapshot = take_snapshot(j)) == NULL && j->first == NULL && !j->stop)
+        struct snapshot *snapshot = NULL;
+        struct task *task = NULL;
+        while ((task = take_task(j)) == NULL && (snapshot = take_snapshot(j)) == NULL && j->first == NULL && !j->stop)
             pthread_cond_wait(&j->wake, &j->lock);
         struct batch *batch = j->first;
-        if (batch == NULL && snapshot == NULL)
+        if (batch == NULL && snapshot == NULL && task == NULL)
             break;
         j->first = j->last = NULL;
         pthread_mutex_unlock(&j->lock);
         write_group(j, batch);
+        if (task != NULL)
+            run_task(task, true);
         if (snapshot != NULL)
             store_snapshot(j, snapshot);
         pthread_mutex_lock(&j->lock);
@@ -266,11 +296,11 @@ static int start_thread(struct journal *j)
 /* ---- the caller's side ----------------------------------------------------------------------------------------- */
 
 /* Composes the next record into j->line and moves the chain on. */
-static void compose(struct journal *j, int64_t wall_ms, const char *type, const char *who, const char *members)
+static void compose(struct journal *j, const struct journal_entry *entry)
 {
     char hash[DIGEST_HEX_SIZE];
     buf_reset(&j->line);
-    record_compose(&j->line, j->last_seq + 1, wall_ms, type, who, j->last_hash, members, hash);
+    record_compose(&j->line, j->last_seq + 1, j->last_hash, entry, hash);
     memcpy(j->last_hash, hash, sizeof hash);
     j->last_seq++;
 }
@@ -306,22 +336,49 @@ static uint64_t compose_segment(struct journal *j, int64_t wall_ms)
         buf_text(&members, "null,\"end\":null");
     else
         buf_print(&members, "\"%s\",\"end\":\"%s\"", j->segment, j->last_hash);
-    compose(j, wall_ms, RECORD_SEGMENT, "journal", members.data);
+    compose(j, &(struct journal_entry){ wall_ms, RECORD_SEGMENT, "journal", members.data, NULL, NULL });
     buf_close(&members);
     segment_name(j->segment, j->last_seq);
     j->composed_bytes = 0;
     return j->last_seq;
 }
 
-uint64_t journal_append(struct journal *j, int64_t wall_ms, const char *type, const char *who, const char *members)
+uint64_t journal_append_entry(struct journal *j, const struct journal_entry *entry)
 {
     if (j->composed_bytes >= j->segment_bytes) {
-        uint64_t begins = compose_segment(j, wall_ms);
+        uint64_t begins = compose_segment(j, entry->wall_ms);
         push(j, begins);
     }
-    compose(j, wall_ms, type, who, members);
+    compose(j, entry);
     push(j, 0);
     return j->last_seq;
+}
+
+uint64_t journal_append(struct journal *j, int64_t wall_ms, const char *type, const char *who, const char *members)
+{
+    return journal_append_entry(j, &(struct journal_entry){ wall_ms, type, who, members, NULL, NULL });
+}
+
+const char *journal_id(const struct journal *j)
+{
+    return j->id;
+}
+
+const char *journal_head(const struct journal *j)
+{
+    return j->last_hash;
+}
+
+void journal_after(struct journal *j, uint64_t seq, journal_task run_it, void *context)
+{
+    struct task *task = heap_alloc(sizeof *task), **at = &j->tasks;
+    *task = (struct task){ .seq = seq, .run = run_it, .context = context };
+    pthread_mutex_lock(&j->lock);
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = task;
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
 }
 
 uint64_t journal_last(const struct journal *j)
@@ -501,6 +558,11 @@ int journal_close(struct journal **journal)
     if (j->started)
         stop_thread(j);
     int code = atomic_load(&j->error);
+    while (j->tasks != NULL) {
+        struct task *task = j->tasks;
+        j->tasks = task->next;
+        run_task(task, false);
+    }
     close_fd(j->fd);
     close_fd(j->event_fd);
     close_fd(j->folder);

@@ -42,6 +42,8 @@ static enum log_level level_of(const struct event *event)
     case EVENT_MONITOR_BLIND:
     case EVENT_CLOCK_STEPPED:
     case EVENT_JOURNAL_RECOVERED:
+    case EVENT_JOURNAL_SUSPECT:
+    case EVENT_JOURNAL_ANCHOR_FAILED:
         return LOG_LEVEL_WARN;
     case EVENT_CHECK_ADDED:
         return LOG_LEVEL_DEBUG;
@@ -87,7 +89,9 @@ void keeper_emit(struct keeper *keeper, const struct event *event)
 {
     struct event stamped = *event;
     struct buf members = { 0 };
-    stamped.wall_ms = clock_wall_ms();
+    struct instant now = clock_instant();
+    stamped.wall_ms = now.wall_ms;
+    seal_before(keeper->seal, now);
     event_encode(&members, &stamped);
     journal_append(keeper->journal, stamped.wall_ms, event_name(event->type), "keeper",
                    members.data ? members.data : "");
@@ -137,6 +141,7 @@ static void on_housekeeping(uv_timer_t *timer)
     keeper->housekeeping_ms = now_ms;
     pools_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     record_housekeeping(keeper, now_ms);
+    guard_housekeeping(keeper, now_ms);
     orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
     dispatch_all(keeper);

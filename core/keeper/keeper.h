@@ -9,6 +9,7 @@
  *     worker.c    one worker: started, told, drained, dead; blame.c says whose fault that was
  *     child.c     any process of the family: spawned, read, written, reaped
  *     orphan.c    what plugins left behind
+ *     guard.c     the journal is sealed, and its head noted down elsewhere
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
@@ -28,6 +29,7 @@
 #include "core/base/wire.h"
 #include "core/config/config.h"
 #include "core/journal/journal.h"
+#include "core/journal/seal.h"
 #include "core/keeper/link.h"
 #include "core/model/config.h"
 #include "core/model/result.h"
@@ -121,6 +123,8 @@ struct keeper {
 
     struct schedule *schedule;
     struct journal *journal;
+    struct seal *seal;        /* NULL: the journal is not sealed */
+    struct anchor *anchor;    /* or NULL */
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
     struct watched_list starts; /* decided by the schedule, not yet given to a pool */
@@ -189,6 +193,16 @@ void dispatch_made_up(struct keeper *keeper, struct watched *watched, enum resul
 void dispatch_configure(struct keeper *keeper);
 /* The plugin's settings and state as the last judged result says; false when there is none. */
 bool dispatch_last(struct keeper *keeper, const struct watched *watched, struct arena *arena, struct result *result);
+
+/* guard.c */
+/* After journal_open(): the first seal. */
+void guard_open(struct keeper *keeper);
+/* A configuration came into force; or there may be a key now. */
+void guard_configure(struct keeper *keeper);
+void guard_housekeeping(struct keeper *keeper, int64_t now_ms);
+bool guard_is_anchor(const struct keeper *keeper, pid_t pid);
+/* Before journal_close(): the last seal. */
+void guard_close(struct keeper *keeper);
 
 /* record.c */
 int record_open(struct keeper *keeper);

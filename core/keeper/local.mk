@@ -6,6 +6,7 @@ belfryd_SOURCES = \
 	core/keeper/child.c core/keeper/child.h \
 	core/keeper/control.c \
 	core/keeper/dispatch.c \
+	core/keeper/guard.c \
 	core/keeper/keeper.c core/keeper/keeper.h \
 	core/keeper/link.c core/keeper/link.h \
 	core/keeper/orphan.c \
@@ -18,3 +19,10 @@ belfryd_SOURCES = \
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 belfryd_LDFLAGS = $(pie_ldflags)
 belfryd_LDADD = $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS)
+
+# notes down the journal's head, where that may take its time
+member_PROGRAMS += belfry-anchor
+belfry_anchor_SOURCES = core/keeper/anchor.c
+belfry_anchor_CFLAGS = $(pie_cflags)
+belfry_anchor_LDFLAGS = $(pie_ldflags)
+belfry_anchor_LDADD = $(journal_libs)

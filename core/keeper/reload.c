@@ -85,6 +85,7 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
              changes->added, changes->changed, changes->removed, changes->kept);
     const struct event event = { .type = EVENT_CONFIG_LOADED, .text = text };
     keeper_emit(keeper, &event);
+    guard_configure(keeper);
     if (old != config)
         config_close(&old);
 }

@@ -237,8 +237,10 @@ static int open_journal(struct keeper *keeper)
     int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);
     if (failed)
         log_error("keeper", "the journal in '%s' can't be opened: %s", options.folder, why.text);
-    else
+    if (!failed) {
+        guard_open(keeper);
         tell_recovery(keeper, &recovery);
+    }
     arena_close(&arena);
     return failed ? EX_IOERR : 0;
 }
@@ -263,6 +265,7 @@ int setup_state(struct keeper *keeper)
 void setup_close(struct keeper *keeper)
 {
     if (keeper->journal) {
+        guard_close(keeper);
         int failed = journal_close(&keeper->journal);
         if (failed)
             log_error("keeper", "the journal could not be completed: %s", error_text(failed));

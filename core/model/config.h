@@ -77,6 +77,13 @@ struct plugin_config {
     uint32_t workers, concurrency; /* concurrency: runs in progress in one worker (threads, for a blocking plugin) */
 };
 
+/* Where and how often the journal's head is noted down. */
+struct anchor_config {
+    uint32_t every_ms; /* 0: nowhere */
+    bool syslog;
+    const char *file; /* or NULL */
+};
+
 struct config {
     struct arena arena;
     const char *file; /* main file, absolute */
@@ -92,6 +99,8 @@ struct config {
     struct series_archive archives[SERIES_ARCHIVES_MAX];
     uint32_t archive_count;
     uint32_t journal_segment_bytes;
+    uint32_t journal_seal_every_ms; /* 0: the default, until all files were read */
+    struct anchor_config journal_anchor;
     const char *const *files; /* every file that was read, NULL-terminated */
 };
 

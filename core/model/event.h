@@ -35,7 +35,10 @@
     X(EVENT_CLOCK_STEPPED, "clock.stepped", E_PAUSE)                                                                   \
     X(EVENT_MONITOR_BLIND, "monitor.blind", E_PAUSE | E_TEXT)                                                          \
     X(EVENT_COMMAND_DONE, "command.done", E_NAME | E_WHO | E_TEXT)                                                     \
-    X(EVENT_JOURNAL_RECOVERED, "journal.recovered", E_PATH | E_TEXT)
+    X(EVENT_JOURNAL_RECOVERED, "journal.recovered", E_PATH | E_TEXT)                                                   \
+    X(EVENT_JOURNAL_SUSPECT, "journal.suspect", E_TEXT)                                                                \
+    X(EVENT_JOURNAL_ANCHORED, "journal.anchored", E_NAME)                                                              \
+    X(EVENT_JOURNAL_ANCHOR_FAILED, "journal.anchor_failed", E_TEXT)
 
 enum event_field {
     E_CHECK = 1 << 0,    /* "check" */

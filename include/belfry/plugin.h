@@ -147,6 +147,8 @@ enum belfry_log_level {
     BELFRY_ERROR
 };
 
+struct belfry_probe;
+
 /* The host's functions. `size` is the size of the table the host knows; the wrappers below check it for members
  * that came after ABI 1's first release. Call the wrappers, not these. */
 struct belfry_host {

@@ -1,29 +1,103 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A second verifier of Belfry's journal, written from doc/journal-format.md alone; tests hold it against `belfry
-journal verify`. Usage: journal_verify.py FOLDER...; for each folder it prints a summary line, one line a fault and an
-empty line. The exit code is 0 when no folder had a fault, else 1."""
+journal verify`. Usage: journal_verify.py [--key EPOCH:KEY]... [--anchor SEQ:HASH]... [--as-of TIME] [--key-epoch N]
+FOLDER...; for each folder it prints a summary line, one line a fault and an empty line. The exit code is 0 when no folder
+had a fault, else 1."""
+import argparse
+import calendar
 import hashlib
+import hmac
 import os
 import re
 import sys
+import time
 
 NAME = re.compile(r"00[0-9]{18}\.jsonl")
 FORM = re.compile(
-    rb'\{"seq":([1-9][0-9]{0,17}),"at":"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z",'
-    rb'"type":"([a-z0-9_.]{1,63})","who":"((?:[^"\\]|\\.)*)","prev":"([0-9a-f]{64})"(?:,(.*))?', re.DOTALL)
+    rb'\{"seq":([1-9][0-9]{0,17}),"at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)",'
+    rb'"type":"([a-z0-9_.]{1,63})","who":"(?:[^"\\]|\\.)*","prev":"([0-9a-f]{64})"(?:,(.*))?', re.DOTALL)
 TAIL = re.compile(rb',"hash":"([0-9a-f]{64})"\}')
 HEAD = re.compile(
     rb'"version":([1-9][0-9]{0,17}),"journal":"([0-9a-f]{32})","previous":'
     rb'(?:null,"end":null|"(00[0-9]{18}\.jsonl)","end":"([0-9a-f]{64})")(?:,.*)?', re.DOTALL)
-LINE_MAX, TAIL_SIZE, ZEROS = 262144, 75, b"0" * 64
+SEAL = re.compile(rb'"epoch":([1-9][0-9]{0,17}),"every":([1-9][0-9]{0,17}),"why":"([a-z_]+)"(?:,.*)?,"mac":"([0-9a-f]{64})"',
+                  re.DOTALL)
+LINE_MAX, TAIL_SIZE, MAC_SIZE, ZEROS = 262144, 75, 73, b"0" * 64
+GRACE_MS, EVERY_MAX, STEPS_MAX = 60000, 366 * 86400, 1 << 20
+
+
+def wall_ms(text):
+    """2026-11-21T10:31:07.123Z in milliseconds since 1970; 0 for no such time."""
+    try:
+        return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S")) * 1000 + int(text[20:23])
+    except ValueError:
+        return 0
+
+
+class Seals:
+    """The state of the seals while lines are read in order."""
+
+    def __init__(self, options):
+        self.options, self.generation = options, 0
+        self.any = self.stopped = self.told = False
+        self.epoch = self.at = self.every = self.seals = self.held = 0
+
+    def key(self, epoch):
+        first, key = self.options.key[self.generation - 1]
+        if not first <= epoch < first + STEPS_MAX:
+            return None
+        for _ in range(epoch - first):
+            key = hashlib.sha256(b"belfry journal next key\n" + key).digest()
+        return key
+
+    def seal(self, journal, at, members, line):
+        form = SEAL.fullmatch(members or b"")
+        if not form:
+            return "seal"
+        epoch, every, why, mac = int(form[1]), int(form[2]), form[3], form[4]
+        anew = why == b"begin" and epoch == 1 and self.generation < len(self.options.key)
+        fault = None if anew or epoch == self.epoch + 1 else "seal-epoch"
+        if anew or (not self.any and self.options.key):
+            self.generation += 1
+        if self.generation and not fault:
+            key = self.key(epoch)
+            good = key and hmac.new(key, journal + b"\n" + line[:-TAIL_SIZE - MAC_SIZE], "sha256").hexdigest().encode() == mac
+            self.held += bool(good)
+            fault = None if good else "seal-key"
+        self.any, self.stopped, self.told, self.epoch, self.at = True, why == b"stop", False, epoch, at
+        self.every, self.seals = min(every, EVERY_MAX) * 1000, self.seals + 1
+        return fault
+
+    def late(self, at):
+        return self.any and at - self.at > self.every + GRACE_MS
+
+    def line(self, journal, at, kind, members, line):
+        if kind == b"journal.sealed":
+            return self.seal(journal, at, members, line)
+        if kind == b"journal.segment":
+            return None
+        self.stopped = False
+        if self.told or not self.late(at):
+            return None
+        self.told = True
+        return "seal-missing"
+
+    def end(self):
+        if self.generation < len(self.options.key):
+            yield "seal-missing"
+        if self.epoch + 1 < self.options.key_epoch:
+            yield "seal-cut"
+        if self.options.as_of and not self.stopped and self.late(self.options.as_of):
+            yield "seal-overdue"
 
 
 class Journal:
     """The state of the chain while the segments of one folder are read in order."""
 
-    def __init__(self):
-        self.faults, self.records, self.segments = [], 0, 0
+    def __init__(self, options):
+        self.seals, self.anchors = Seals(options), sorted(options.anchor)
+        self.faults, self.records, self.segments, self.place = [], 0, 0, ("", 0)
         self.first = self.last = 0
         self.hash, self.id, self.gap, self.torn = b"", b"", False, False
 
@@ -61,13 +135,19 @@ class Journal:
         fault = None if form else "syntax"
         if form and hashlib.sha256(line[:-TAIL_SIZE]).hexdigest().encode() != tail[1]:
             fault = "hash"
+        self.place = (name, line_number)
         if fault:
             self.gap = True
         else:
             number = int(form[1])
-            fault = self.place_fault(name, before, line_number, (number, form[2], form[4], form[5]))
+            fault = self.place_fault(name, before, line_number, (number, form[3], form[4], form[5]))
             self.first = self.first or number
             self.records, self.last, self.hash, self.gap = self.records + 1, number, tail[1], False
+            sealed = self.seals.line(self.id, wall_ms(form[2].decode()), form[3], form[5], line)
+            fault = fault or sealed
+            anchored = [self.anchors.pop(0) for anchor in list(self.anchors) if anchor[0] <= number]
+            if any(seq >= self.first and (seq, value) != (number, self.hash) for seq, value in anchored):
+                fault = fault or "anchor"
         if fault:
             self.faults.append((name, line_number, fault))
 
@@ -76,7 +156,11 @@ class Journal:
         *lines, rest = data.split(b"\n")
         for i, line in enumerate(lines):
             self.line(name, before, i + 1, line)
-        if rest and is_last:
+        if is_last:
+            self.place = (name, self.place[1])
+        if rest and is_last and is_record(rest[:-1]) and rest[-1] != 0:
+            self.faults.append((name, len(lines) + 1, "syntax"))
+        elif rest and is_last:
             self.torn = True
         elif rest:
             self.faults.append((name, len(lines) + 1, "syntax"))
@@ -85,19 +169,40 @@ class Journal:
             self.faults.append((name, 0, "segment"))
 
 
-def verify(folder):
-    journal = Journal()
+def is_record(line):
+    tail = TAIL.fullmatch(line[-TAIL_SIZE:])
+    return bool(tail and len(line) <= LINE_MAX and FORM.fullmatch(line[:-TAIL_SIZE])
+                and hashlib.sha256(line[:-TAIL_SIZE]).hexdigest().encode() == tail[1])
+
+
+def verify(folder, options):
+    journal = Journal(options)
     names = sorted(name for name in os.listdir(folder) if NAME.fullmatch(name))
     for i, name in enumerate(names):
         with open(os.path.join(folder, name), "rb") as file:
             journal.segment(name, names[i - 1] if i else "", file.read(), i + 1 == len(names))
+    for fault in [*journal.seals.end(), *(["anchor"] if journal.anchors else [])]:
+        journal.faults.append((*journal.place, fault))
     print("records", journal.records, "segments", journal.segments, "first", journal.first, "last", journal.last,
-          "torn", int(journal.torn), "journal", journal.id.decode(), "head", journal.hash.decode())
+          "torn", int(journal.torn), "journal", journal.id.decode(), "head", journal.hash.decode(),
+          "seals", journal.seals.seals, "held", journal.seals.held)
     for fault in journal.faults:
         print("fault", *fault)
     print(flush=True)
     return not journal.faults
 
 
+def pair(text):
+    number, value = text.split(":")
+    return int(number), value.encode()
+
+
 if __name__ == "__main__":
-    sys.exit(0 if all([verify(folder) for folder in sys.argv[1:]]) else 1)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--key", action="append", default=[], type=lambda text: (pair(text)[0], bytes.fromhex(pair(text)[1].decode())))
+    parser.add_argument("--anchor", action="append", default=[], type=pair)
+    parser.add_argument("--as-of", default=0, type=wall_ms)
+    parser.add_argument("--key-epoch", default=0, type=int)
+    parser.add_argument("folders", nargs="+")
+    given = parser.parse_args()
+    sys.exit(0 if all([verify(folder, given) for folder in given.folders]) else 1)

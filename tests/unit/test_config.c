@@ -60,6 +60,8 @@ static void test_defaults(struct fixture *fixture, const struct catalog *catalog
     tap_is_text(config->secrets_dir + strlen(fixture->folder), "/secrets", "secrets beside the file");
     tap_is_text(config->conf_dir + strlen(fixture->folder), "/conf.d", "conf.d beside the file");
     tap_is_int(config->journal_segment_bytes, 16 << 20, "journal segments of 16 MiB");
+    tap_is_int(config->journal_seal_every_ms, 15 * 60 * 1000, "sealed every 15 minutes");
+    tap_is_int(config->journal_anchor.every_ms, 0, "anchored nowhere");
     tap_is_int(config->archive_count, 4, "four archives");
     tap_ok(config->archives[0].point_s == 1 && config->archives[0].length_s == 172800, "the step for 2 days");
     tap_ok(config->archives[1].point_s == 300 && config->archives[1].length_s == 1209600, "5 min for 2 weeks");

@@ -65,7 +65,7 @@ static void make_journal(uint64_t segment_bytes, unsigned n)
 static struct journal_report verify(void)
 {
     struct journal_report report;
-    int code = journal_verify(folder, &report, &why);
+    int code = journal_verify(folder, NULL, &report, &why);
     if (code != 0)
         printf("# journal_verify: %d %s\n", code, why.text);
     for (uint32_t i = 0; i < report.fault_count && i < 3; i++)

@@ -436,7 +436,7 @@ static const char *check_snapshot(uint64_t last)
 static const char *check_whole(void)
 {
     struct journal_report report;
-    if (journal_verify(folder, &report, &why) != 0)
+    if (journal_verify(folder, NULL, &report, &why) != 0)
         return "verify can't read it";
     if (report.fault_count > 0)
         printf("# %s line %" PRIu64 " %s: %s\n", report.faults[0].segment, report.faults[0].line, report.faults[0].kind,
