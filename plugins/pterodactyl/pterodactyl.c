@@ -100,7 +100,7 @@ static const struct belfry_metric metrics[] = {
 static const struct belfry_view views[] = {
     { "allocation", "Promised to servers, of each node", "memory_allocated disk_allocated cpu_allocated",
       .parts = true },
-    { "status", "Servers that are not just there",
+    { "status", "Servers failed, being installed, restored or moved, suspended",
       "servers_failed servers_installing servers_restoring servers_moving "
       "servers_suspended",
       .style = BELFRY_STACK },
@@ -265,14 +265,14 @@ static void look(struct ptero *t)
     if (belfry_flag(t->p, "ports"))
         ptero_nodes_ports(t);
     ptero_deployable(t);
-    ptero_backups(t);
-    ptero_schedules(t);
+    ptero_lists_ask(t); /* before Wings, which may take all the time */
     if (belfry_flag(t->p, "wings") && belfry_flag(t->p, "sftp"))
         ptero_sftp(t);
     if (belfry_flag(t->p, "wings"))
         ptero_wings(t);
     ptero_servers_judge(t);
     ptero_servers_running(t);
+    ptero_lists_say(t);
     say_nodes(t);
     if (t->bad)
         ptero_trouble(t, t->worst, "%s%s", t->worst_text,
