@@ -261,7 +261,14 @@ BELFRY_PLUGIN(
     "cloudflare", "1.0", "Cloudflare: zones, proxied names, origins, certificates, rules, tunnels, Access", options,
     metrics, run, .views = views,
     .description =
-        "Watches whether Cloudflare really protects: the token, the zones and their settings, certificates, "
-        "managed rules, names that must be proxied, origins that can be reached around Cloudflare, tunnels and "
-        "Access. It only reads. Each finding is a part named after its route. Run it every five minutes with "
-        "a timeout of 30 s.")
+        "Watches whether Cloudflare really protects: the token, the zones and their settings, certificates, managed "
+        "rules, names that must be proxied, origins that can be reached around Cloudflare, tunnels and Access. It only "
+        "reads. Each finding is a part named after its route. Run it every five minutes with a timeout of 30 s.\n"
+        "Needs an API token (My Profile > API Tokens > Create Custom Token) with these permissions, each with Read:\n"
+        "    Zone:    Zone, DNS, Zone Settings, SSL and Certificates, Zone WAF,\n"
+        "             Config Rules, Firewall Services; Analytics for traffic\n"
+        "    Account: Cloudflare Tunnel, Access: Apps and Policies,\n"
+        "             Access: Service Tokens\n"
+        "Those of the account are wanted with account only, which is the 32 digits in the dashboard's address. What is "
+        "missing makes its part UNKNOWN and nothing else; skip leaves it out. doc/plugins/cloudflare.md says how a "
+        "token is made by commands.\n")

@@ -305,7 +305,15 @@ static void run(struct belfry_probe *p)
 BELFRY_PLUGIN("pterodactyl", "1.0", "A Pterodactyl or Pelican panel: nodes, Wings, servers, backups, schedules",
               options, metrics, run, .views = views,
               .description =
-                  "Watches a game panel from its interfaces with few calls: whether it answers and takes the "
-                  "key, how much of each node is promised and free, whether Wings runs there and agrees with "
-                  "the panel, installs and transfers that fail or never end, and, with a client key, backups "
-                  "and schedules. Run it every five minutes with a timeout of 30 s.")
+                  "Watches a game panel from its interfaces with few calls: whether it answers and takes the key, how "
+                  "much of each node is promised and free, whether Wings runs there and agrees with the panel, "
+                  "installs and transfers that fail or never end, and, with a client key, backups and schedules. Run "
+                  "it every five minutes with a timeout of 30 s.\n"
+                  "Needs an application key of an administrator of its own (Admin > Application API, with Read for "
+                  "Nodes, Servers and Allocations, None for all else):\n"
+                  "    php artisan p:user:make --email=belfry@example.net --username=belfry \\\n"
+                  "        --name-first=Belfry --name-last=Check --admin=1\n"
+                  "Backups and schedules need a client key (Account > API Credentials), best of a user who is subuser "
+                  "of the servers with backup.read and schedule.read; Wings' version and servers the node's token:\n"
+                  "    grep '^token:' /etc/pterodactyl/config.yml\n"
+                  "doc/plugins/pterodactyl.md says more.\n")
