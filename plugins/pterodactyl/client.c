@@ -64,7 +64,7 @@ static void say_backups(struct ptero *t, const struct ptero_server *s, const str
     if (n->values[B_FAILED] > 0)
         more = belfry_print(t->p, ", %lld failed in the last day", (long long)n->values[B_FAILED]);
     if (runs > 0)
-        more = belfry_print(t->p, "%s, one runs since %s", more, belfry_ago(t->p, runs));
+        more = belfry_print(t->p, "%s, one has been running for %s", more, belfry_ago(t->p, runs));
     if (good > 0)
         ptero_say(t, part, BELFRY_OK, "last good backup of '%s' is %s old%s%s", s->name, belfry_ago(t->p, good), more,
                   as_of(t, n));
@@ -133,7 +133,8 @@ static void say_schedules(struct ptero *t, const struct ptero_server *s, const s
     if (due_s > 60)
         more = belfry_print(t->p, ", one was due %s ago (does the panel's cron run?)", belfry_ago(t->p, due));
     if (stuck_s > 0)
-        more = belfry_print(t->p, "%s, one runs since %s and should have ended", more, belfry_ago(t->p, stuck));
+        more =
+            belfry_print(t->p, "%s, one has been running for %s and should have ended", more, belfry_ago(t->p, stuck));
     ptero_say(t, part, BELFRY_OK, "%lld active schedule%s of '%s'%s%s", (long long)n->values[S_COUNT],
               n->values[S_COUNT] == 1 ? "" : "s", s->name, more, as_of(t, n));
     belfry_measure_part(t->p, part, "schedule_overdue", due_s > 0 ? due_s : 0);
