@@ -242,8 +242,8 @@ plugin_tests = \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
-EXTRA_DIST += \
-	doc/adr/0030-mariadb-tls-aside.md \
+pluginsdocdir = $(docdir)/plugins
+dist_pluginsdoc_DATA = \
 	doc/plugins/cloudflare.md \
 	doc/plugins/docker.md \
 	doc/plugins/host.md \
@@ -251,7 +251,9 @@ EXTRA_DIST += \
 	doc/plugins/paymenter.md \
 	doc/plugins/pterodactyl.md \
 	doc/plugins/redis.md \
-	doc/plugins/ssl.md \
+	doc/plugins/ssl.md
+EXTRA_DIST += \
+	doc/adr/0030-mariadb-tls-aside.md \
 	tests/peers/cloudflare.py \
 	tests/peers/docker.py \
 	tests/peers/docker/README.md \

@@ -205,8 +205,9 @@ struct belfry_plugin {
     const struct belfry_metric *metrics;
     void (*run)(struct belfry_probe *p);
     /* optional, by name in BELFRY_PLUGIN's last arguments: .blocking = true */
-    bool blocking;           /* run() waits in other ways than belfry_wait(): give it a thread */
-    const char *description; /* a paragraph for the manual page, or NULL */
+    bool blocking; /* run() waits in other ways than belfry_wait(): give it a thread */
+    const char
+        *description; /* for the manual page: a line is a paragraph, or as it is (a command) after a blank; or NULL */
     const struct belfry_view *views;
 };
 
