@@ -245,4 +245,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("mariadb", "1.0", "A MariaDB or MySQL server: connections, InnoDB, replication, Galera, own queries",
-              options, metrics, run, .views = views)
+              options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES)

@@ -360,4 +360,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("paymenter", "1.0", "A Paymenter shop: pages, admin API, stuck and undelivered orders", options, metrics,
-              run, .views = views)
+              run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES)

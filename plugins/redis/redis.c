@@ -289,4 +289,4 @@ static void run(struct belfry_probe *p)
 
 BELFRY_PLUGIN("redis", "1.1",
               "A Redis or Valkey server, cluster or Sentinel: memory, clients, replication, persistence, queues",
-              options, metrics, run, .views = views)
+              options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES)

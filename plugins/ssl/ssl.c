@@ -375,4 +375,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("ssl", "1.0", "TLS certificates: days left, chain, name, trust, strength, protocol", options, metrics,
-              run, .views = views)
+              run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES)
