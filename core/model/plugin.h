@@ -65,8 +65,9 @@ int plugin_info_decode(struct wire_reader *r, struct arena *arena, struct plugin
 /* Needs by their names in the configuration, "network", "files", "processes"; NULL-terminated, bit 0 first. */
 extern const char *const plugin_need_names[];
 #define PLUGIN_NEEDS_ALL 7u
-#define PLUGIN_NEEDS_DEFAULT (BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES) /* granted unless the configuration differs   \
-                                                                          */
+#define PLUGIN_NEEDS_DEFAULT                                                                                           \
+    (BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES) /* granted unless the configuration differs                            \
+                                                 */
 #define PLUGIN_NEEDS_SIZE 48
 /* "network, files", or "nothing": quote goes around each name. Returns out. */
 const char *plugin_needs_text(uint32_t needs, const char *quote, const char *between, char out[PLUGIN_NEEDS_SIZE]);
