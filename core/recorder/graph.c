@@ -421,7 +421,7 @@ static int draw(struct arena *arena, const struct request *request, const struct
         return status;
     if (page.left_out > 0)
         complain("left out, being too many for one page: %u pictures; draw them by name", page.left_out);
-    int start = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC); /* to go back: no right to read it is needed */
     if (chdir(shelf->folder) != 0) /* so that no path of ours is ever part of librrd's arguments */
         status = complain("can't enter '%s': %s", shelf->folder, strerror(errno));
     else
