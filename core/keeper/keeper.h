@@ -209,6 +209,7 @@ int record_open(struct keeper *keeper);
 void record_result(struct keeper *keeper, struct watched *watched, const struct check_config *check,
                    const struct verdict *verdict, int64_t wall_ms);
 void record_forget(struct keeper *keeper, struct watched *watched);
+const char *record_sandbox(const struct keeper *keeper); /* the recorder's, in its words; "" before it is ready */
 void record_housekeeping(struct keeper *keeper, int64_t now_ms);
 bool record_is_recorder(const struct keeper *keeper, pid_t pid);
 void record_close(struct keeper *keeper);

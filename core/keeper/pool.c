@@ -101,6 +101,12 @@ void pool_dispatch(struct pool *pool)
         refuse_queue(pool, &pool->quarantined, text);
         return;
     }
+    struct why why;
+    if (plugin_needs_explain(pool->info, pool->allow, &why) != 0) { /* a new file asks for more */
+        refuse_queue(pool, &pool->queue, why.text);
+        refuse_queue(pool, &pool->quarantined, why.text);
+        return;
+    }
     close_quarantine(pool);
     serve(pool, &pool->queue, false);
     serve(pool, &pool->quarantined, true);
@@ -131,7 +137,9 @@ void pool_refresh(struct pool *pool)
         struct plugin_config settings = config_plugin(pool->keeper->config, info);
         if (info->blocking && settings.concurrency > LEDGER_SLOTS - 1)
             settings.concurrency = LEDGER_SLOTS - 1;
-        changed |= settings.concurrency != pool->concurrency || settings.workers != pool->worker_max;
+        changed |= settings.concurrency != pool->concurrency || settings.workers != pool->worker_max ||
+                   settings.allow != pool->allow;
+        pool->allow = settings.allow;
         pool->worker_max = settings.workers;
         pool->concurrency = settings.concurrency;
         pool->file_mark = info->file_mark;

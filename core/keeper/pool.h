@@ -58,6 +58,8 @@ struct pool {
     uint64_t file_mark;
     bool wanted; /* some check of the configuration uses it */
     uint32_t worker_max, concurrency;
+    uint32_t allow;         /* BELFRY_NEEDS_* that the configuration grants */
+    char sandbox[192];      /* of the worker that was ready last, in its own words; "" before */
     struct worker *workers; /* also those that are draining or dying */
     struct watched_list queue, quarantined;
     int64_t restart_at_ms; /* throttled until then */
@@ -98,6 +100,10 @@ void worker_start(struct pool *pool, bool quarantine);
 /* Gives it a queued run. */
 void worker_send(struct worker *worker, struct watched *watched);
 /* It takes runs: ready, alive as far as we know, its socket open. */
+/* It died of a system call that its sandbox forbids: the ledger says of which. */
+bool worker_was_forbidden(const struct worker *worker);
+/* How a dead one died: "SIGSEGV", "exit status 1", "forbidden system call 41 (socket)". */
+const char *worker_end_text(const struct worker *worker, char *out, size_t size);
 bool worker_serves(const struct worker *worker);
 /* Finishes what runs, then ends. */
 void worker_drain(struct worker *worker);
