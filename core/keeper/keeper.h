@@ -143,6 +143,8 @@ struct keeper {
     int64_t planned_ms;       /* when the tick timer is set to */
     int64_t snapshot_ms;      /* monotonic, of the last one */
     int64_t housekeeping_ms;  /* likewise */
+    uint64_t sandbox_mark;    /* of the files that sandboxes hold (sandbox_mark()); 0: not looked at yet */
+    int64_t sandbox_ms;       /* when */
     uint64_t snapshot_runs, runs;
     json_t *remembered; /* what the snapshot kept for checks, until the first configuration took it over */
     bool stopping;

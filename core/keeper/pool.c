@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/sandbox/sandbox.h"
 
 /* ---- giving runs to workers ------------------------------------------------------------------------------------- */
 
@@ -216,9 +217,28 @@ static struct pool *find_unused(const struct keeper *keeper)
     return NULL;
 }
 
+/* A file of the system that workers without all files may read was replaced: those that hold the old one end. */
+static void renew_sandboxes(struct keeper *keeper, int64_t now_ms)
+{
+    if (now_ms - keeper->sandbox_ms < SANDBOX_LOOK_MS)
+        return;
+    uint64_t before = keeper->sandbox_mark;
+    keeper->sandbox_ms = now_ms;
+    keeper->sandbox_mark = sandbox_mark();
+    if (before == 0 || before == keeper->sandbox_mark)
+        return;
+    log_info("keeper", "a file in /etc that plugins read was replaced: their workers are started anew");
+    struct pool *pool;
+    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
+        for (struct worker *worker = pool->workers; worker; worker = worker->next)
+            if (pool->info && !(pool->info->needs & (BELFRY_NEEDS_FILES | BELFRY_NEEDS_PROCESSES)))
+                worker_drain(worker);
+}
+
 void pools_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms)
 {
     struct pool *pool;
+    renew_sandboxes(keeper, now_ms);
     for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;) {
         for (struct worker *worker = pool->workers; worker; worker = worker->next) {
             forgive(worker, stalled_ms);

@@ -18,6 +18,7 @@
 #define UNEXPLAINED_MS 60000
 /* So often a run is lost with its worker before it runs alone. */
 #define LOSSES_MAX 3
+#define SANDBOX_LOOK_MS 2000  /* whether files that sandboxes hold were replaced */
 #define WORKER_START_MS 10000 /* to become ready */
 #define WORKER_END_MS 5000    /* to exit, once it was told to and has nothing to run */
 /* Runs under suspicion that are tried at once: each has a process of its own. */

@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "belfry/plugin.h"
 #include "config.h"
-#include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/sandbox/layers.h"
 
 /* ---- who may do what ------------------------------------------------------------------------------------------ */
@@ -103,6 +104,23 @@ static const struct {
     [SANDBOX_RECORDER] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, NULL },
     [SANDBOX_GRAPH] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, of_drawing },
 };
+
+static uint64_t mark_files(uint64_t mark, const struct path_rule *rules)
+{
+    for (; rules->path != NULL; rules++) {
+        struct stat st;
+        if (stat(rules->path, &st) != 0 || !S_ISREG(st.st_mode) || strncmp(rules->path, "/etc/", 5) != 0)
+            continue;
+        const uint64_t file[] = { st.st_dev, st.st_ino };
+        mark = text_hash_more(mark, file, sizeof(file));
+    }
+    return mark;
+}
+
+uint64_t sandbox_mark(void)
+{
+    return mark_files(mark_files(0, common), of_network);
+}
 
 /* ---- the forbidden -------------------------------------------------------------------------------------------- */
 

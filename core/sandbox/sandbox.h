@@ -33,6 +33,10 @@ struct sandbox {
  * WHY" or "not sandboxed: WHY". */
 bool sandbox_enter(const struct sandbox *sandbox, char standing[SANDBOX_TEXT_SIZE]);
 
+/* Rules hold the files that they found. This number changes when one of those that a plugin without
+ * BELFRY_NEEDS_FILES may read (/etc/resolv.conf, ...) is replaced by another file: time for new workers. */
+uint64_t sandbox_mark(void);
+
 /* What a handler of SIGSYS calls: one line on stderr, then the process dies by that signal. Without another handler
  * sandbox_enter() has installed one that does just this. */
 _Noreturn void sandbox_die(const siginfo_t *info);
