@@ -27,6 +27,7 @@ struct recovery {
     struct chain chain;
     uint64_t visited;      /* the greatest number given to visit, or that is not wanted */
     uint64_t damage_count; /* lines at fault, the torn one aside */
+    bool dropped;          /* the last segment was empty, and was removed */
     /* of the segment read last */
     uint64_t faults;           /* finished lines at fault */
     bool unfinished;           /* it ends without a newline */
@@ -136,17 +137,17 @@ static int drop_empty(struct recovery *r, const char *segment)
     return code < 0 ? code : disk->sync_folder(disk->self, r->request->folder);
 }
 
-static int drop_empty_segments(struct recovery *r)
+/* Of the last segment only: the one before it was complete when this one was begun. */
+static int drop_last_if_empty(struct recovery *r)
 {
-    while (r->list.count > 0) {
-        const char *segment = r->list.names[r->list.count - 1];
-        int code = drop_empty(r, segment);
-        if (code < 0)
-            return explain(r, code, segment);
-        if (code > 0)
-            return 0;
-        r->list.count--;
-    }
+    if (r->list.count == 0)
+        return 0;
+    const char *segment = r->list.names[r->list.count - 1];
+    int code = drop_empty(r, segment);
+    if (code < 0)
+        return explain(r, code, segment);
+    r->dropped = code == 0;
+    r->list.count -= r->dropped;
     return 0;
 }
 
@@ -225,12 +226,13 @@ static int read_segment(struct recovery *r, size_t i)
     return code < 0 ? explain(r, code, name) : code;
 }
 
-/* An unfinished line is at fault in any segment but the last. */
+/* An unfinished line is at fault in any segment but the last, and so is to have no line at all. */
 static void judge_older(struct recovery *r)
 {
-    static const struct chain_fault fault = { "syntax", "an unfinished line" };
-    if (r->unfinished)
-        note_damage(r, r->chain.segment, 0, &fault);
+    static const struct chain_fault unfinished = { "syntax", "an unfinished line" },
+                                    empty = { "segment", "it has no line at all" };
+    if (r->unfinished || r->end == 0)
+        note_damage(r, r->chain.segment, 0, r->unfinished ? &unfinished : &empty);
 }
 
 static int read_from(struct recovery *r, size_t first)
@@ -270,6 +272,10 @@ static int read_all(struct recovery *r)
 static int judge_end(struct recovery *r)
 {
     const char *segment = r->chain.segment;
+    if (r->dropped && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
+        judge_older(r);
+        r->faults++;
+    }
     if (!r->unfinished || r->faults > 0)
         return 0;
     int code = cut_tail(r, segment);
@@ -301,7 +307,7 @@ static int recover(struct recovery *r, struct recover_end *end)
     int code = segment_list_open(&r->list, r->request->folder);
     if (code < 0)
         return why_say(r->why, code, "the journal's folder can't be read: %s", error_text(code));
-    code = drop_empty_segments(r);
+    code = drop_last_if_empty(r);
     if (code < 0 || r->list.count == 0)
         return code;
     code = read_all(r);

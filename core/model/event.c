@@ -201,7 +201,7 @@ static int read_event(const json_t *root, struct arena *arena, struct event *eve
 int event_decode(struct arena *arena, const char *line, size_t length, struct event *out)
 {
     struct event event = { 0 };
-    json_t *root = json_loadb(line, length, 0, NULL);
+    json_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL); /* members can't say another type */
     int code = json_is_object(root) ? read_event(root, arena, &event) : ERROR_SYNTAX;
     json_decref(root);
     if (code == 0)

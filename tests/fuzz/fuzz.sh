@@ -19,7 +19,7 @@ if [ ! -f Makefile ]; then
 fi
 make -j"$(nproc)" "${names[@]/#/tests/fuzz/fuzz_}" >make.log 2>&1 || { grep -E 'error|undefined' make.log | head; echo "fuzz: does not build"; exit 1; }
 
-export ASAN_OPTIONS=detect_stack_use_after_return=0:allocator_may_return_null=1:${ASAN_OPTIONS:-}
+export ASAN_OPTIONS=detect_stack_use_after_return=0:${ASAN_OPTIONS:-}
 export LSAN_OPTIONS=suppressions=$top_srcdir/tests/lsan.supp:print_suppressions=0
 crashes=0 total=0
 run_one() { # NAME

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/channel.h"
+#include "core/base/clock.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/stage.h"
 
@@ -34,19 +35,21 @@ static void check_answer(struct wire_frame *frame)
     arena_close(&arena);
 }
 
-/* Sends and reads while the keeper's loop turns; the number of answers. */
-static unsigned talk(struct keeper *keeper, const char *bytes, size_t n, unsigned turns)
+/* Sends and reads while the keeper's loop turns so often, or until so many answers have come. */
+static unsigned talk(struct keeper *keeper, const struct buf *bytes, unsigned turns, unsigned wanted)
 {
     struct channel client = { .fd = channel_connect(keeper->config->control_socket) };
     struct wire_frame frame;
     unsigned answers = 0;
     size_t sent = 0;
     fuzz_must(client.fd >= 0, "a client can connect");
-    while (turns-- > 0) {
-        ssize_t done = sent < n ? send(client.fd, bytes + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+    while (turns-- > 0 && answers < wanted) {
+        size_t left = bytes->length - sent;
+        ssize_t done = left > 0 ? send(client.fd, bytes->data + sent, left, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
         sent += done > 0 ? (size_t)done : 0;
         stage_turn(keeper, 1);
-        while (channel_read(&client, &frame, 0) == 1) {
+        int64_t until_ms = wanted == 1 ? clock_now_ms() + 2 : 0; /* the journal's thread may still have to write */
+        while (channel_read(&client, &frame, until_ms) == 1) {
             check_answer(&frame);
             answers++;
         }
@@ -67,14 +70,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         buf_add(&out, bytes + 1, n - 1);
     else
         compose(&out, bytes + 1, n - 1);
-    talk(keeper, out.data, out.length, 6 + (unsigned)(out.length / 65536));
+    talk(keeper, &out, 6 + (unsigned)(out.length / 65536), UINT32_MAX);
     buf_reset(&out);
     compose(&out, (const uint8_t *)question, sizeof question - 1);
-    unsigned answers = 0;
-    for (int tries = 0; answers == 0 && tries < 2000; tries++) { /* the journal's thread may still have to write */
-        answers = talk(keeper, out.data, out.length, 4 + (unsigned)tries);
-    }
-    fuzz_must(answers == 1, "the next client is answered");
+    fuzz_must(talk(keeper, &out, 5000, 1) == 1, "the next client is answered");
     buf_close(&out);
     return 0;
 }

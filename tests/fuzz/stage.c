@@ -76,6 +76,7 @@ struct keeper *stage_keeper(void)
     fuzz_must(reload_paths(&keeper) == 0 && setup_state(&keeper) == 0, "a keeper can be set up");
     open_loop(&keeper);
     adopt_configuration();
+    record_open(&keeper); /* there is no recorder to start */
     fuzz_must(control_open(&keeper) == 0, "a keeper can listen");
     keeper.planned_ms = -1;
     atexit(strike);
