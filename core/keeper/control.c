@@ -444,11 +444,17 @@ int control_open(struct keeper *keeper)
         return fd;
     }
     struct control *control = heap_alloc(sizeof *control);
+    int failed = uv_poll_init(&keeper->loop, &control->poll, fd);
+    if (failed) {
+        log_error("control", "'%s' can't be watched: %s", path, error_text(failed));
+        close(fd);
+        free(control);
+        return failed;
+    }
     control->keeper = keeper;
     control->fd = fd;
     control->path = heap_text(path);
     keeper->control = control;
-    uv_poll_init(&keeper->loop, &control->poll, fd);
     control->poll.data = control;
     return uv_poll_start(&control->poll, UV_READABLE, on_connection);
 }

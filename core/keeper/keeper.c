@@ -197,25 +197,37 @@ void keeper_stop(struct keeper *keeper, const char *why, int status)
 
 /* ---- start and end --------------------------------------------------------------------------------------------- */
 
-static void open_loop(struct keeper *keeper)
+/* Signals and the journal's event descriptor; a negative code of the loop. */
+static int watch_descriptors(struct keeper *keeper)
 {
     static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && !failed; i++) {
+        failed = uv_signal_init(&keeper->loop, &keeper->signals[i]);
+        keeper->signals[i].data = keeper;
+        if (!failed)
+            failed = uv_signal_start(&keeper->signals[i], on_signal, numbers[i]);
+    }
+    if (!failed)
+        failed = uv_poll_init(&keeper->loop, &keeper->journal_poll, journal_event_fd(keeper->journal));
+    keeper->journal_poll.data = keeper;
+    return failed ? failed : uv_poll_start(&keeper->journal_poll, UV_READABLE, on_journal);
+}
+
+static int open_loop(struct keeper *keeper)
+{
     uv_timer_init(&keeper->loop, &keeper->tick_timer);
     uv_timer_init(&keeper->loop, &keeper->housekeeping_timer);
     uv_timer_init(&keeper->loop, &keeper->plugins_timer);
     uv_prepare_init(&keeper->loop, &keeper->flush);
     keeper->tick_timer.data = keeper->housekeeping_timer.data = keeper->plugins_timer.data = keeper;
     keeper->flush.data = keeper;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        uv_signal_init(&keeper->loop, &keeper->signals[i]);
-        keeper->signals[i].data = keeper;
-        uv_signal_start(&keeper->signals[i], on_signal, numbers[i]);
-    }
     uv_timer_start(&keeper->housekeeping_timer, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
     uv_prepare_start(&keeper->flush, on_flush);
-    uv_poll_init(&keeper->loop, &keeper->journal_poll, journal_event_fd(keeper->journal));
-    keeper->journal_poll.data = keeper;
-    uv_poll_start(&keeper->journal_poll, UV_READABLE, on_journal);
+    int failed = watch_descriptors(keeper);
+    if (failed)
+        log_error("keeper", "signals and the journal can't be watched: %s", error_text(failed));
+    return failed;
 }
 
 /* Everything that the loop needs, in order; an exit status. */
@@ -231,7 +243,8 @@ static int start(struct keeper *keeper)
         status = setup_state(keeper);
     if (status)
         return status;
-    open_loop(keeper);
+    if (open_loop(keeper) != 0)
+        return EX_OSERR;
     const struct event event = { .type = EVENT_DAEMON_STARTED,
                                  .version = PACKAGE_VERSION,
                                  .text = keeper->config_file };
@@ -350,7 +363,11 @@ int main(int argc, char **argv)
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
     orphan_adopt();
-    uv_loop_init(&keeper.loop);
+    int failed = uv_loop_init(&keeper.loop);
+    if (failed) {
+        log_error("keeper", "there is no event loop: %s", error_text(failed));
+        return EX_OSERR;
+    }
     int status = start(&keeper);
     if (!status) {
         uv_run(&keeper.loop, UV_RUN_DEFAULT);

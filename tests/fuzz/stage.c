@@ -73,8 +73,8 @@ struct keeper *stage_keeper(void)
     keeper.config_file = config_file;
     uv_loop_init(&keeper.loop);
     keeper.schedule = schedule_open(&ports, 1);
-    fuzz_must(reload_paths(&keeper) == 0 && setup_state(&keeper) == 0, "a keeper can be set up");
-    open_loop(&keeper);
+    fuzz_must(reload_paths(&keeper) == 0 && setup_state(&keeper) == 0 && open_loop(&keeper) == 0,
+              "a keeper can be set up");
     adopt_configuration();
     record_open(&keeper); /* there is no recorder to start */
     fuzz_must(control_open(&keeper) == 0, "a keeper can listen");
