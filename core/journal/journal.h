@@ -52,6 +52,8 @@ struct journal_recovery {
  * caller's. */
 int journal_open(const struct journal_options *options, uint64_t after, journal_visit visit, void *context,
                  struct journal **out, struct journal_recovery *recovery, struct why *why);
+/* From the next record on; 0: 16 MiB. */
+void journal_set_segment_bytes(struct journal *journal, uint64_t segment_bytes);
 /* Waits until everything queued is on disk (or failed), ends the thread, frees. 0 or the journal's error. */
 int journal_close(struct journal **journal);
 

@@ -343,6 +343,11 @@ static uint64_t compose_segment(struct journal *j, int64_t wall_ms)
     return j->last_seq;
 }
 
+void journal_set_segment_bytes(struct journal *j, uint64_t segment_bytes)
+{
+    j->segment_bytes = segment_bytes != 0 ? segment_bytes : SEGMENT_BYTES;
+}
+
 uint64_t journal_append_entry(struct journal *j, const struct journal_entry *entry)
 {
     if (j->composed_bytes >= j->segment_bytes) {
@@ -515,7 +520,7 @@ int writer_open(const struct writer_open *request, struct journal **out, struct 
 {
     struct journal *j = heap_alloc(sizeof *j);
     *j = (struct journal){ .disk = request->disk, .folder = -1, .event_fd = -1, .fd = -1 };
-    j->segment_bytes = request->options->segment_bytes != 0 ? request->options->segment_bytes : SEGMENT_BYTES;
+    journal_set_segment_bytes(j, request->options->segment_bytes);
     pthread_mutex_init(&j->lock, NULL);
     pthread_cond_init(&j->wake, NULL);
     *recovery = (struct journal_recovery){ 0 };

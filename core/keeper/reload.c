@@ -76,6 +76,7 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     char text[256];
     keeper->config = config;
     keeper->config_number++;
+    journal_set_segment_bytes(keeper->journal, config->journal_segment_bytes);
     schedule_configure(keeper->schedule, config, clock_instant(), changes);
     dispatch_configure(keeper);
     keeper->loaded_wall_ms = clock_wall_ms();
@@ -398,7 +399,13 @@ void reload_watch_plugins(struct keeper *keeper)
             log_warn("keeper", "plugin folders are not watched: %s; use 'belfry reload'", strerror(errno));
             return;
         }
-        uv_poll_init(&keeper->loop, &keeper->plugins_poll, keeper->plugins_fd);
+        int failed = uv_poll_init(&keeper->loop, &keeper->plugins_poll, keeper->plugins_fd);
+        if (failed) {
+            log_warn("keeper", "plugin folders are not watched: %s; use 'belfry reload'", error_text(failed));
+            close(keeper->plugins_fd);
+            keeper->plugins_fd = -1;
+            return;
+        }
         keeper->plugins_poll.data = keeper;
         uv_poll_start(&keeper->plugins_poll, UV_READABLE, on_plugins_changed);
     }

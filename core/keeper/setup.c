@@ -231,8 +231,8 @@ static int open_journal(struct keeper *keeper)
     struct arena arena = { 0 };
     struct why why = { "" };
     struct journal_recovery recovery = { 0 };
-    const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal"),
-                                             .segment_bytes = keeper->config->journal_segment_bytes };
+    /* how large a segment may be is in the configuration that is read next: reload.c */
+    const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal") };
     uint64_t seq = read_snapshot(keeper);
     int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);
     if (failed)

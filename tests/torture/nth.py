@@ -14,7 +14,7 @@ What must hold after each round:
 With an AddressSanitizer build, leaks and errors of belfryd fail the round too.
 
 libuv ends a process by abort() where the kernel refuses what it takes for granted (epoll_ctl, a read of its own eventfd);
-libconfig writes to NULL when it gets no memory. A death by a signal after a call that one of them made is counted apart
+libconfig and libcrypto write to NULL when they get no memory. A death by a signal after a call that one of them made is counted apart
 ('by libraries'), and must lose nothing either.
 
 Prints a line for each failed round and for each kind of call; the last line is the sum."""
@@ -38,7 +38,7 @@ ERRORS = {
     "fdatasync": ["EIO", "ENOSPC", "EINTR"], "rename": ["EIO", "ENOSPC"], "mmap": ["ENOMEM"], "socket": ["EMFILE", "ENOMEM"],
     "accept": ["EMFILE", "ENOMEM", "EINTR"], "fork": ["EAGAIN", "ENOMEM"], "epoll_ctl": ["ENOMEM", "ENOSPC"], "malloc": ["ENOMEM"],
 }
-LIBRARIES = ["libuv.so", "libconfig.so"]
+LIBRARIES = ["libuv.so", "libconfig.so", "libcrypto.so"]
 MEMBERS = ["belfryd", "belfry-worker", "belfry-recorder"]
 CONF = """state_dir = "{0}/var"; run_dir = "{0}/run"; plugin_dirs = [ "{0}/plugins" ];
 journal: {{ segment = "64KiB"; }};
@@ -317,6 +317,9 @@ class Campaign:
             print(f"nth: {member:15} {call:9} {error:6} {rounds:4} rounds, {'all' if complete else 'not all'} of N up to {n - 1 if complete else n}, "
                   f"{self.failed - before} failed", flush=True)
         print(f"nth: {self.rounds} rounds ({self.rotated} with a rotation), {self.acks} acknowledged commands, {self.refusals} ended with a reason, {self.libraries} by libraries, {self.failed} failed")
+        if self.rounds >= 10 and not self.rotated:
+            self.failed += 1
+            print("nth: FAILED: no round had a rotation: the campaign is blind to it")
         if not self.failed:
             shutil.rmtree(self.top)
         else:
