@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # fuzz.sh [TARGET...] - builds the fuzz targets with clang, libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer in
-# fuzz-build/ and runs each for FUZZ_SECONDS (60) on FUZZ_JOBS (1) processes at a time, from the kept corpus. What is found
+# fuzz-build/ and runs each for FUZZ_SECONDS (60), from the kept corpus. What is found
 # stays in fuzz-build/found/NAME; an input that a target does not survive in fuzz-build/crash/NAME-*.
 # FUZZ_KEEP=1 adds what brought new edges to the kept corpus, as few files as have them all.
 set -u
@@ -21,20 +21,24 @@ make -j"$(nproc)" "${names[@]/#/tests/fuzz/fuzz_}" >make.log 2>&1 || { grep -E '
 
 export ASAN_OPTIONS=detect_stack_use_after_return=0:${ASAN_OPTIONS:-}
 export LSAN_OPTIONS=suppressions=$top_srcdir/tests/lsan.supp:print_suppressions=0
-crashes=0 total=0
+export TMPDIR
+TMPDIR=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/belfry-fuzz-all.XXXXXX") # targets that end early leave things there
+trap 'rm -rf "$TMPDIR"' EXIT
+crashes=0 total=0 TIMEFORMAT=%U
 run_one() { # NAME
     local name=$1 corpus=$top_srcdir/tests/fuzz/corpus/$1 dictionary=$top_srcdir/tests/fuzz/dictionaries/$1.dict
     mkdir -p "found/$name" "$corpus"
     local arguments=(-max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="crash/$name-" -timeout=20 -rss_limit_mb=3000
         -max_len="${FUZZ_MAX_LEN:-16384}" -detect_leaks=1)
     [ ! -f "$dictionary" ] || arguments+=(-dict="$dictionary")
-    "tests/fuzz/fuzz_$name" "${arguments[@]}" "found/$name" "$corpus" >"$name.log" 2>&1
-    local status=$? execs first last
+    local status execs first last cpu
+    cpu=$({ time "tests/fuzz/fuzz_$name" "${arguments[@]}" "found/$name" "$corpus" >"$name.log" 2>&1; } 2>&1; echo "$?")
+    status=${cpu##*$'\n'} cpu=${cpu%%.*}
     execs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$name.log")
     first=$(sed -n 's/.*INITED cov: \([0-9]*\).*/\1/p' "$name.log" | head -n 1)
     last=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$name.log" | tail -n 1)
     total=$((total + ${execs:-0}))
-    printf 'fuzz: %-9s %10s runs, %6s edges, %5s of them new, %s\n' "$name" "${execs:-?}" "${last:-?}" "$((${last:-0} - ${first:-0}))" \
+    printf 'fuzz: %-9s %10s runs, %6s edges, %5s of them new, %4s s of CPU, %s\n' "$name" "${execs:-?}" "${last:-?}" "$((${last:-0} - ${first:-0}))" "$cpu" \
         "$([ $status = 0 ] && echo well || echo "FAILED, see $build/$name.log")"
     [ $status = 0 ] || { crashes=$((crashes + 1)); grep -E 'ERROR|must hold|SUMMARY|Test unit written' "$name.log" | head -n 5; }
 }

@@ -101,15 +101,32 @@ for name, data in worker.items():
     put("worker", name, data)
 
 
-# Results as a worker of ours writes them: the targets say what they take; sizes are those of core/model/result.c.
+# what core/model encodes: result.c, plugin.c, series.c
 def metric(part, name, value, kind=0, warn=None):
-    return text(part) + text(name) + text("s") + struct.pack("<dB", value, kind) + text(warn) + text(None) + text(None) + text(None) + b"\0"
+    return text(part) + text(name) + text("s") + struct.pack("<dBB", value, kind, 0) + text(warn) + text(None) + text("0") + text(None)
 
 
 def result(end=0, state=0, text_="fine", metrics=(), parts=(), events=(), values=()):
-    return (struct.pack("<BBBB", end, state, 1, 0) + text(text_) + text("detail\nmore") + u32(1500) + u32(len(metrics)) + b"".join(metrics) +
+    return (bytes([end, state, 5]) + u32(1500) + text(text_) + text("detail\nmore") + u32(len(metrics)) + b"".join(metrics) +
             u32(len(parts)) + b"".join(text(n) + bytes([s]) + text(t) for n, s, t in parts) + u32(len(events)) +
-            b"".join(text(a) + text(b) + text(c) for a, b, c in events) + b"\1" + kept(values))
+            b"".join(text(a) + text(b) + text(c) for a, b, c in events) + kept(values))
+
+
+def info(views=b"\0\0\0\0"):
+    option = text("port") + text("A port") + text("80") + text("25") + u32(PORT) + bytes([1]) + u32(0)
+    choice = text("mode") + text("A mode") + text("a") + text(None) + u32(0) + bytes([0]) + u32(2) + text("a") + text("b")
+    value = text("value") + text("B") + text("A value") + text("10") + text("~:20") + text("0") + text(None) + u32(0)
+    return (text("demo") + text("1.0") + text("A plugin") + text("Words.") + text("/p/demo.so") + struct.pack("<QIB", 42, 1, 0) +
+            u32(2) + option + choice + u32(1) + value + views)
+
+
+PORT = 8
+VIEW = u32(1) + text("all") + text("All") + text("value") + text(None) + bytes([0, 0])
+
+
+def series(views=b"\0\0\0\0"):
+    source = text("value") + bytes([0]) + struct.pack("<dd", float("nan"), 5.0) + text("B") + text("10") + text(None)
+    return text("shop/web") + text("part") + u32(60) + u32(150) + u32(1) + source + u32(1) + u32(60) + u32(86400) + views
 
 
 results = {
@@ -126,6 +143,13 @@ put("results", "rejected", frame(17, text("/p/x.so") + text("why")))
 put("results", "log", frame(19, b"\2" + text("shop/web") + text("a line")))
 put("results", "pong", frame(20, struct.pack("<Q", 1)))
 put("results", "stranger", frame(18, struct.pack("<QI", 5, 77) + result()))
+for kind in range(12):
+    PORT = kind
+    put("frames", f"info-{kind}", frame(16, info()))
+put("frames", "info-view", frame(16, info(VIEW)))
+put("frames", "catalog", frame(21, text("/p/demo.so") + struct.pack("<Q", 42) + info()))
+put("frames", "series", frame(32, series()))
+put("frames", "series-view", frame(32, series(VIEW)))
 put("frames", "task", frame(1, good))
 put("frames", "kept", frame(3, kept([("a", "b"), ("c", "")])))
 put("frames", "rejected", frame(17, text("/p/x.so") + text("why")))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* stage - see stage.h. It is belfryd's own start, but for the catalog of plugins, which is made up. */
+int belfryd_main(int argc, char **argv);
 #define main belfryd_main
 #include "core/keeper/keeper.c"
 #undef main

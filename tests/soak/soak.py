@@ -6,7 +6,7 @@
     soak.py --bounds SECONDS       the share of `make check`: what is held before and after evil plugins must be the same
 
 N checks run once a second; so many percent are of plugins that crash, hang, write garbage into their socket or forget
-descriptors. The configuration changes and is reloaded once a minute. Every few seconds resident memory, descriptors and
+descriptors; half of these are never put to rest by their breaker. The configuration changes and is reloaded once a minute. Every few seconds resident memory, descriptors and
 threads of each good process of the family, its zombies and its files are counted. After a quarter of the time (at most
 two minutes) as warm-up, a line is fitted through the means of up to 24 blocks by least squares. A slope is flat unless
 its 95 % interval lies wholly above the allowance: that is growth, and the soak fails.
@@ -64,7 +64,9 @@ class Family:
                 f.write("  evil: { checks: {\n")
                 for n in range(evil):
                     mode = EVIL[n % len(EVIL)]
-                    f.write(f'    e{n}: {{ plugin = "evil"; mode = "{mode}"; }};\n' if mode else f'    e{n}: {{ plugin = "leaky"; }};\n')
+                    what = f'plugin = "evil"; mode = "{mode}";' if mode else 'plugin = "leaky";'
+                    again = "breaker = { failures = 1000; };" if n % 8 < 4 else ""  # half are not put to rest
+                    f.write(f"    e{n}: {{ {what} {again} }};\n")
                 f.write("  }; };\n")
             f.write("};\n")
         os.rename(self.top + "/new.conf", self.top + "/belfry.conf")

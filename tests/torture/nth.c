@@ -173,6 +173,8 @@ FUNCTION(int, epoll_ctl, (int fd, int what, int of, struct epoll_event *event), 
          -1)
 FUNCTION(int, epoll_create1, (int flags), (flags), CALL_EPOLL_CTL, -1)
 
+#ifndef NTH_WITHOUT_MEMORY
+
 /* ---- memory: dlsym() may itself ask for some, which comes from here and is never given back */
 
 static char first[65536] __attribute__((aligned(16)));
@@ -232,3 +234,5 @@ void free(void *at)
     if (next && !is_first(at))
         next(at);
 }
+
+#endif

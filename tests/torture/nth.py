@@ -11,7 +11,7 @@ What must hold after each round:
   - belfryd that ends by itself says why
   - the journal verifies, and every command that was answered with success is in it
   - a family without faults starts on what is left, and the breakers are held as the last answer said
-With an AddressSanitizer build, leaks and errors of belfryd fail the round too.
+With an AddressSanitizer build, leaks and errors of belfryd fail the round too (its allocator can't be made to fail).
 
 libuv ends a process by abort() where the kernel refuses what it takes for granted (epoll_ctl, a read of its own eventfd);
 libconfig and libcrypto write to NULL when they get no memory. A death by a signal after a call that one of them made is counted apart
@@ -123,17 +123,18 @@ class Family:
             pass
 
     def stop(self, number=signal.SIGTERM):
-        """The exit status; None when it had to be killed."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return None
-        finally:
-            self.log.close()
+        """The exit status; None when it had to be killed. The signal is sent again now and then: libuv's handler drops
+        one when it can't read its own lock."""
+        for _ in range(6):
+            if self.process.poll() is None:
+                self.process.send_signal(number)
+            try:
+                return self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                pass
+        self.process.kill()
+        self.process.wait()
+        return None
 
     def logged(self):
         with open(self.folder + "/log", "rb") as f:
@@ -154,9 +155,16 @@ def records(folder):
     return out
 
 
-def is_subsequence(wanted, got):
-    got = iter(got)
-    return all(any(w == g for g in got) for w in wanted)
+def all_recorded(acks, held):
+    """Whether each acknowledged hold is a record, in order; to hold what is held so already needs none."""
+    now, records_left = {"one": "auto", "two": "auto"}, iter(held)
+    for name, hold in acks:
+        while now[name] != hold:
+            record = next(records_left, None)
+            if record is None:
+                return False
+            now[record[0]] = record[1]
+    return True
 
 
 class Campaign:
@@ -245,12 +253,14 @@ class Campaign:
             self.libraries += 1
         elif status < 0:
             return f"belfryd was ended by signal {-status}"
-        if "AddressSanitizer" in log or "runtime error" in log:
+        if "Sanitizer" in log or "runtime error" in log:
             return "a sanitizer found: " + next(l for l in log.splitlines() if "Sanitizer" in l or "runtime error" in l)
         if status > 0 and not any(" info " not in l for l in log.splitlines()):
             return f"it ended with status {status} and did not say why"
         self.refusals += status != 0
-        if member != "belfryd" and any(word in log for word in ["SIGSEGV", "SIGABRT", "SIGBUS"]):
+        # a worker that finds its descriptors changed ends itself: epoll_ctl can't truly fail there
+        deliberate = "closed or replaced descriptors" in log
+        if member != "belfryd" and not deliberate and any(word in log for word in ["SIGSEGV", "SIGABRT", "SIGBUS"]):
             return member + " crashed: " + next(l for l in log.splitlines() if "SIG" in l)
         self.rotated += len([n for n in os.listdir(self.folder + "/var/journal") if n.endswith(".jsonl")]) > 1
         code, text = self.verify(self.folder)
@@ -258,7 +268,7 @@ class Campaign:
             return "the journal does not verify: " + text.strip().replace("\n", " | ")[:600]
         held = [(r["breaker"], r["name"]) for r in records(self.folder)[before:] if r["type"] == "breaker.held"]
         names = {"open": "open", "close": "closed", "auto": "auto"}
-        if not is_subsequence([(b, names[a]) for b, a in family.acks], held):
+        if not all_recorded([(b, names[a]) for b, a in family.acks], held):
             return f"an acknowledged command is not in the journal: {len(family.acks)} answered, {len(held)} recorded"
         return None
 
@@ -341,7 +351,13 @@ def main():
     options = parser.parse_args()
     random.seed(options.seed)
     build = os.path.abspath(os.environ["top_builddir"])
-    sys.exit(1 if Campaign(build, os.environ.get("NTH_SHIM", build + "/tests/torture/.libs/nth.so"), options).run() else 0)
+    sanitized = b"__asan_init" in open(build + "/belfryd", "rb").read()
+    shim = f"{build}/tests/torture/.libs/{'nth-calls' if sanitized else 'nth'}.so"
+    if sanitized:  # it has an allocator of its own
+        options.calls = [c for c in options.calls if c not in ("malloc", "mmap")]
+    if not os.path.exists(shim):
+        sys.exit(f"nth: {shim} is missing: 'make check' builds it")
+    sys.exit(1 if Campaign(build, shim, options).run() else 0)
 
 
 main()
