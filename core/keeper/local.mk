@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # keeper: belfryd, the loop that joins configuration, schedule, workers, journal and control socket
 sbin_PROGRAMS += belfryd
-belfryd_SOURCES = \
+# fuzz targets put the other two on a stage of their own
+keeper_parts = \
 	core/keeper/blame.c \
 	core/keeper/child.c core/keeper/child.h \
 	core/keeper/control.c \
 	core/keeper/dispatch.c \
 	core/keeper/guard.c \
-	core/keeper/keeper.c core/keeper/keeper.h \
+	core/keeper/keeper.h \
 	core/keeper/link.c core/keeper/link.h \
 	core/keeper/orphan.c \
 	core/keeper/pool.c core/keeper/pool.h \
 	core/keeper/record.c \
 	core/keeper/reload.c \
 	core/keeper/setup.c \
-	core/keeper/view.c core/keeper/view.h \
-	core/keeper/worker.c
+	core/keeper/view.c core/keeper/view.h
+belfryd_SOURCES = core/keeper/keeper.c core/keeper/worker.c $(keeper_parts)
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 belfryd_LDFLAGS = $(pie_ldflags)
 belfryd_LDADD = core/sandbox/libsandbox.a $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)

@@ -21,10 +21,7 @@ else
 unit_tests += $(fuzz_targets)
 fuzz_shared += tests/fuzz/replay.c
 endif
-fuzz_stage = $(fuzz_shared) tests/fuzz/stage.c tests/fuzz/stage.h tests/unit/config_fixture.h tests/tap.h \
-	core/keeper/blame.c core/keeper/child.c core/keeper/control.c core/keeper/dispatch.c core/keeper/guard.c \
-	core/keeper/link.c core/keeper/orphan.c core/keeper/pool.c core/keeper/record.c core/keeper/reload.c \
-	core/keeper/setup.c core/keeper/view.c
+fuzz_stage = $(fuzz_shared) tests/fuzz/stage.c tests/fuzz/stage.h tests/unit/config_fixture.h tests/tap.h $(keeper_parts)
 fuzz_stage_cflags = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(fuzz_shared) tests/unit/config_fixture.h tests/tap.h

@@ -56,7 +56,8 @@ class Family:
         good = self.checks - self.evil
         with open(self.top + "/new.conf", "w") as f:
             f.write(f'state_dir = "{self.top}/var"; run_dir = "{self.top}/run"; plugin_dirs = [ "{self.top}/plugins" ];\n')
-            f.write('defaults: { every = "1s"; timeout = "900ms"; attempts = 2; };\njournal: { segment = "1MiB"; };\nservices: {\n')
+            f.write('defaults: { every = "1s"; timeout = "900ms"; attempts = 2; };\njournal: { segment = "1MiB"; };\n')
+            f.write('plugins: { evil: { allow = [ "processes" ]; }; };\nservices: {\n')
             for service in range(0, good, 100):
                 names = [n + turn * good if n % 100 == 7 else n for n in range(service, min(service + 100, good))]
                 f.write(f"  s{service // 100}: {{ checks: {{ " + " ".join(f'c{n}: {{ plugin = "null"; }};' for n in names) + " }; };\n")
@@ -139,9 +140,10 @@ def descendants(root):
 
 
 def role(line):
-    """Which of the good processes it is; None for one that has an evil plugin, or is only passing."""
+    """Which of the keeper's children it is; None for one that has an evil plugin, or is only passing (a child that was
+    just forked still has the keeper's command line)."""
     if "belfryd -c" in line:
-        return "keeper"
+        return None
     if "belfry-recorder" in line:
         return "recorder"
     return "worker" if "/null.so" in line else None
@@ -152,7 +154,7 @@ def sample(root, top):
     for pid, state, line in descendants(root):
         out["zombies"] += state == "Z"
         out["processes"] += 1
-        name = role(line)
+        name = "keeper" if pid == root else role(line)
         if not name:
             continue
         try:
