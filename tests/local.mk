@@ -8,6 +8,7 @@ system_tests += \
 	tests/system/restart.test \
 	tests/system/supervision.test \
 	tests/system/keeper.test \
+	tests/system/evil.test \
 	tests/system/stuck.test \
 	tests/system/overload.test \
 	tests/system/catalogue.test \

@@ -185,6 +185,7 @@ static void check_start(struct pool *pool, struct worker *worker, int64_t now_ms
     if (worker->child.life != LIFE_START || now_ms - worker->child.started_ms <= WORKER_START_MS)
         return;
     snprintf(pool->why, sizeof pool->why, "it was not ready within %d s", WORKER_START_MS / 1000);
+    worker->explained = true;
     worker_kill(worker);
 }
 

@@ -39,6 +39,7 @@ struct worker {
     struct pool *pool; /* NULL once the pool is gone */
     struct keeper *keeper;
     bool was_ready, stuck;
+    bool explained;  /* the pool knows why it does not start */
     bool quarantine; /* for one run that is under suspicion, and no other: it may leave damage behind */
     bool used;       /* in quarantine: it had its run */
     bool dismissed;  /* it was told to end */

@@ -120,6 +120,7 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
         const char *path = wire_text(r, arena, 4096), *why = wire_text(r, arena, 4096);
         if (wire_done(r) != 0 || !path || !why)
             return false;
+        worker->explained = true;
         if (worker->pool)
             text_visible(worker->pool->why, sizeof worker->pool->why, why, false);
         return true;
@@ -149,7 +150,7 @@ static void fail_start(struct worker *worker)
     struct pool *pool = worker->pool;
     char end[64];
     child_end_text(&worker->child, end, sizeof end);
-    if (pool->why[0] == '\0')
+    if (!worker->explained)
         snprintf(pool->why, sizeof pool->why, "it ended before it was ready: %s", end);
     pool_throttle(pool);
 }
