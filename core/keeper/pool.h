@@ -14,7 +14,7 @@
  */
 #define POOL_BACKOFF_MS 100
 #define POOL_BACKOFF_MAX_MS 30000
-#define FRUITLESS_MAX 5
+#define FRUITLESS_MAX 3
 /* Processes for suspects: so many at once, then one each so often; more wait. */
 #define QUARANTINE_BURST 50
 #define QUARANTINE_EVERY_MS 200
@@ -23,7 +23,7 @@
 /* A worker that has grown beyond that, or has three quarters of its descriptors open, is replaced: what it runs it
  * finishes. */
 #define WORKER_RSS_MAX (512ull << 20)
-#define WORKER_WEIGH_MS 10000 /* how often it is weighed */
+#define WORKER_WEIGH_MS 5000 /* how often it is weighed */
 /* Deaths within this time that nobody can be blamed for, until every run that was in flight is tried alone. */
 #define UNEXPLAINED_MAX 3
 #define UNEXPLAINED_MS 60000
