@@ -26,6 +26,8 @@
 
 #define INDENT 4
 #define CONFIG_ERROR_LINES 8
+#define PANIC_LINES 4
+#define PANIC_SHOWN_MS (7LL * 86400000)
 
 /* One service with what its place on the board depends on. */
 struct entry {
@@ -443,6 +445,26 @@ static void print_config_error(struct board *b)
     term_fold(&cli->term, &cli->out, cli_visible_lines(cli, error), INDENT, CONFIG_ERROR_LINES);
 }
 
+/* The family itself: what hangs, and the daemon's own last crash, for a week. */
+static void print_health(struct board *b)
+{
+    struct cli *cli = b->cli;
+    const json_t *daemon = json_object_get(b->answer, "daemon");
+    int64_t unkillable = control_integer(daemon, "unkillable_workers"), at = control_integer(daemon, "panicked");
+    const char *panic = json_string_value(json_object_get(daemon, "panic"));
+    if (unkillable > 0)
+        term_text(&cli->term, &cli->out, STYLE_WARNING,
+                  arena_print(&cli->arena, "\n%s %s in the kernel and can't be killed\n",
+                              plural(cli, unkillable, "worker"), unkillable == 1 ? "hangs" : "hang"));
+    if (panic == NULL || b->now_ms - at > PANIC_SHOWN_MS)
+        return;
+    term_text(&cli->term, &cli->out, STYLE_WARNING,
+              arena_print(&cli->arena, "\nbelfryd crashed %s ago and was started again\n",
+                          condition_age(cli, at, b->now_ms)));
+    term_spaces(&cli->out, INDENT);
+    term_fold(&cli->term, &cli->out, cli_visible(cli, panic), INDENT, PANIC_LINES);
+}
+
 void board_print(struct cli *cli, const json_t *answer)
 {
     struct board b;
@@ -453,6 +475,7 @@ void board_print(struct cli *cli, const json_t *answer)
     print_plugins(&b);
     print_sandbox(&b);
     print_config_error(&b);
+    print_health(&b);
     table_close(&b.trouble);
 }
 

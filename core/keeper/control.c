@@ -2,6 +2,7 @@
 /* control - the control socket (doc/control.md): requests in, answers out. One table of verbs. An answer waits until
  * every journal record that it reflects is on disk; answers leave in the order of the requests. */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct control {
     struct keeper *keeper;
     uv_poll_t poll;
     int fd;
+    int spare_fd; /* given up for a moment when there is no other, to turn a client away */
     char *path;
     struct client *clients;
     unsigned client_count;
@@ -358,6 +360,27 @@ static void on_client_end(struct link *link, const char *why)
     drop_client(link->owner);
 }
 
+/* No descriptor is free, and who waits would wake us for ever: the spare one is given to it, and it is turned away. */
+static void refuse_client(struct control *control)
+{
+    close(control->spare_fd);
+    int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* The oldest client that asks nothing makes room for a new one. */
+static void dismiss_idle(struct control *control)
+{
+    struct client *oldest = NULL;
+    for (struct client *client = control->clients; client; client = client->next)
+        if (client->count == 0 && link_waiting(&client->link) == 0)
+            oldest = client;
+    if (oldest)
+        drop_client(oldest);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct control *control = poll->data;
@@ -366,8 +389,13 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            refuse_client(control);
         return;
+    }
+    if (control->client_count >= CLIENTS_MAX)
+        dismiss_idle(control);
     if (control->client_count >= CLIENTS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
         close(fd);
         return;
@@ -446,6 +474,7 @@ int control_open(struct keeper *keeper)
     struct control *control = heap_alloc(sizeof *control);
     control->keeper = keeper;
     control->fd = fd;
+    control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     control->path = heap_text(path);
     keeper->control = control;
     uv_poll_init(&keeper->loop, &control->poll, fd);
@@ -470,6 +499,8 @@ void control_close(struct keeper *keeper)
     keeper->control = NULL;
     uv_poll_stop(&control->poll);
     close(control->fd);
+    if (control->spare_fd >= 0)
+        close(control->spare_fd);
     unlink(control->path);
     uv_close((uv_handle_t *)&control->poll, on_control_closed);
 }

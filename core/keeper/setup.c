@@ -257,6 +257,8 @@ int setup_state(struct keeper *keeper)
     if (!status)
         status = take_lock(keeper);
     if (!status)
+        panic_watch(file_join(&arena, config->state_dir, "state"));
+    if (!status)
         status = open_journal(keeper);
     arena_close(&arena);
     return status;

@@ -42,7 +42,7 @@ static const struct text_field {
 /* A worker may crash between runs, and an event may concern no part. */
 static bool may_miss(enum event_type type, const struct text_field *field)
 {
-    return !field->needed || (type == EVENT_PLUGIN_CRASHED && field->field == E_CHECK) ||
+    return !field->needed || ((type == EVENT_PLUGIN_CRASHED || type == EVENT_CHILD_DIED) && field->field == E_CHECK) ||
            (type == EVENT_CHECK_EVENT && field->field == E_PART);
 }
 

@@ -38,7 +38,11 @@
     X(EVENT_JOURNAL_RECOVERED, "journal.recovered", E_PATH | E_TEXT)                                                   \
     X(EVENT_JOURNAL_SUSPECT, "journal.suspect", E_TEXT)                                                                \
     X(EVENT_JOURNAL_ANCHORED, "journal.anchored", E_NAME)                                                              \
-    X(EVENT_JOURNAL_ANCHOR_FAILED, "journal.anchor_failed", E_TEXT)
+    X(EVENT_JOURNAL_ANCHOR_FAILED, "journal.anchor_failed", E_TEXT)                                                    \
+    X(EVENT_PLUGIN_THROTTLED, "plugin.throttled", E_PLUGIN | E_PAUSE | E_TEXT)                                         \
+    X(EVENT_PLUGIN_RESUMED, "plugin.resumed", E_PLUGIN)                                                                \
+    X(EVENT_CHILD_DIED, "child.died", E_NAME | E_CHECK | E_TEXT)                                                       \
+    X(EVENT_DAEMON_PANICKED, "daemon.panicked", E_TEXT)
 
 enum event_field {
     E_CHECK = 1 << 0,    /* "check" */
