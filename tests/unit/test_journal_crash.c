@@ -33,7 +33,8 @@ static const char *const fault_names[] = { "none", "once", "forever", "stop", "t
 enum cut {
     CUT_NONE,
     CUT_PART,
-    CUT_ALL
+    CUT_ALL,
+    CUT_KILL /* the power stays */
 };
 
 struct file {
@@ -86,6 +87,8 @@ static enum verdict next_operation(struct disk *d)
     if (d->operations > d->fail_at)
         return d->fault == FAULT_FOREVER ? FAIL : DO;
     d->stopped = d->fault == FAULT_STOP || d->fault == FAULT_TEAR;
+    if (d->stopped)
+        d->error = -ERROR_REFUSED; /* nobody will try again */
     return d->fault == FAULT_TEAR ? TEAR : d->fault == FAULT_SHORT ? SHORTEN : FAIL;
 }
 
@@ -166,7 +169,7 @@ static int disk_sync(void *self, int fd)
     struct file *file = by_fd(d, fd);
     enum verdict verdict = next_operation(d);
     if (verdict == FAIL)
-        file->lost = true;
+        file->lost |= !d->stopped;
     else if (!file->lost)
         sync_now(file);
     return verdict == FAIL || verdict == TEAR ? -d->error : 0;
@@ -314,8 +317,8 @@ static struct disk disk;
 static struct journal *open_on(const struct journal_disk *table, journal_visit visit, void *context,
                                struct journal_recovery *recovery)
 {
-    struct journal_options options = { folder, SEGMENT_BYTES };
-    struct writer_open request = { table, &options, 0, visit, context };
+    struct journal_options options = { .folder = folder, .segment_bytes = SEGMENT_BYTES };
+    struct writer_open request = { table, &options, 0, visit, context, 1 };
     struct journal *journal = NULL;
     writer_open(&request, &journal, recovery, &why);
     script.torn += recovery->cut;
@@ -345,9 +348,10 @@ static void run_script(struct journal *journal)
         append_one(journal);
         if (i % 3 == 2)
             append_one(journal);
-        if (i % 4 != 1) /* else two groups may become one */
-            wait_durable(journal, journal_last(journal));
+        int code = i % 4 != 1 ? wait_durable(journal, journal_last(journal)) : 0; /* else two groups may become one */
         acknowledge(journal);
+        if (code != 0)
+            return;
         if (i % 5 == 4)
             journal_snapshot(journal, path_of("snapshot.json"), journal_last(journal), "{}", 2);
     }
@@ -487,9 +491,28 @@ static bool crash(enum fault fault, enum cut cut, unsigned n)
         acknowledge(journal);
         journal_close(&journal);
     }
-    cut_power(&disk, cut);
+    if (cut != CUT_KILL)
+        cut_power(&disk, cut);
     remember_tail();
     return disk.operations >= n;
+}
+
+/* The process is killed in operation n: all it wrote is still in memory. It starts again, shows what it finds, and only
+ * then the power goes: what was shown must stay. Whether operation n came. */
+static bool kill_and_crash(enum fault fault, enum cut cut, unsigned n)
+{
+    bool came = crash(fault, CUT_KILL, n);
+    struct journal_recovery recovery;
+    disk.fault = FAULT_NONE;
+    disk.stopped = false;
+    for (size_t i = 0; i < disk.count; i++)
+        disk.files[i].fd = -1;
+    struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
+    if (journal != NULL)
+        acknowledge(journal);
+    journal_close(&journal);
+    cut_power(&disk, cut);
+    return came;
 }
 
 /* Crashes once more in operation m of the recovery; whether it has so many. */
@@ -523,6 +546,20 @@ static void test_crashes(enum fault fault, enum cut cut)
            (int)cut, n - 2);
 }
 
+static void test_kills(enum fault fault, enum cut cut)
+{
+    const char *trouble = NULL;
+    unsigned n = 1;
+    for (bool came = true; came && trouble == NULL; n++) {
+        came = kill_and_crash(fault, cut, n);
+        trouble = check_recovered();
+        if (trouble != NULL)
+            report(trouble, fault, cut, n, 0);
+    }
+    tap_ok(trouble == NULL && n > 60, "killed by '%s', started, cut %d: what was shown stays (%u operations)",
+           fault_names[fault], (int)cut, n - 2);
+}
+
 static void test_crashes_in_recovery(enum fault fault, enum cut cut, enum cut second)
 {
     const char *trouble = NULL;
@@ -550,6 +587,9 @@ int main(void)
     for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++)
         for (enum fault fault = FAULT_ONCE; fault <= FAULT_SHORT; fault++)
             test_crashes(fault, cut);
+    for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++)
+        for (enum fault fault = FAULT_STOP; fault <= FAULT_TEAR; fault++)
+            test_kills(fault, cut);
     for (enum cut cut = CUT_PART; cut <= CUT_ALL; cut++)
         for (enum cut second = CUT_NONE; second <= CUT_ALL; second++) {
             test_crashes_in_recovery(FAULT_STOP, cut, second);

@@ -32,7 +32,7 @@ static void set_up(void)
 
 static struct journal *open_journal(void)
 {
-    struct journal_options options = { folder, 0 };
+    struct journal_options options = { .folder = folder, .segment_bytes = 0 };
     struct journal_recovery recovery;
     struct journal *journal;
     if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0)
