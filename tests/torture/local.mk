@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# torture: crash campaigns over the journal and the family; figures in doc/RELIABILITY.md
+check_LTLIBRARIES += tests/torture/badisk.la
+tests_torture_badisk_la_SOURCES = tests/torture/badisk.c
+# not sanitized: it is loaded before the sanitizers' own libraries
+tests_torture_badisk_la_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -O1
+tests_torture_badisk_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+tests_torture_badisk_la_LIBADD = -ldl
+
+system_tests += tests/system/disk.test
