@@ -65,6 +65,8 @@ struct journal_recovery {
  * caller's. */
 int journal_open(const struct journal_options *options, uint64_t after, journal_visit visit, void *context,
                  struct journal **out, struct journal_recovery *recovery, struct why *why);
+/* Takes over all but the folder, from the next record on. */
+void journal_configure(struct journal *journal, const struct journal_options *options);
 /* Waits until everything queued is on disk (or failed), ends the thread, frees. 0 or the journal's error. */
 int journal_close(struct journal **journal);
 

@@ -136,7 +136,7 @@ static int write_what_goes(struct journal *j)
     if (code == ERROR_REFUSED || code == -EEXIST)
         return fail(j, code);
     if (code < 0 && is_full(code))
-        publish_low(j, j->reserve_bytes > 0);
+        publish_low(j, atomic_load(&j->reserve_bytes) > 0);
     publish_stall(j, code);
     return 0;
 }
@@ -158,7 +158,7 @@ static void write_group(struct journal *j, bool stopping)
         code = write_what_goes(j);
     if (code == 0 && (stopping || clock_now_ms() >= j->sync_ms)) {
         code = settle(j);
-        j->sync_ms = clock_now_ms() + j->sync_every_ms;
+        j->sync_ms = clock_now_ms() + atomic_load(&j->sync_every_ms);
     }
     if (code == 0 && j->written > atomic_load(&j->durable))
         publish(j, j->written); /* as the policy has it: written, and synced in a while */
@@ -168,10 +168,16 @@ static void write_group(struct journal *j, bool stopping)
 
 /* ---- the thread: space ----------------------------------------------------------------------------------------- */
 
+/* Makes it again when there is room, and when another size is wanted. */
 static void refill_reserve(struct journal *j)
 {
-    if (atomic_load(&j->low) && atomic_load(&j->stalled) == 0 && reserve_fill(j->live.folder, j->reserve_bytes) == 0)
-        publish_low(j, false);
+    uint64_t bytes = atomic_load(&j->reserve_bytes);
+    if (atomic_load(&j->stalled) != 0 || (bytes == j->reserve_made && !atomic_load(&j->low)))
+        return;
+    if (bytes == 0 && j->reserve_made != 0)
+        reserve_release(j->live.folder);
+    j->reserve_made = bytes;
+    publish_low(j, reserve_fill(j->live.folder, bytes) != 0);
 }
 
 /* ---- the thread: snapshots ------------------------------------------------------------------------------------- */
@@ -241,6 +247,8 @@ static int64_t next_look(const struct journal *j)
         return at_ms;
     if (j->todo != NULL || atomic_load(&j->low))
         at_ms = clock_now_ms() + j->retry_ms;
+    else if (atomic_load(&j->reserve_bytes) != j->reserve_made)
+        return 0;
     if (j->live.dirty && j->sync_ms < at_ms)
         at_ms = j->sync_ms;
     return at_ms;
@@ -273,8 +281,10 @@ static void *run(void *context)
         struct task *task = NULL;
         int64_t look_ms = next_look(j);
         while ((task = take_task(j)) == NULL && (snapshot = take_snapshot(j)) == NULL && !j->stop &&
-               (j->first == NULL || atomic_load(&j->stalled) != 0) && clock_now_ms() < look_ms)
+               (j->first == NULL || atomic_load(&j->stalled) != 0) && clock_now_ms() < look_ms) {
             wait_until(j, look_ms);
+            look_ms = next_look(j) < look_ms ? next_look(j) : look_ms;
+        }
         if (stopping && j->first == NULL && snapshot == NULL && task == NULL)
             break;
         stopping = j->stop;

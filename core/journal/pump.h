@@ -40,9 +40,9 @@ struct snapshot {
 
 struct journal {
     int event_fd;
-    uint64_t reserve_bytes;
-    int64_t sync_every_ms; /* 0: always */
     int64_t retry_ms;
+    _Atomic uint64_t reserve_bytes; /* wanted */
+    _Atomic int64_t sync_every_ms;  /* 0: always */
 
     /* the caller's side */
     uint64_t last_seq, segment_bytes, composed_bytes; /* composed: of the segment that last_seq is in */
@@ -70,6 +70,7 @@ struct journal {
     uint64_t written, synced; /* numbers of records */
     int64_t sync_ms;          /* when the next sync is due, unless always */
     bool snapshot_failed;
+    uint64_t reserve_made; /* what was wanted when the reserve was looked after */
 };
 
 /* 0 or a negative code. */

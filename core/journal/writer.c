@@ -228,7 +228,6 @@ static int open_folder(struct journal *j, const char *folder, struct why *why)
     return j->live.folder < 0 ? j->live.folder : 0;
 }
 
-/* A full disk must not keep a journal from being opened: then the reserve is what it is for. */
 static int open_segments(struct journal *j, const struct writer_open *request, struct journal_recovery *recovery,
                          struct why *why)
 {
@@ -246,14 +245,27 @@ static int prepare(struct journal *j, const struct writer_open *request, struct 
     if (code < 0)
         return code;
     code = open_segments(j, request, recovery, why);
+    if ((code == -ENOSPC || code == -EDQUOT) && reserve_release(j->live.folder)) { /* this is what it is for */
+        live_close(&j->live);
+        code = open_segments(j, request, recovery, why);
+    }
     if (code != 0)
         return code;
-    atomic_store(&j->low, reserve_fill(j->live.folder, j->reserve_bytes) != 0);
     j->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (j->event_fd < 0)
         return why_say(why, -errno, "no event descriptor: %s", error_text(-errno));
     code = pump_start(j);
     return code < 0 ? why_say(why, code, "no thread for the journal: %s", error_text(code)) : 0;
+}
+
+void journal_configure(struct journal *j, const struct journal_options *options)
+{
+    j->segment_bytes = options->segment_bytes != 0 ? options->segment_bytes : SEGMENT_BYTES;
+    atomic_store(&j->reserve_bytes, options->reserve_bytes);
+    atomic_store(&j->sync_every_ms, options->sync_every_ms);
+    pthread_mutex_lock(&j->lock);
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
 }
 
 /* The thread's waits end by the monotonic clock. */
@@ -273,11 +285,9 @@ int writer_open(const struct writer_open *request, struct journal **out, struct 
     struct journal *j = heap_alloc(sizeof *j);
     const struct journal_options *options = request->options;
     *j = (struct journal){ .event_fd = -1, .live = { .disk = request->disk, .folder = -1, .fd = -1 } };
-    j->segment_bytes = options->segment_bytes != 0 ? options->segment_bytes : SEGMENT_BYTES;
-    j->reserve_bytes = options->reserve_bytes;
-    j->sync_every_ms = options->sync_every_ms;
     j->retry_ms = request->retry_ms != 0 ? request->retry_ms : RETRY_MS;
     init_lock(j);
+    journal_configure(j, options);
     *recovery = (struct journal_recovery){ 0 };
     *out = NULL;
     int code = prepare(j, request, recovery, why);

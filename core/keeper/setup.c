@@ -224,10 +224,7 @@ static int open_journal(struct keeper *keeper)
     struct arena arena = { 0 };
     struct why why = { "" };
     struct journal_recovery recovery = { 0 };
-    const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal"),
-                                             .segment_bytes = keeper->config->journal_segment_bytes,
-                                             .sync_every_ms = keeper->config->journal_sync_ms,
-                                             .reserve_bytes = keeper->config->journal_reserve_bytes };
+    const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal") };
     trouble_open(keeper);
     uint64_t seq = read_snapshot(keeper);
     int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);

@@ -229,6 +229,14 @@ void trouble_tell(struct keeper *keeper, const struct journal_recovery *recovery
     }
 }
 
+void trouble_configure(struct keeper *keeper)
+{
+    const struct journal_options options = { .segment_bytes = keeper->config->journal_segment_bytes,
+                                             .sync_every_ms = keeper->config->journal_sync_ms,
+                                             .reserve_bytes = keeper->config->journal_reserve_bytes };
+    journal_configure(keeper->journal, &options);
+}
+
 /* ---- while it runs --------------------------------------------------------------------------------------------- */
 
 static uint64_t waiting_bytes(const struct keeper *keeper)

@@ -23,6 +23,9 @@ void trouble_restore(struct keeper *keeper, const json_t *saved);
 /* The damage that is known was seen by somebody: how much there was. */
 uint32_t trouble_acknowledge(struct keeper *keeper, const char *by);
 
+/* A configuration came into force. */
+void trouble_configure(struct keeper *keeper);
+
 /* ---- while it runs --------------------------------------------------------------------------------------------- */
 
 /* Looks whether the disk takes records, and records when that changes. */
