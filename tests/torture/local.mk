@@ -8,3 +8,9 @@ tests_torture_badisk_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 tests_torture_badisk_la_LIBADD = -ldl
 
 system_tests += tests/system/disk.test
+
+check_PROGRAMS += tests/torture/torture
+tests_torture_torture_SOURCES = tests/torture/torture.c
+tests_torture_torture_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_torture_torture_LDFLAGS = $(pie_ldflags)
+tests_torture_torture_LDADD = $(journal_libs)
