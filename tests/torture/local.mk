@@ -14,3 +14,6 @@ tests_torture_torture_SOURCES = tests/torture/torture.c
 tests_torture_torture_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_torture_torture_LDFLAGS = $(pie_ldflags)
 tests_torture_torture_LDADD = $(journal_libs)
+
+mutants_env = CC='$(CC)' CPPFLAGS='$(AM_CPPFLAGS)' CFLAGS='$(HARDEN_CFLAGS) $(PIE_CFLAGS) $(CFLAGS) -O1' \
+	LDFLAGS='$(AM_LDFLAGS) $(PIE_LDFLAGS)' LIBS='$(journal_libs)'

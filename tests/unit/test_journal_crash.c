@@ -54,6 +54,7 @@ struct disk {
     int error;
     bool stopped;
     unsigned random;
+    bool stays; /* the folder itself */
     struct file files[FILES_MAX];
     size_t count;
 };
@@ -175,13 +176,22 @@ static int disk_sync(void *self, int fd)
     return verdict == FAIL || verdict == TEAR ? -d->error : 0;
 }
 
+static bool is_our_folder(int at)
+{
+    struct stat a, b;
+    return fstat(at, &a) == 0 && stat(folder, &b) == 0 && a.st_ino == b.st_ino;
+}
+
 static int disk_sync_folder(void *self, int at)
 {
-    (void)at;
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
     if (verdict == FAIL)
         return -d->error;
+    if (!is_our_folder(at)) {
+        d->stays = true;
+        return verdict == TEAR ? -d->error : 0;
+    }
     for (size_t i = 0; i < d->count; i++)
         memcpy(d->files[i].stays, d->files[i].name, sizeof d->files[i].stays);
     return verdict == TEAR ? -d->error : 0;
@@ -254,6 +264,7 @@ static void disk_begin(struct disk *d, enum fault fault, unsigned fail_at, unsig
         file->size = file->synced = (uint64_t)st.st_size;
     }
     closedir(dir);
+    d->stays = d->count > 0;
 }
 
 static bool choose(struct disk *d, enum cut cut)
@@ -295,7 +306,9 @@ static void cut_power(struct disk *d, enum cut cut)
         if (file->name[0] != '\0')
             cut_bytes(d, file, cut);
     }
-    for (size_t i = 0; !names && i < d->count; i++)
+    if (!d->stays && !names)
+        empty_folder();
+    for (size_t i = 0; d->stays && !names && i < d->count; i++)
         if (strcmp(d->files[i].name, d->files[i].stays) != 0)
             cut_name(&d->files[i]);
 }
@@ -310,14 +323,16 @@ static struct {
     unsigned texts[SEQ_MAX]; /* what record seq says; 0: not the script's */
     uint64_t acknowledged;
     unsigned torn, opened; /* of all rounds */
-} script;
+    uint64_t segment_bytes;
+    char id[33]; /* of the journal that was acknowledged */
+} script = { .segment_bytes = SEGMENT_BYTES };
 
 static struct disk disk;
 
 static struct journal *open_on(const struct journal_disk *table, journal_visit visit, void *context,
                                struct journal_recovery *recovery)
 {
-    struct journal_options options = { .folder = folder, .segment_bytes = SEGMENT_BYTES };
+    struct journal_options options = { .folder = folder, .segment_bytes = script.segment_bytes };
     struct writer_open request = { table, &options, 0, visit, context, 1 };
     struct journal *journal = NULL;
     writer_open(&request, &journal, recovery, &why);
@@ -338,6 +353,7 @@ static void append_one(struct journal *journal)
 
 static void acknowledge(const struct journal *journal)
 {
+    snprintf(script.id, sizeof script.id, "%s", journal_id(journal));
     if (journal_durable(journal) > script.acknowledged)
         script.acknowledged = journal_durable(journal);
 }
@@ -462,6 +478,8 @@ static const char *check_recovered(void)
     const char *trouble = check.trouble;
     if (trouble == NULL && recovery.damage[0] != '\0')
         trouble = "a crash looks like damage";
+    if (trouble == NULL && script.acknowledged > 0 && strcmp(journal_id(journal), script.id) != 0)
+        trouble = "it is another journal";
     if (trouble == NULL && journal_last(journal) < script.acknowledged)
         trouble = "an acknowledged record is lost";
     if (trouble == NULL)
@@ -486,6 +504,7 @@ static bool crash(enum fault fault, enum cut cut, unsigned n)
     struct journal_recovery recovery;
     struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
     if (journal != NULL) {
+        acknowledge(journal);
         run_script(journal);
         /* what is acknowledged after an error would be a lie: read it once more at the very end */
         acknowledge(journal);
@@ -507,9 +526,16 @@ static bool kill_and_crash(enum fault fault, enum cut cut, unsigned n)
     disk.stopped = false;
     for (size_t i = 0; i < disk.count; i++)
         disk.files[i].fd = -1;
+    script.segment_bytes = n % 2 ? SEGMENT_BYTES : 1; /* 1: goes on in a new segment at once */
     struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
-    if (journal != NULL)
+    script.segment_bytes = SEGMENT_BYTES;
+    if (journal != NULL) {
         acknowledge(journal);
+        if (n % 4 < 2)
+            append_one(journal);
+        wait_durable(journal, journal_last(journal));
+        acknowledge(journal);
+    }
     journal_close(&journal);
     cut_power(&disk, cut);
     return came;
