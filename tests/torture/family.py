@@ -103,7 +103,7 @@ def toggle():
 class Oracle:
     def __init__(self):
         self.forget()
-        self.kills = self.torn = self.commands = 0
+        self.turn = self.kills = self.torn = self.commands = 0
         self.slowest = 0.0
 
     def forget(self):
@@ -114,7 +114,8 @@ class Oracle:
         try:
             while time.monotonic() < until:
                 toggle()
-                action = random.choice(("open", "close", "auto"))
+                self.turn += 1  # each is a change, and so a record
+                action = ("open", "close", "auto")[self.turn % 3]
                 if client.ask(verb="breaker", action=action, name="files/many@n1")["ok"]:
                     self.held += 1
                     self.commands += 1
@@ -181,7 +182,7 @@ def check(oracle, whole, where):
 
 def trace_round(oracle, call, number):
     """Whether the daemon was killed at the entry of that call."""
-    daemon = start(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"])
+    daemon = start(["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"])
     try:
         oracle.talk(Client(time.monotonic() + 5), time.monotonic() + 3)
     except OSError:

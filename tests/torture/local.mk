@@ -15,5 +15,14 @@ tests_torture_torture_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_torture_torture_LDFLAGS = $(pie_ldflags)
 tests_torture_torture_LDADD = $(journal_libs)
 
-mutants_env = CC='$(CC)' CPPFLAGS='$(AM_CPPFLAGS)' CFLAGS='$(HARDEN_CFLAGS) $(PIE_CFLAGS) $(CFLAGS) -O1' \
-	LDFLAGS='$(AM_LDFLAGS) $(PIE_LDFLAGS)' LIBS='$(journal_libs)'
+# how mutants are built; tests that are scripts get it too
+mutants_env = MUTANT_CPPFLAGS='$(AM_CPPFLAGS)' MUTANT_CFLAGS='$(HARDEN_CFLAGS) $(PIE_CFLAGS) $(PTHREAD_CFLAGS) $(CFLAGS)' \
+	MUTANT_LDFLAGS='$(AM_LDFLAGS) $(PIE_LDFLAGS)' MUTANT_LIBS='$(journal_libs)'; \
+	export MUTANT_CPPFLAGS MUTANT_CFLAGS MUTANT_LDFLAGS MUTANT_LIBS;
+torture: all
+	$(MAKE) $(AM_MAKEFLAGS) tests/torture/torture tests/torture/badisk.la
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/torture/torture.sh
+.PHONY: torture
+
+system_tests += tests/system/torture.test
+EXTRA_DIST += tests/torture/torture.sh tests/torture/powercut.sh tests/torture/family.py tests/torture/mutants.py

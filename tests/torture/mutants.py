@@ -3,8 +3,8 @@
 """mutants.py [NUMBER|TEXT] - the proof that the tests of the journal can see: one sync, one sync of a folder or one check at a
 time is taken out of a copy of one source file, the copy is linked into the campaign that is named for it, and that
 campaign must fail. NUMBER: only so many of them, spread over the table (TEXT: those with
-it in their names). CC, CPPFLAGS, CFLAGS, LDFLAGS and LIBS are those
-of the build (make torture sets them). Exit status 0: every mutant was caught; 1: one survived; 77: no compiler.
+it in their names). CC and MUTANT_CPPFLAGS, _CFLAGS,
+_LDFLAGS and _LIBS are those of the build (make sets them). Exit status 0: every mutant was caught; 1: one survived; 77: no compiler.
 
 A row whose code isn't found exactly once is an error: the table has to follow the code."""
 import os
@@ -61,10 +61,10 @@ def build(work, file, code, instead, campaign):
         sys.exit(f"mutants: {file} has {text.count(code)} times what should be taken out: {code!r}")
     with open(f"{work}/mutant.c", "w") as copy:
         copy.write(text.replace(code, instead))
-    flags = ["-w", "-std=gnu11", *words("CPPFLAGS"), f"-I{TOP}", f"-I{TOP}/include", f"-I{BUILD}", *words("CFLAGS")]
+    flags = ["-w", "-std=gnu11", *words("MUTANT_CPPFLAGS"), f"-I{TOP}", f"-I{TOP}/include", f"-I{BUILD}", *words("MUTANT_CFLAGS")]
     # the objects before the archive: what the mutant defines is not taken from there
     subprocess.run([*(words("CC") or ["cc"]), *flags, f"{work}/mutant.c", f"{TOP}/tests/unit/{campaign}.c", "-o", f"{work}/campaign",
-                    *words("LDFLAGS"), *words("LIBS")], cwd=BUILD, check=True)
+                    *words("MUTANT_LDFLAGS"), *words("MUTANT_LIBS")], cwd=BUILD, check=True)
 
 
 def caught(work):
