@@ -8,6 +8,11 @@
 # 1: something was; 77: can't be tried here.
 set -u
 rounds=${1:?rounds} lie=${2:-}
+# Mounts of our own: a process of somebody else that copies them would keep a copy mounted behind our back, and the next
+# mount of the same file would then show its old content.
+if [ "$(id -u)" = 0 ] && [ -z "${POWERCUT_ALONE:-}" ]; then
+    POWERCUT_ALONE=1 exec unshare --mount --propagation private bash "$0" "$@"
+fi
 torture=${top_builddir:?}/tests/torture/torture
 work=$(mktemp -d "${TMPDIR:-/tmp}/belfry-powercut.XXXXXX")
 writer=
@@ -48,18 +53,19 @@ while [ "$round" -lt "$rounds" ]; do
     kill -STOP "$writer"
     until [ "$(cut -d ' ' -f 3 "/proc/$writer/stat")" = T ]; do sleep 0.001; done
     last=$(tail -n 1 "$work/acked")
-    cp --sparse=always "$work/image" "$work/image.copy"
-    kill -CONT "$writer"
     round=$((round + 1))
+    cp --sparse=always "$work/image" "$work/image.$round" # another file each time: loop devices are used again by file
+    kill -CONT "$writer"
     acked=$((acked + last))
-    mount -o loop "$work/image.copy" "$work/copy" || exit 1
+    mount -o loop "$work/image.$round" "$work/copy" || exit 1
     if said=$("$torture" check "$work/copy/j" "$last" 2>&1); then
         [ "$said" != torn ] || torn=$((torn + 1))
     else
         lost=$((lost + 1))
         [ -n "$lie" ] || echo "powercut: round $round: $said ($last acknowledged)"
     fi
-    umount "$work/copy"
+    umount "$work/copy" || exit 1
+    rm "$work/image.$round"
     [ $((round % 8)) != 0 ] || end
     [ $((round % 100)) != 0 ] || echo "  $round power cuts, $torn torn tails, $lost lost" >&2
 done
