@@ -465,6 +465,30 @@ static void print_health(struct board *b)
     term_fold(&cli->term, &cli->out, cli_visible(cli, panic), INDENT, PANIC_LINES);
 }
 
+/* A line for each thing that is not as it should be; a board without the group is of an older daemon. */
+static void print_journal(struct board *b)
+{
+    struct cli *cli = b->cli;
+    const json_t *journal = json_object_get(json_object_get(b->answer, "daemon"), "journal"), *damage;
+    const char *state = control_text(cli, journal, "state"), *recovered = control_text(cli, journal, "recovered");
+    size_t i;
+    if (*state && strcmp(state, "fine") != 0)
+        buf_print(&cli->out, "\nJournal %s: %s; %lld bytes wait for the disk, %lld events were not recorded\n", state,
+                  control_text(cli, journal, "error"), (long long)control_integer(journal, "waiting_bytes"),
+                  (long long)control_integer(journal, "unrecorded"));
+    if (*recovered)
+        buf_print(&cli->out, "\nJournal recovered: %s\n", recovered);
+    json_array_foreach(control_list(journal, "damage"), i, damage)
+        buf_print(&cli->out, "%sJournal damaged: %s line %lld: %s: %s\n", i == 0 ? "\n" : "",
+                  control_text(cli, damage, "segment"), (long long)control_integer(damage, "line"),
+                  control_text(cli, damage, "kind"), control_text(cli, damage, "text"));
+    if (*recovered || i > 0)
+        buf_text(&cli->out, "'belfry journal acknowledge' says that this was seen\n");
+    const char *sync = control_text(cli, journal, "sync");
+    if (*sync && strcmp(sync, "always") != 0)
+        buf_print(&cli->out, "\nJournal synced every %s: a power cut may take what was shown since\n", sync);
+}
+
 void board_print(struct cli *cli, const json_t *answer)
 {
     struct board b;
@@ -476,6 +500,7 @@ void board_print(struct cli *cli, const json_t *answer)
     print_sandbox(&b);
     print_config_error(&b);
     print_health(&b);
+    print_journal(&b);
     table_close(&b.trouble);
 }
 

@@ -26,6 +26,7 @@
 #include "core/base/digest.h"
 #include "core/base/log.h"
 #include "core/keeper/pool.h"
+#include "core/keeper/trouble.h"
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 
@@ -42,6 +43,8 @@ static enum log_level level_of(const struct event *event)
     case EVENT_MONITOR_BLIND:
     case EVENT_CLOCK_STEPPED:
     case EVENT_JOURNAL_RECOVERED:
+    case EVENT_JOURNAL_DAMAGED:
+    case EVENT_JOURNAL_SPACE:
     case EVENT_JOURNAL_SUSPECT:
     case EVENT_JOURNAL_ANCHOR_FAILED:
     case EVENT_PLUGIN_THROTTLED:
@@ -101,11 +104,13 @@ void keeper_emit(struct keeper *keeper, const struct event *event)
     struct buf members = { 0 };
     struct instant now = clock_instant();
     stamped.wall_ms = now.wall_ms;
-    seal_before(keeper->seal, now);
-    event_encode(&members, &stamped);
-    journal_append(keeper->journal, stamped.wall_ms, event_name(event->type), "keeper",
-                   members.data ? members.data : "");
-    buf_close(&members);
+    if (trouble_takes(keeper)) {
+        seal_before(keeper->seal, now);
+        event_encode(&members, &stamped);
+        journal_append(keeper->journal, stamped.wall_ms, event_name(event->type), "keeper",
+                       members.data ? members.data : "");
+        buf_close(&members);
+    }
     log_event(&stamped);
 }
 
@@ -152,6 +157,7 @@ static void on_housekeeping(uv_timer_t *timer)
     pools_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     guard_housekeeping(keeper, now_ms);
     record_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
+    trouble_check(keeper);
     orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
     panic_housekeeping(keeper);
@@ -177,9 +183,11 @@ static void on_journal(uv_poll_t *poll, int status, int events)
     if (journal_error(keeper->journal) != 0) {
         log_error("keeper", "the journal can't be written: %s; nothing is acknowledged any more",
                   error_text(journal_error(keeper->journal)));
+        trouble_failed(keeper, journal_error(keeper->journal));
         keeper_stop(keeper, "the journal can't be written", EX_IOERR);
         return;
     }
+    trouble_check(keeper);
     control_durable(keeper);
 }
 

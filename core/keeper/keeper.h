@@ -12,6 +12,7 @@
  *     orphan.c    what plugins left behind
  *     guard.c     the journal is sealed, and its head noted down elsewhere
  *     panic.c     the keeper's own crash; notify.c tells systemd that it lives
+ *     trouble.c   a disk that is full, fails or has lost something
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
@@ -51,6 +52,7 @@ struct pool;
 struct worker;
 struct control;
 struct catalog_job;
+struct trouble;
 
 /* ---- a check as the keeper sees it: one for each slot of the schedule ------------------------------------------ */
 
@@ -127,6 +129,7 @@ struct keeper {
     struct journal *journal;
     struct seal *seal;        /* NULL: the journal is not sealed */
     struct anchor *anchor;    /* or NULL */
+    struct trouble *trouble;  /* of the journal's disk */
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
     struct watched_list starts; /* decided by the schedule, not yet given to a pool */

@@ -17,6 +17,7 @@ belfryd_SOURCES = \
 	core/keeper/record.c \
 	core/keeper/reload.c \
 	core/keeper/setup.c \
+	core/keeper/trouble.c core/keeper/trouble.h \
 	core/keeper/view.c core/keeper/view.h \
 	core/keeper/worker.c
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
