@@ -77,6 +77,8 @@ void main_load_paths(struct load *load, const struct tree *tree)
 
 #define SEAL_EVERY_MS (15 * 60 * 1000)
 #define ANCHOR_EVERY_MS (60 * 60 * 1000)
+#define SYNC_LEAST_MS 10
+#define SYNC_MOST_MS (60 * 1000)
 #define DAY_MS (24 * 60 * 60 * 1000)
 
 static void load_anchor_file(struct load *load, const config_setting_t *setting, struct anchor_config *out)
@@ -108,10 +110,29 @@ static void load_anchor(struct load *load, const config_setting_t *group, struct
     out->every_ms = (uint32_t)every_ms;
 }
 
+/* sync = "always"; or sync = { interval = "1s"; }; */
+static void load_sync(struct load *load, const config_setting_t *setting, uint32_t *out_ms)
+{
+    static const char *const known[] = { "interval", NULL };
+    const char *text = NULL;
+    int64_t every_ms = 0;
+    if (config_setting_type(setting) == CONFIG_TYPE_GROUP) {
+        const config_setting_t *every = setting_member(setting, "interval");
+        if (!setting_check_keys(load, setting, "'sync'", known))
+            return;
+        if (!every)
+            setting_error(load, setting, "'sync' has no interval: write interval = \"1s\";");
+        else if (value_duration(load, every, SYNC_LEAST_MS, SYNC_MOST_MS, &every_ms))
+            *out_ms = (uint32_t)every_ms;
+    } else if (value_text(load, setting, &text) && strcmp(text, "always") != 0) {
+        setting_error(load, setting, "'sync' is '%s': write \"always\", or { interval = \"1s\"; }", text);
+    }
+}
+
 void main_load_journal(struct load *load)
 {
-    static const char *const known[] = { "segment", "seal_every", "anchor", NULL };
-    int64_t segment = 16 << 20, seal_every_ms = SEAL_EVERY_MS;
+    static const char *const known[] = { "segment", "seal_every", "anchor", "sync", "reserve", NULL };
+    int64_t segment = 16 << 20, seal_every_ms = SEAL_EVERY_MS, reserve = 16 << 20;
     if (load->journal && setting_check_keys(load, load->journal, "'journal'", known)) {
         const config_setting_t *bytes = setting_member(load->journal, "segment");
         const config_setting_t *every = setting_member(load->journal, "seal_every");
@@ -122,7 +143,14 @@ void main_load_journal(struct load *load)
             value_duration(load, every, 1000, DAY_MS, &seal_every_ms);
         if (anchor)
             load_anchor(load, anchor, &load->config->journal_anchor);
+        const config_setting_t *sync = setting_member(load->journal, "sync");
+        const config_setting_t *kept = setting_member(load->journal, "reserve");
+        if (sync)
+            load_sync(load, sync, &load->config->journal_sync_ms);
+        if (kept)
+            value_size(load, kept, 0, 1 << 30, &reserve);
     }
+    load->config->journal_reserve_bytes = (uint32_t)reserve;
     load->config->journal_segment_bytes = (uint32_t)segment;
     load->config->journal_seal_every_ms = (uint32_t)(seal_every_ms / 1000 * 1000);
 }

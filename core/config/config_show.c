@@ -186,6 +186,17 @@ static void show_anchor(struct writer *w, const struct anchor_config *anchor)
     close_group(w);
 }
 
+static void show_sync(struct writer *w, uint32_t every_ms)
+{
+    if (every_ms == 0) {
+        put_text(w, "sync", "always");
+        return;
+    }
+    open_group(w, "sync");
+    put_duration(w, "interval", every_ms);
+    close_group(w);
+}
+
 static void show_paths(struct writer *w, const struct config *config)
 {
     char segment[32];
@@ -198,6 +209,9 @@ static void show_paths(struct writer *w, const struct config *config)
     open_group(w, "journal");
     snprintf(segment, sizeof(segment), "%u", config->journal_segment_bytes);
     put_text(w, "segment", segment);
+    show_sync(w, config->journal_sync_ms);
+    snprintf(segment, sizeof(segment), "%u", config->journal_reserve_bytes);
+    put_text(w, "reserve", segment);
     put_duration(w, "seal_every", config->journal_seal_every_ms);
     if (config->journal_anchor.every_ms)
         show_anchor(w, &config->journal_anchor);

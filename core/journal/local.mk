@@ -7,9 +7,12 @@ core_journal_libjournal_a_SOURCES = \
 	core/journal/disk.c core/journal/disk.h \
 	core/journal/journal.h \
 	core/journal/key.c core/journal/key.h \
+	core/journal/live.c core/journal/live.h \
+	core/journal/pump.c core/journal/pump.h \
 	core/journal/reader.c \
 	core/journal/record.c core/journal/record.h \
 	core/journal/recover.c core/journal/recover.h \
+	core/journal/reserve.c core/journal/reserve.h \
 	core/journal/seal.c core/journal/seal.h \
 	core/journal/seal_check.c core/journal/seal_check.h \
 	core/journal/segment.c core/journal/segment.h \

@@ -25,9 +25,8 @@ struct recovery {
     struct why *why;
     struct segment_list list;
     struct chain chain;
-    uint64_t visited;      /* the greatest number given to visit, or that is not wanted */
-    uint64_t damage_count; /* lines at fault, the torn one aside */
-    bool dropped;          /* the last segment was empty, and was removed */
+    uint64_t visited; /* the greatest number given to visit, or that is not wanted */
+    bool dropped;     /* the last segment was empty, and was removed */
     /* of the segment read last */
     uint64_t faults;           /* finished lines at fault */
     bool unfinished;           /* it ends without a newline */
@@ -73,14 +72,19 @@ static int copy_bytes(const struct journal_disk *disk, int from, uint64_t offset
     }
 }
 
-/* Copies what lies behind offset into a file of its own, on disk. */
+/* Copies what lies behind offset into a file of its own, on disk; its digest goes into the report. */
 static int save_tail(struct recovery *r, const char *segment, int from, uint64_t offset)
 {
     const struct journal_disk *disk = r->request->disk;
     int to = open_saved(r, segment, offset);
     if (to < 0)
         return to;
+    unsigned char digest[DIGEST_SIZE];
     int code = copy_bytes(disk, from, offset, to);
+    if (code == 0)
+        code = digest_file(from, offset, digest);
+    if (code == 0)
+        digest_hex(digest, r->report->sha256);
     if (code == 0)
         code = disk->sync(disk->self, to);
     if (code == 0)
@@ -151,13 +155,42 @@ static int drop_last_if_empty(struct recovery *r)
     return 0;
 }
 
+/* ---- from disk -------------------------------------------------------------------------------------------------- */
+
+/* What is read here is shown and written on, so it must be on disk, and what is read must be what is on disk: a daemon
+ * that was killed may have written without a sync, and one whose sync has failed has left pages in memory that the
+ * system calls written. Only the last segment can be in such a state. */
+static int secure_last(struct recovery *r)
+{
+    const struct journal_disk *disk = r->request->disk;
+    const char *segment = r->list.names[r->list.count - 1];
+    int fd = disk->open(disk->self, r->request->folder, segment, O_RDONLY | O_NONBLOCK);
+    if (fd < 0)
+        return explain(r, fd, segment);
+    int code = disk->sync(disk->self, fd);
+    if (code == 0)
+        code = disk->sync_folder(disk->self, r->request->folder);
+    if (code == 0)
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+    return code < 0 ? explain(r, code, segment) : 0;
+}
+
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static void note_damage(struct recovery *r, const char *segment, uint64_t line, const struct chain_fault *fault)
 {
-    if (r->damage_count++ == 0)
-        snprintf(r->report->damage, sizeof r->report->damage, "'%s' line %llu: %s: %s", segment,
-                 (unsigned long long)line, fault->kind, fault->text);
+    struct journal_recovery *report = r->report;
+    if (report->fault_count < sizeof report->faults / sizeof report->faults[0]) {
+        struct journal_fault *out = &report->faults[report->fault_count];
+        text_copy(out->segment, sizeof out->segment, segment);
+        out->line = line;
+        text_copy(out->kind, sizeof out->kind, fault->kind);
+        text_copy(out->text, sizeof out->text, fault->text);
+    }
+    if (report->fault_count++ == 0)
+        snprintf(report->damage, sizeof report->damage, "'%s' line %llu: %s: %s", segment, (unsigned long long)line,
+                 fault->kind, fault->text);
 }
 
 static int show(struct recovery *r, const struct record *record, const struct segment_line *line)
@@ -238,7 +271,7 @@ static void judge_older(struct recovery *r)
 static int read_from(struct recovery *r, size_t first)
 {
     r->chain = (struct chain){ 0 };
-    r->damage_count = 0;
+    r->report->fault_count = 0;
     r->report->damage[0] = '\0';
     for (size_t i = first; i < r->list.count; i++) {
         int code = read_segment(r, i);
@@ -294,6 +327,9 @@ static void fill_end(const struct recovery *r, struct recover_end *end)
     text_copy(end->segment, sizeof end->segment, r->chain.segment);
     text_copy(end->hash, sizeof end->hash, r->chain.begun ? r->chain.last_hash : RECORD_NO_HASH);
     end->size = r->end;
+    text_copy(r->report->end_segment, sizeof r->report->end_segment, r->chain.segment);
+    r->report->end_bytes = r->end;
+    r->report->end_seq = r->chain.last_seq;
     end->new_segment = r->faults > 0 || r->unfinished;
     end->seq = r->chain.last_seq;
     if (!end->new_segment)
@@ -310,7 +346,9 @@ static int recover(struct recovery *r, struct recover_end *end)
     code = drop_last_if_empty(r);
     if (code < 0 || r->list.count == 0)
         return code;
-    code = read_all(r);
+    code = secure_last(r);
+    if (code == 0)
+        code = read_all(r);
     if (code == 0)
         code = judge_end(r);
     if (code == 0)

@@ -26,6 +26,7 @@
 #include "core/base/digest.h"
 #include "core/base/log.h"
 #include "core/keeper/pool.h"
+#include "core/keeper/trouble.h"
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 
@@ -42,10 +43,15 @@ static enum log_level level_of(const struct event *event)
     case EVENT_MONITOR_BLIND:
     case EVENT_CLOCK_STEPPED:
     case EVENT_JOURNAL_RECOVERED:
+    case EVENT_JOURNAL_DAMAGED:
+    case EVENT_JOURNAL_SPACE:
     case EVENT_JOURNAL_SUSPECT:
     case EVENT_JOURNAL_ANCHOR_FAILED:
+    case EVENT_PLUGIN_THROTTLED:
+    case EVENT_DAEMON_PANICKED:
         return LOG_LEVEL_WARN;
     case EVENT_CHECK_ADDED:
+    case EVENT_CHILD_DIED: /* its obituary is logged under its own name */
         return LOG_LEVEL_DEBUG;
     default:
         return LOG_LEVEL_INFO;
@@ -76,6 +82,13 @@ static void log_event(const struct event *event)
         snprintf(line, sizeof line, "circuit open: %s, next try in %.1f s: %s", what, (double)event->pause_ms / 1000,
                  text);
         break;
+    case EVENT_PLUGIN_THROTTLED:
+        snprintf(line, sizeof line, "circuit open: plugin %s, next try in %.1f s: %s", what,
+                 (double)event->pause_ms / 1000, text);
+        break;
+    case EVENT_PLUGIN_RESUMED:
+        snprintf(line, sizeof line, "circuit closed: plugin %s", what);
+        break;
     case EVENT_BREAKER_CLOSED:
         snprintf(line, sizeof line, "circuit closed: %s", what);
         break;
@@ -91,11 +104,13 @@ void keeper_emit(struct keeper *keeper, const struct event *event)
     struct buf members = { 0 };
     struct instant now = clock_instant();
     stamped.wall_ms = now.wall_ms;
-    seal_before(keeper->seal, now);
-    event_encode(&members, &stamped);
-    journal_append(keeper->journal, stamped.wall_ms, event_name(event->type), "keeper",
-                   members.data ? members.data : "");
-    buf_close(&members);
+    if (trouble_takes(keeper)) {
+        seal_before(keeper->seal, now);
+        event_encode(&members, &stamped);
+        journal_append(keeper->journal, stamped.wall_ms, event_name(event->type), "keeper",
+                       members.data ? members.data : "");
+        buf_close(&members);
+    }
     log_event(&stamped);
 }
 
@@ -140,10 +155,13 @@ static void on_housekeeping(uv_timer_t *timer)
     bool stalled = keeper->housekeeping_ms > 0 && stalled_ms > STALLED_MS;
     keeper->housekeeping_ms = now_ms;
     pools_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
-    record_housekeeping(keeper, now_ms);
     guard_housekeeping(keeper, now_ms);
+    record_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
+    trouble_check(keeper);
     orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
+    panic_housekeeping(keeper);
+    notify_housekeeping(keeper, now_ms);
     dispatch_all(keeper);
     keeper_plan(keeper);
 }
@@ -165,9 +183,11 @@ static void on_journal(uv_poll_t *poll, int status, int events)
     if (journal_error(keeper->journal) != 0) {
         log_error("keeper", "the journal can't be written: %s; nothing is acknowledged any more",
                   error_text(journal_error(keeper->journal)));
+        trouble_failed(keeper, journal_error(keeper->journal));
         keeper_stop(keeper, "the journal can't be written", EX_IOERR);
         return;
     }
+    trouble_check(keeper);
     control_durable(keeper);
 }
 
@@ -185,6 +205,7 @@ void keeper_stop(struct keeper *keeper, const char *why, int status)
     if (keeper->stopping)
         return;
     log_info("keeper", "stopping: %s", why);
+    notify_send("STOPPING=1");
     if (!journal_error(keeper->journal)) {
         const struct event event = { .type = EVENT_DAEMON_STOPPED, .text = why };
         keeper_emit(keeper, &event);
@@ -249,6 +270,7 @@ static int start(struct keeper *keeper)
                                  .version = PACKAGE_VERSION,
                                  .text = keeper->config_file };
     keeper_emit(keeper, &event);
+    panic_tell(keeper);
     status = reload_first(keeper);
     if (status)
         return status;
@@ -260,6 +282,7 @@ static int start(struct keeper *keeper)
              keeper->config->control_socket);
     keeper->planned_ms = -1;
     keeper_plan(keeper);
+    notify_send("READY=1");
     return 0;
 }
 
@@ -301,6 +324,7 @@ static void finish(struct keeper *keeper)
     config_close(&keeper->config);
     arena_close(&keeper->scratch);
     free(keeper->config_error);
+    free(keeper->panic);
 }
 
 static void usage(FILE *out)
@@ -360,8 +384,10 @@ int main(int argc, char **argv)
         return EX_USAGE;
     }
     log_setup(level);
+    log_never_wait();
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* until the loop takes it; what it asks for is done first of all then anyway */
     orphan_adopt();
     int failed = uv_loop_init(&keeper.loop);
     if (failed) {

@@ -9,16 +9,21 @@ keeper_parts = \
 	core/keeper/dispatch.c \
 	core/keeper/guard.c \
 	core/keeper/keeper.h \
+	core/keeper/life.c core/keeper/life.h \
 	core/keeper/link.c core/keeper/link.h \
+	core/keeper/notify.c \
 	core/keeper/orphan.c \
+	core/keeper/panic.c \
 	core/keeper/pool.c core/keeper/pool.h \
 	core/keeper/record.c \
 	core/keeper/reload.c \
 	core/keeper/setup.c \
+	core/keeper/trouble.c core/keeper/trouble.h \
 	core/keeper/view.c core/keeper/view.h
 belfryd_SOURCES = core/keeper/keeper.c core/keeper/worker.c $(keeper_parts)
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
-belfryd_LDFLAGS = $(pie_ldflags)
+# the names of functions, for the backtrace of a crash
+belfryd_LDFLAGS = $(pie_ldflags) -Wl,--export-dynamic
 belfryd_LDADD = core/sandbox/libsandbox.a $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 
 # notes down the journal's head, where that may take its time
@@ -27,3 +32,8 @@ belfry_anchor_SOURCES = core/keeper/anchor.c
 belfry_anchor_CFLAGS = $(pie_cflags)
 belfry_anchor_LDFLAGS = $(pie_ldflags)
 belfry_anchor_LDADD = $(journal_libs)
+
+unit_tests += tests/unit/test_life
+tests_unit_test_life_SOURCES = tests/unit/test_life.c core/keeper/life.c core/keeper/life.h tests/tap.h
+tests_unit_test_life_CFLAGS = $(pie_cflags)
+tests_unit_test_life_LDFLAGS = $(pie_ldflags)

@@ -19,6 +19,7 @@
 
 #include "core/base/log.h"
 #include "core/keeper/pool.h"
+#include "core/keeper/trouble.h"
 
 #define CATALOG_START_MS 20000
 /* Files are looked at this long after the last change was seen: a copy is several events. */
@@ -76,7 +77,6 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     char text[256];
     keeper->config = config;
     keeper->config_number++;
-    journal_set_segment_bytes(keeper->journal, config->journal_segment_bytes);
     schedule_configure(keeper->schedule, config, clock_instant(), changes);
     dispatch_configure(keeper);
     keeper->loaded_wall_ms = clock_wall_ms();
@@ -87,6 +87,7 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     const struct event event = { .type = EVENT_CONFIG_LOADED, .text = text };
     keeper_emit(keeper, &event);
     guard_configure(keeper);
+    trouble_configure(keeper);
     if (old != config)
         config_close(&old);
 }

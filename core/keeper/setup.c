@@ -3,8 +3,9 @@
  * snapshot.
  *
  * The snapshot, state/snapshot.json, is {"schedule": ..., "checks": {ID: {"kept": BASE64, "last": BASE64}}}: the
- * schedule's state as of one journal record, and for each check what is convenient but not history, as core/model
- * encodes it on the wire. Records that are younger are folded in. Throwing it away costs one rate sample and one run.
+ * schedule's state as of one journal record ("damage": what trouble.c knows of), and for each check what is convenient
+ * but not history, as core/model encodes it on the wire. Records that are younger are folded in. Throwing it away costs
+ * one rate sample and one run.
  *
  * Diagnostics: `another belfryd has 'FOLDER'`, `journal: a torn last record was cut, kept in FILE`, `snapshot is
  * damaged and not used`. */
@@ -24,6 +25,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/keeper/keeper.h"
+#include "core/keeper/trouble.h"
 
 #define LOCK_WAIT_MS 1000
 
@@ -106,9 +108,13 @@ static void compose_snapshot(struct keeper *keeper, struct buf *out, bool with_l
 {
     static const struct buf none = { 0 };
     const char *comma = "";
+    json_t *trouble = trouble_save(keeper);
     buf_text(out, "{\"schedule\":");
     schedule_snapshot(keeper->schedule, out);
-    buf_text(out, ",\"checks\":{");
+    char *damage = json_dumps(trouble, JSON_COMPACT);
+    buf_print(out, ",\"damage\":%s,\"checks\":{", damage ? damage : "[]");
+    free(damage);
+    json_decref(trouble);
     for (uint32_t i = 0; i < keeper->watched_count; i++) {
         const struct watched *watched = keeper->watched[i];
         if (!watched->known)
@@ -162,6 +168,7 @@ static uint64_t read_snapshot(struct keeper *keeper)
     char *schedule = root ? json_dumps(json_object_get(root, "schedule"), JSON_COMPACT) : NULL;
     if (schedule && schedule_restore_snapshot(keeper->schedule, schedule, strlen(schedule)) == 0) {
         keeper->remembered = json_incref(json_object_get(root, "checks"));
+        trouble_restore(keeper, json_object_get(root, "damage"));
     } else {
         seq = 0;
         if (failed != -ENOENT)
@@ -205,25 +212,11 @@ static int fold(void *context, const struct journal_record *record)
     struct keeper *keeper = context;
     struct event event;
     arena_reset(&keeper->scratch);
-    if (event_decode(&keeper->scratch, record->line, record->length, &event) == 0)
-        schedule_restore_event(keeper->schedule, &event);
+    if (event_decode(&keeper->scratch, record->line, record->length, &event) != 0)
+        return 0;
+    schedule_restore_event(keeper->schedule, &event);
+    trouble_fold(keeper, &event);
     return 0;
-}
-
-static void tell_recovery(struct keeper *keeper, const struct journal_recovery *recovery)
-{
-    struct event event = { .type = EVENT_JOURNAL_RECOVERED, .path = recovery->segment };
-    char text[512];
-    if (recovery->cut) {
-        snprintf(text, sizeof text, "a torn last record was cut at offset %llu: %llu bytes, kept in %s",
-                 (unsigned long long)recovery->offset, (unsigned long long)recovery->bytes, recovery->saved);
-        event.text = text;
-        keeper_emit(keeper, &event);
-    }
-    if (recovery->damage[0]) {
-        event.text = recovery->damage;
-        keeper_emit(keeper, &event);
-    }
 }
 
 static int open_journal(struct keeper *keeper)
@@ -231,15 +224,15 @@ static int open_journal(struct keeper *keeper)
     struct arena arena = { 0 };
     struct why why = { "" };
     struct journal_recovery recovery = { 0 };
-    /* how large a segment may be is in the configuration that is read next: reload.c */
     const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal") };
+    trouble_open(keeper);
     uint64_t seq = read_snapshot(keeper);
     int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);
     if (failed)
         log_error("keeper", "the journal in '%s' can't be opened: %s", options.folder, why.text);
     if (!failed) {
         guard_open(keeper);
-        tell_recovery(keeper, &recovery);
+        trouble_tell(keeper, &recovery);
     }
     arena_close(&arena);
     return failed ? EX_IOERR : 0;
@@ -257,6 +250,8 @@ int setup_state(struct keeper *keeper)
     if (!status)
         status = take_lock(keeper);
     if (!status)
+        panic_watch(file_join(&arena, config->state_dir, "state"));
+    if (!status)
         status = open_journal(keeper);
     arena_close(&arena);
     return status;
@@ -270,6 +265,7 @@ void setup_close(struct keeper *keeper)
         if (failed)
             log_error("keeper", "the journal could not be completed: %s", error_text(failed));
     }
+    trouble_close(keeper);
     setup_forget_remembered(keeper);
     if (keeper->lock_fd >= 0)
         close(keeper->lock_fd);

@@ -101,6 +101,8 @@ struct config {
     struct series_archive archives[SERIES_ARCHIVES_MAX];
     uint32_t archive_count;
     uint32_t journal_segment_bytes;
+    uint32_t journal_sync_ms;       /* 0: always */
+    uint32_t journal_reserve_bytes; /* 0: none */
     uint32_t journal_seal_every_ms; /* 0: the default, until all files were read */
     struct anchor_config journal_anchor;
     const char *const *files; /* every file that was read, NULL-terminated */

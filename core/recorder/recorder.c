@@ -2,10 +2,10 @@
 /* belfry-recorder --rrd FOLDER [--delay DURATION] - writes metrics into RRD files, and is the only one that does.
  *
  * Started by the keeper; descriptor 3 is a stream socket to it. It reads WIRE_SERIES (what a slot's file holds),
- * WIRE_SAMPLE, WIRE_SERIES_FORGET and WIRE_STOP, and writes WIRE_RECORDER_READY once and WIRE_RECORDER_EVENT when
- * people should know something about a file. Samples gather in their tracks; each file is written at most once per
- * delay (1 s unless told otherwise), one file at a time between two looks at the socket, so that a slow disk does not
- * stop the reading. A sample for a slot that has no series is counted and dropped.
+ * WIRE_SAMPLE, WIRE_SERIES_FORGET, WIRE_PING and WIRE_STOP, and writes WIRE_RECORDER_READY once, WIRE_PONG for each
+ * ping, and WIRE_RECORDER_EVENT when people should know something about a file. Samples gather in their tracks; each
+ * file is written at most once per delay (1 s unless told otherwise), one file at a time between two looks at the
+ * socket, so that a slow disk does not stop the reading. A sample for a slot that has no series is counted and dropped.
  *
  * It ends with status 0 after WIRE_STOP or the end of the socket (the keeper is gone), with everything written; with
  * status 1 when the keeper's bytes make no sense, what was understood before being written too. SIGINT and SIGTERM are
@@ -156,6 +156,16 @@ static int on_sample(struct recorder *recorder, struct wire_reader *r)
     return 0;
 }
 
+static int on_ping(struct recorder *recorder, struct wire_reader *r)
+{
+    uint64_t number = wire_u64(r);
+    if (wire_done(r) != 0)
+        return ERROR_PROTOCOL;
+    size_t begin = wire_begin(&recorder->out, WIRE_PONG);
+    wire_put_u64(&recorder->out, number);
+    return wire_end(&recorder->out, begin);
+}
+
 static int on_stop(struct recorder *recorder, struct wire_reader *r)
 {
     recorder->ended = true;
@@ -166,10 +176,8 @@ static const struct {
     enum wire_type type;
     int (*handle)(struct recorder *recorder, struct wire_reader *r);
 } handlers[] = {
-    { WIRE_SERIES, on_series },
-    { WIRE_SERIES_FORGET, on_forget },
-    { WIRE_SAMPLE, on_sample },
-    { WIRE_STOP, on_stop },
+    { WIRE_SERIES, on_series }, { WIRE_SERIES_FORGET, on_forget }, { WIRE_SAMPLE, on_sample }, { WIRE_STOP, on_stop },
+    { WIRE_PING, on_ping },
 };
 
 static int handle(struct recorder *recorder, struct wire_frame *frame)

@@ -35,4 +35,4 @@ tests_unit_test_sandbox_LDFLAGS = $(pie_ldflags)
 tests_unit_test_sandbox_LDADD = $(model_libs)
 
 system_tests += tests/system/sandbox.test
-EXTRA_DIST += doc/adr/0042-sandbox-by-need.md
+EXTRA_DIST += doc/adr/0042-sandbox-by-need.md doc/RELIABILITY.md

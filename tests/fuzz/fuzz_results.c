@@ -68,9 +68,10 @@ static void show(struct keeper *keeper)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
     struct keeper *keeper = stage_keeper();
-    struct worker worker = { .keeper = keeper, .state = WORKER_READY, .was_ready = true };
+    struct worker worker = { .keeper = keeper, .was_ready = true };
     struct wire_frame frame;
     worker.child.owner = &worker;
+    worker.child.life = LIFE_READY;
     worker.child.link.fd = -1;
     fly(keeper, &worker);
     int size;
