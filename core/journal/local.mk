@@ -5,20 +5,26 @@ core_journal_libjournal_a_SOURCES = \
 	core/journal/anchor.c core/journal/anchor.h \
 	core/journal/chain.c core/journal/chain.h \
 	core/journal/disk.c core/journal/disk.h \
+	core/journal/index.c core/journal/index.h \
 	core/journal/journal.h \
+	core/journal/keep.c \
 	core/journal/key.c core/journal/key.h \
-	core/journal/reader.c \
+	core/journal/pack.c core/journal/pack.h \
+	core/journal/reader.c core/journal/reader.h \
 	core/journal/record.c core/journal/record.h \
 	core/journal/recover.c core/journal/recover.h \
 	core/journal/seal.c core/journal/seal.h \
 	core/journal/seal_check.c core/journal/seal_check.h \
 	core/journal/segment.c core/journal/segment.h \
 	core/journal/snapshot.c core/journal/snapshot.h \
+	core/journal/tend.c core/journal/tend.h \
+	core/journal/tomb.c core/journal/tomb.h \
 	core/journal/verify.c core/journal/verify.h \
 	core/journal/writer.c core/journal/writer.h
 core_journal_libjournal_a_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
-core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
-journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(PTHREAD_LIBS) -lm
+core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) \
+	$(ZLIB_CFLAGS)
+journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(ZLIB_LIBS) $(PTHREAD_LIBS) -lm
 
 unit_tests += tests/unit/test_journal tests/unit/test_journal_crash tests/unit/test_journal_verify \
 	tests/unit/test_journal_seal tests/unit/test_journal_tamper

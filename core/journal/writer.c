@@ -38,6 +38,7 @@
 #include "core/journal/recover.h"
 #include "core/journal/segment.h"
 #include "core/journal/snapshot.h"
+#include "core/journal/tend.h"
 
 #define SEGMENT_BYTES (16u << 20)
 #define BATCH_BYTES (1u << 20) /* a batch that is larger gets no more records */
@@ -91,6 +92,7 @@ struct journal {
     int fd;
     uint64_t size; /* of the file */
     bool snapshot_failed;
+    struct tend *tend; /* or NULL */
 };
 
 /* ---- the thread: files ----------------------------------------------------------------------------------------- */
@@ -110,6 +112,8 @@ static int create_segment(struct journal *j, uint64_t first_seq)
     if (j->fd >= 0)
         close(j->fd);
     j->size = 0;
+    if (j->tend != NULL)
+        tend_wake(j->tend);
     j->fd =
         j->disk->open(j->disk->self, j->folder, segment_name(name, first_seq), O_RDWR | O_APPEND | O_CREAT | O_EXCL);
     return j->fd < 0 ? j->fd : 0;
@@ -255,15 +259,34 @@ static void run_task(struct task *task, bool durable)
 
 /* ---- the thread ------------------------------------------------------------------------------------------------ */
 
+/* While nothing is to be written: finished segments are tended, step by step. False when there is nothing to do there
+ * either. Under the lock, which is open meanwhile. */
+static bool tend(struct journal *j)
+{
+    uint64_t last_seq;
+    if (j->tend == NULL || atomic_load(&j->error) != 0)
+        return false;
+    pthread_mutex_unlock(&j->lock);
+    bool busy = tend_step(j->tend);
+    if (busy && journal_ripe(j, &last_seq))
+        signal_event(j);
+    pthread_mutex_lock(&j->lock);
+    return busy;
+}
+
 static void *run(void *context)
 {
     struct journal *j = context;
     pthread_mutex_lock(&j->lock);
     for (;;) {
+        bool idle = false;
         struct snapshot *snapshot = NULL;
         struct task *task = NULL;
         while ((task = take_task(j)) == NULL && (snapshot = take_snapshot(j)) == NULL && j->first == NULL && !j->stop)
-            pthread_cond_wait(&j->wake, &j->lock);
+            if (!idle)
+                idle = !tend(j);
+            else if (pthread_cond_wait(&j->wake, &j->lock) == 0)
+                idle = false;
         struct batch *batch = j->first;
         if (batch == NULL && snapshot == NULL && task == NULL)
             break;
@@ -503,11 +526,18 @@ static int prepare(struct journal *j, const struct writer_open *request, struct 
         code = continue_from(j, &end, why);
     if (code != 0)
         return code;
+    if (request->options->tend)
+        j->tend = tend_open(j->disk, j->folder);
     j->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (j->event_fd < 0)
         return why_say(why, -errno, "no event descriptor: %s", error_text(-errno));
     code = start_thread(j);
     return code < 0 ? why_say(why, code, "no thread for the journal: %s", error_text(code)) : 0;
+}
+
+struct tend *writer_tend(const struct journal *j)
+{
+    return j->tend;
 }
 
 int writer_open(const struct writer_open *request, struct journal **out, struct journal_recovery *recovery,
@@ -563,6 +593,7 @@ int journal_close(struct journal **journal)
         j->tasks = task->next;
         run_task(task, false);
     }
+    tend_close(&j->tend);
     close_fd(j->fd);
     close_fd(j->event_fd);
     close_fd(j->folder);

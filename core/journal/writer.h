@@ -13,6 +13,7 @@ struct writer_open {
     journal_visit visit;
     void *context;
 };
+struct tend *writer_tend(const struct journal *journal);
 int writer_open(const struct writer_open *request, struct journal **out, struct journal_recovery *recovery,
                 struct why *why);
 
