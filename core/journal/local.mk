@@ -27,7 +27,7 @@ core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFL
 journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(ZLIB_LIBS) $(PTHREAD_LIBS) -lm
 
 unit_tests += tests/unit/test_journal tests/unit/test_journal_crash tests/unit/test_journal_verify \
-	tests/unit/test_journal_seal tests/unit/test_journal_tamper
+	tests/unit/test_journal_seal tests/unit/test_journal_tamper tests/unit/test_journal_keep
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/test_journal.h tests/tap.h
 tests_unit_test_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
@@ -53,6 +53,11 @@ tests_unit_test_journal_tamper_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_tamper_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_unit_test_journal_tamper_LDFLAGS = $(pie_ldflags)
 tests_unit_test_journal_tamper_LDADD = $(journal_libs)
+tests_unit_test_journal_keep_SOURCES = tests/unit/test_journal_keep.c tests/unit/test_journal.h tests/tap.h
+tests_unit_test_journal_keep_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_test_journal_keep_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_journal_keep_LDFLAGS = $(pie_ldflags)
+tests_unit_test_journal_keep_LDADD = $(journal_libs)
 
 system_tests += tests/system/seal.test
 

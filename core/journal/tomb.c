@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tomb - the search is a question like any other, for the last journal.dropped record that names the segment, so the
- * index helps; and the newest tombstones lie at the journal's end. A record that does not stand by itself is none. */
+/* tomb - the search is a question like any other, for journal.dropped records that name the segment, so the index helps;
+ * the last one counts. A record that does not stand by itself is none. */
 #include "core/journal/tomb.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ int tomb_find(int folder, const char *first, struct tomb *out)
 {
     char text[SEGMENT_NAME_SIZE + 16];
     struct search search = { first, out };
-    const struct journal_filter filter = { .type = RECORD_DROPPED, .text = text, .last = 1 };
+    const struct journal_filter filter = { .type = RECORD_DROPPED, .text = text };
     *out = (struct tomb){ 0 };
     snprintf(text, sizeof text, "\"next\":\"%s\"", first);
     return reader_query(folder, &filter, take, &search);

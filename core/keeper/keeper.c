@@ -142,6 +142,7 @@ static void on_housekeeping(uv_timer_t *timer)
     pools_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     record_housekeeping(keeper, now_ms);
     guard_housekeeping(keeper, now_ms);
+    keep_housekeeping(keeper);
     orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
     dispatch_all(keeper);

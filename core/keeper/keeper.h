@@ -10,6 +10,7 @@
  *     child.c     any process of the family: spawned, read, written, reaped
  *     orphan.c    what plugins left behind
  *     guard.c     the journal is sealed, and its head noted down elsewhere
+ *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
@@ -123,8 +124,9 @@ struct keeper {
 
     struct schedule *schedule;
     struct journal *journal;
-    struct seal *seal;        /* NULL: the journal is not sealed */
-    struct anchor *anchor;    /* or NULL */
+    struct seal *seal;     /* NULL: the journal is not sealed */
+    struct anchor *anchor; /* or NULL */
+    struct keep *keep;
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
     struct watched_list starts; /* decided by the schedule, not yet given to a pool */
@@ -203,6 +205,16 @@ void guard_housekeeping(struct keeper *keeper, int64_t now_ms);
 bool guard_is_anchor(const struct keeper *keeper, pid_t pid);
 /* Before journal_close(): the last seal. */
 void guard_close(struct keeper *keeper);
+
+/* keep.c */
+/* Before journal_open(); then for each record of the fold: true when it was a part of a checkpoint. */
+void keep_open(struct keeper *keeper);
+bool keep_fold(struct keeper *keeper, const struct journal_record *record);
+void keep_folded(struct keeper *keeper);
+/* A configuration came into force. */
+void keep_configure(struct keeper *keeper);
+void keep_housekeeping(struct keeper *keeper);
+void keep_close(struct keeper *keeper);
 
 /* record.c */
 int record_open(struct keeper *keeper);

@@ -86,6 +86,7 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     const struct event event = { .type = EVENT_CONFIG_LOADED, .text = text };
     keeper_emit(keeper, &event);
     guard_configure(keeper);
+    keep_configure(keeper);
     if (old != config)
         config_close(&old);
 }

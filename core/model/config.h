@@ -99,6 +99,8 @@ struct config {
     struct series_archive archives[SERIES_ARCHIVES_MAX];
     uint32_t archive_count;
     uint32_t journal_segment_bytes;
+    int64_t journal_keep_ms;        /* 0: for ever */
+    uint64_t journal_keep_bytes;    /* 0: any size */
     uint32_t journal_seal_every_ms; /* 0: the default, until all files were read */
     struct anchor_config journal_anchor;
     const char *const *files; /* every file that was read, NULL-terminated */

@@ -314,7 +314,7 @@ static struct disk disk;
 static struct journal *open_on(const struct journal_disk *table, journal_visit visit, void *context,
                                struct journal_recovery *recovery)
 {
-    struct journal_options options = { folder, SEGMENT_BYTES };
+    struct journal_options options = { .folder = folder, .segment_bytes = SEGMENT_BYTES };
     struct writer_open request = { table, &options, 0, visit, context };
     struct journal *journal = NULL;
     writer_open(&request, &journal, recovery, &why);
