@@ -63,6 +63,18 @@ system_tests += tests/system/seal.test
 
 EXTRA_DIST += doc/adr/0040-record-then-evolve.md doc/journal-format.md tests/peers/journal_verify.py
 
+# 10 million records: how long questions, verify and a start take; figures in doc/BENCH.md
+EXTRA_DIST += tests/bench/journal.sh
+check_PROGRAMS += tests/bench/bench_journal
+tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
+tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_bench_bench_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_bench_bench_journal_LDFLAGS = $(pie_ldflags)
+tests_bench_bench_journal_LDADD = $(journal_libs)
+bench-journal: all tests/bench/bench_journal$(EXEEXT)
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/journal.sh
+.PHONY: bench-journal
+
 # the full share of what `make check` does a part of
 torture-journal: tests/unit/test_journal_tamper$(EXEEXT)
 	$(AM_TESTS_ENVIRONMENT) TAMPER_JOURNALS=100 tests/unit/test_journal_tamper

@@ -115,6 +115,10 @@ uint64_t segment_first_seq(const char *name)
 int segment_open_folder(const char *folder, struct why *why)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES)
+        return why_say(why, -EACCES,
+                       "the journal '%s' can only be read by the user that belfryd runs as: run this as that user",
+                       folder);
     if (fd < 0)
         return why_say(why, -errno, "the journal '%s' can't be opened: %s", folder, error_text(-errno));
     return fd;

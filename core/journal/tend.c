@@ -346,13 +346,18 @@ static bool is_there(const struct tend *t, const char *name)
     return faccessat(t->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* The next one to be compressed or indexed, or to be dropped. */
+/* The next one to be compressed or indexed, or to be dropped. So many at once are looked at. */
+#define LOOKS_A_STEP 16u
+
 static enum work choose(struct tend *t, const struct segment_list *list)
 {
+    unsigned looks = 0;
     for (size_t i = 0; i + 1 < list->count; i++) {
         const char *name = list->names[i];
         if (segment_first_seq(name) <= t->tended)
             continue;
+        if (looks++ == LOOKS_A_STEP)
+            return WORK_LOOK;
         bool raw = is_there(t, name);
         text_copy(t->name, sizeof t->name, name);
         if (raw || !is_indexed(t, name))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tomb - the search is a question like any other, for journal.dropped records that name the segment, so the index helps;
- * the last one counts. A record that does not stand by itself is none. */
+/* tomb - the search is a question like any other, for journal.dropped records that name the segment, so the index
+ * helps; the last one counts. A record that does not stand by itself is none. */
 #include "core/journal/tomb.h"
 
 #include <stdio.h>

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Makes a valid journal of many records, as a family of 2000 checks writes it over many days: compressed, indexed.
+ *
+ *     bench_journal FOLDER RECORDS DAYS
+ *
+ * The records end now and are spread evenly; each check goes OK -> CRITICAL soft -> CRITICAL hard -> OK. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/journal/journal.h"
+#include "core/journal/tend.h"
+
+#define CHECKS 2000u
+#define QUEUE_MAX (64u << 20)
+
+static void append(struct journal *journal, uint64_t i, int64_t wall_ms)
+{
+    static const char *const moves[] = { "\"from\":\"OK\",\"to\":\"CRITICAL\",\"kind\":\"soft\",\"attempt\":1",
+                                         "\"from\":\"CRITICAL\",\"to\":\"CRITICAL\",\"kind\":\"hard\",\"attempt\":2",
+                                         "\"from\":\"CRITICAL\",\"to\":\"OK\",\"kind\":\"hard\",\"attempt\":1" };
+    char members[400];
+    unsigned check = (unsigned)(i % CHECKS), move = (unsigned)(i / CHECKS % 3);
+    snprintf(members, sizeof members,
+             "\"check\":\"shop%u/server%u\",%s,\"attempts\":2,\"text\":\"10.1.%u.%u:6379 answered after %llu us\"",
+             check / 10, check % 10, moves[move], check / 10, check % 10, (unsigned long long)(i * 7919 % 1000003));
+    journal_append(journal, wall_ms, "check.state", "keeper", members);
+}
+
+static int write_all(const char *folder, uint64_t records, int64_t days)
+{
+    const struct journal_options options = { .folder = folder };
+    struct journal_recovery recovery;
+    struct journal *journal;
+    struct why why = { "" };
+    if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0) {
+        fprintf(stderr, "%s\n", why.text);
+        return -1;
+    }
+    int64_t end_ms = clock_wall_ms(), span_ms = days * 86400000;
+    for (uint64_t i = 0; i < records; i++) {
+        append(journal, i, end_ms - span_ms + (int64_t)((double)span_ms * (double)i / (double)records));
+        while (journal_queued_bytes(journal) > QUEUE_MAX)
+            poll(NULL, 0, 5);
+        if (i % 1000000 == 999999)
+            printf("%llu records\n", (unsigned long long)i + 1);
+    }
+    return journal_close(&journal);
+}
+
+static void tend_all(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct tend *tend = tend_open(&disk_system, fd);
+    while (tend_step(tend))
+        ;
+    tend_close(&tend);
+    close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    int64_t records = 0, days = 0;
+    if (argc != 4 || text_integer(argv[2], &records) != 0 || text_integer(argv[3], &days) != 0 || records < 1) {
+        fprintf(stderr, "usage: bench_journal FOLDER RECORDS DAYS\n");
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (write_all(argv[1], (uint64_t)records, days) != 0)
+        return 1;
+    printf("written; compressing\n");
+    tend_all(argv[1]);
+    return 0;
+}
