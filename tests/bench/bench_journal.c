@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Makes a valid journal of many records, as a family of 2000 checks writes it over many days: compressed, indexed.
  *
- *     bench_journal FOLDER RECORDS DAYS
+ *     bench_journal FOLDER RECORDS DAYS [SEGMENT_BYTES]
  *
- * The records end now and are spread evenly; each check goes OK -> CRITICAL soft -> CRITICAL hard -> OK. */
+ * A journal that is there is gone on with. The records end now and are spread evenly; each check goes OK -> CRITICAL
+ * soft -> CRITICAL hard -> OK. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -32,13 +33,12 @@ static void append(struct journal *journal, uint64_t i, int64_t wall_ms)
     journal_append(journal, wall_ms, "check.state", "keeper", members);
 }
 
-static int write_all(const char *folder, uint64_t records, int64_t days)
+static int write_all(const struct journal_options *options, uint64_t records, int64_t days)
 {
-    const struct journal_options options = { .folder = folder };
     struct journal_recovery recovery;
     struct journal *journal;
     struct why why = { "" };
-    if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0) {
+    if (journal_open(options, 0, NULL, NULL, &journal, &recovery, &why) != 0) {
         fprintf(stderr, "%s\n", why.text);
         return -1;
     }
@@ -65,13 +65,15 @@ static void tend_all(const char *folder)
 
 int main(int argc, char **argv)
 {
-    int64_t records = 0, days = 0;
-    if (argc != 4 || text_integer(argv[2], &records) != 0 || text_integer(argv[3], &days) != 0 || records < 1) {
-        fprintf(stderr, "usage: bench_journal FOLDER RECORDS DAYS\n");
+    int64_t records = 0, days = 0, segment = 0;
+    if (argc < 4 || argc > 5 || (argc == 5 && text_integer(argv[4], &segment) != 0) ||
+        text_integer(argv[2], &records) != 0 || text_integer(argv[3], &days) != 0 || records < 1) {
+        fprintf(stderr, "usage: bench_journal FOLDER RECORDS DAYS [SEGMENT_BYTES]\n");
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (write_all(argv[1], (uint64_t)records, days) != 0)
+    const struct journal_options options = { .folder = argv[1], .segment_bytes = (uint64_t)segment };
+    if (write_all(&options, (uint64_t)records, days) != 0)
         return 1;
     printf("written; compressing\n");
     tend_all(argv[1]);
