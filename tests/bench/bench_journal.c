@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Makes a valid journal of many records, as a family of 2000 checks writes it over many days: compressed, indexed.
+/* Makes a valid journal of many records, as a family of checks (one for a hundred
+ * records, 2000 at most) writes it over many days: compressed, indexed.
  *
  *     bench_journal FOLDER RECORDS DAYS [SEGMENT_BYTES]
  *
@@ -17,16 +18,16 @@
 #include "core/journal/journal.h"
 #include "core/journal/tend.h"
 
-#define CHECKS 2000u
+#define CHECKS_MAX 2000u
 #define QUEUE_MAX (64u << 20)
 
-static void append(struct journal *journal, uint64_t i, int64_t wall_ms)
+static void append(struct journal *journal, uint64_t i, unsigned checks, int64_t wall_ms)
 {
     static const char *const moves[] = { "\"from\":\"OK\",\"to\":\"CRITICAL\",\"kind\":\"soft\",\"attempt\":1",
                                          "\"from\":\"CRITICAL\",\"to\":\"CRITICAL\",\"kind\":\"hard\",\"attempt\":2",
                                          "\"from\":\"CRITICAL\",\"to\":\"OK\",\"kind\":\"hard\",\"attempt\":1" };
     char members[400];
-    unsigned check = (unsigned)(i % CHECKS), move = (unsigned)(i / CHECKS % 3);
+    unsigned check = (unsigned)(i % checks), move = (unsigned)(i / checks % 3);
     snprintf(members, sizeof members,
              "\"check\":\"shop%u/server%u\",%s,\"attempts\":2,\"text\":\"10.1.%u.%u:6379 answered after %llu us\"",
              check / 10, check % 10, moves[move], check / 10, check % 10, (unsigned long long)(i * 7919 % 1000003));
@@ -42,9 +43,10 @@ static int write_all(const struct journal_options *options, uint64_t records, in
         fprintf(stderr, "%s\n", why.text);
         return -1;
     }
+    unsigned checks = records / 100 >= CHECKS_MAX ? CHECKS_MAX : (unsigned)(records / 100) + 1;
     int64_t end_ms = clock_wall_ms(), span_ms = days * 86400000;
     for (uint64_t i = 0; i < records; i++) {
-        append(journal, i, end_ms - span_ms + (int64_t)((double)span_ms * (double)i / (double)records));
+        append(journal, i, checks, end_ms - span_ms + (int64_t)((double)span_ms * (double)i / (double)records));
         while (journal_queued_bytes(journal) > QUEUE_MAX)
             poll(NULL, 0, 5);
         if (i % 1000000 == 999999)
