@@ -2,6 +2,8 @@
 /* What becomes of finished segments: compressed without losing a byte, at whatever moment that is interrupted; indexed,
  * so that a question gets the same answer faster; dropped behind a tombstone, so that verify still holds. The second
  * verifier (tests/peers/journal_verify.py) must find the same each time. */
+#include <pthread.h>
+
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/log.h"
@@ -447,6 +449,51 @@ static void test_index(void)
     close(fd);
 }
 
+/* ---- following --------------------------------------------------------------------------------------------------- */
+
+/* Each record must come once, in order, while segments are finished and compressed under the reader. */
+struct follower {
+    uint64_t next;
+    bool wrong;
+};
+
+static int take(void *context, const struct journal_record *record)
+{
+    struct follower *follower = context;
+    follower->wrong = follower->wrong || record->seq != follower->next;
+    follower->next = record->seq + 1;
+    return strstr(record->line, "the last one") != NULL || follower->wrong;
+}
+
+static void *follow(void *context)
+{
+    const struct journal_filter filter = { .follow = true };
+    struct why trouble;
+    journal_query(folder, &filter, take, context, &trouble);
+    return NULL;
+}
+
+static void test_follow(void)
+{
+    struct follower follower = { .next = 1 };
+    pthread_t thread;
+    empty_folder();
+    struct journal *journal = open_journal(true);
+    pthread_create(&thread, NULL, follow, &follower);
+    for (unsigned i = 0; i < RECORDS; i++) {
+        append_one(journal, i);
+        if (i % 50 == 0)
+            poll(NULL, 0, 5);
+    }
+    for (int i = 0; i < 1000 && count_files(".idx") < 3; i++)
+        poll(NULL, 0, 10);
+    uint64_t last = journal_append(journal, T0, "check.state", "keeper", "\"text\":\"the last one\"");
+    pthread_join(thread, NULL);
+    journal_close(&journal);
+    tap_ok(!follower.wrong && follower.next == last + 1 && count_files(".gz") >= 3,
+           "who follows gets each record once, also those of segments that are compressed meanwhile");
+}
+
 /* ---- retention ----------------------------------------------------------------------------------------------------
  */
 
@@ -618,6 +665,7 @@ int main(void)
     test_stops();
     test_flips();
     test_index();
+    test_follow();
     test_keep_size();
     test_keep_time();
     test_missing();
