@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A journal of many records: how large, how long questions take, how long verify and a start take.
 #     bash tests/bench/journal.sh [RECORDS [DAYS]]        # 10000000 over 100 days; needs 6 GB where TMPDIR is
-# BENCH_STATE=DIR takes a state folder made before and keeps it.
+# The folder is made under TMPDIR and removed. BENCH_STATE=DIR takes a state folder made before and keeps it.
 set -eu
 records=${1:-10000000} days=${2:-100}
 top=${top_builddir:-$PWD}
@@ -48,12 +48,16 @@ start() {
     "$top/belfryd" -c "$work/belfry.conf" >"$work/log" 2>&1 &
     daemon=$!
     for _ in $(seq 60000); do
-        belfry status >/dev/null 2>&1 && return
+        belfry breaker list >/dev/null 2>&1 && return
         kill -0 "$daemon" 2>/dev/null || { cat "$work/log"; exit 1; }
         sleep 0.01
     done
 }
-stop() { kill "$daemon"; wait "$daemon" || true; daemon=; }
+stop() {
+    kill "$daemon"
+    while kill -0 "$daemon" 2>/dev/null; do sleep 0.05; done
+    daemon=
+}
 rm -f "$state/state/snapshot.json"
 echo "start without a snapshot: $(seconds start) s"
 daemon=$(cat "$state/lock")
