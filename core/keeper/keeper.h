@@ -145,6 +145,8 @@ struct keeper {
     int64_t planned_ms;       /* when the tick timer is set to */
     int64_t snapshot_ms;      /* monotonic, of the last one */
     int64_t housekeeping_ms;  /* likewise */
+    uint64_t sandbox_mark;    /* of the files that sandboxes hold (sandbox_mark()); 0: not looked at yet */
+    int64_t sandbox_ms;       /* when */
     uint64_t snapshot_runs, runs;
     json_t *remembered; /* what the snapshot kept for checks, until the first configuration took it over */
     bool stopping;
@@ -221,6 +223,7 @@ int record_open(struct keeper *keeper);
 void record_result(struct keeper *keeper, struct watched *watched, const struct check_config *check,
                    const struct verdict *verdict, int64_t wall_ms);
 void record_forget(struct keeper *keeper, struct watched *watched);
+const char *record_sandbox(const struct keeper *keeper); /* the recorder's, in its words; "" before it is ready */
 void record_housekeeping(struct keeper *keeper, int64_t now_ms);
 bool record_is_recorder(const struct keeper *keeper, pid_t pid);
 void record_close(struct keeper *keeper);

@@ -19,7 +19,7 @@ belfryd_SOURCES = \
 	core/keeper/worker.c
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 belfryd_LDFLAGS = $(pie_ldflags)
-belfryd_LDADD = $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS)
+belfryd_LDADD = core/sandbox/libsandbox.a $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 
 # notes down the journal's head, where that may take its time
 member_PROGRAMS += belfry-anchor

@@ -27,6 +27,7 @@ struct recorder {
     struct keeper *keeper;
     struct child child;
     bool running, closed;
+    char sandbox[192]; /* in its own words */
     char *folder;
     uint32_t next_slot, generation;
     int64_t restart_at_ms, backoff_ms;
@@ -40,13 +41,15 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     struct recorder *recorder = child->owner;
     struct arena *arena = &recorder->keeper->scratch;
     struct wire_reader *r = &frame->payload;
+    arena_reset(arena);
     if (frame->type == WIRE_RECORDER_READY) {
+        const char *sandbox = wire_text(r, arena, 4096);
         recorder->backoff_ms = 0;
-        return true;
+        text_visible(recorder->sandbox, sizeof recorder->sandbox, sandbox ? sandbox : "", false);
+        return wire_done(r) == 0;
     }
     if (frame->type != WIRE_RECORDER_EVENT)
         return false;
-    arena_reset(arena);
     uint8_t level = wire_u8(r);
     wire_u32(r); /* slot */
     const char *line = wire_text(r, arena, 4096);
@@ -117,6 +120,11 @@ int record_open(struct keeper *keeper)
         return failed;
     }
     return start(recorder);
+}
+
+const char *record_sandbox(const struct keeper *keeper)
+{
+    return keeper->recorder ? keeper->recorder->sandbox : "";
 }
 
 void record_housekeeping(struct keeper *keeper, int64_t now_ms)

@@ -5,16 +5,20 @@
  * Diagnostics: `plugin 'x' does not start: WHY, next try in N s`, `worker N ended by SIGSEGV with M runs in flight`. */
 #include <config.h>
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/keeper/pool.h"
 #include "core/model/task.h"
+#include "core/sandbox/sandbox.h"
 
 /* ---- the life of a worker -------------------------------------------------------------------------------------- */
 
@@ -64,6 +68,27 @@ bool worker_serves(const struct worker *worker)
 
 /* ---- callbacks of the child ------------------------------------------------------------------------------------ */
 
+static bool on_ready(struct worker *worker, struct wire_reader *r)
+{
+    struct arena *arena = &worker->keeper->scratch;
+    struct plugin_info info;
+    arena_reset(arena);
+    if (plugin_info_decode(r, arena, &info) != 0)
+        return false;
+    const char *sandbox = wire_text(r, arena, 4096);
+    if (wire_done(r) != 0 || !sandbox)
+        return false;
+    move(worker, WORKER_IS_READY);
+    worker->was_ready = true;
+    if (!worker->pool)
+        return true;
+    worker->pool->backoff_ms = 0;
+    worker->pool->why[0] = '\0';
+    text_visible(worker->pool->sandbox, sizeof worker->pool->sandbox, sandbox, false);
+    pool_dispatch(worker->pool);
+    return true;
+}
+
 static bool on_frame(struct child *child, struct wire_frame *frame)
 {
     struct worker *worker = child->owner;
@@ -71,14 +96,7 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     struct wire_reader *r = &frame->payload;
     switch (frame->type) {
     case WIRE_READY:
-        move(worker, WORKER_IS_READY);
-        worker->was_ready = true;
-        if (worker->pool) {
-            worker->pool->backoff_ms = 0;
-            worker->pool->why[0] = '\0';
-            pool_dispatch(worker->pool);
-        }
-        return true;
+        return on_ready(worker, r);
     case WIRE_REJECTED: {
         arena_reset(arena);
         const char *path = wire_text(r, arena, 4096), *why = wire_text(r, arena, 4096);
@@ -110,12 +128,29 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     }
 }
 
+bool worker_was_forbidden(const struct worker *worker)
+{
+    uint64_t call = atomic_load(&worker->ledger->forbidden);
+    int status = worker->child.status;
+    return call > 0 && call <= INT_MAX && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
+const char *worker_end_text(const struct worker *worker, char *out, size_t size)
+{
+    char name[SANDBOX_CALL_SIZE];
+    if (!worker_was_forbidden(worker))
+        return child_end_text(&worker->child, out, size);
+    int call = (int)(atomic_load(&worker->ledger->forbidden) - 1) & INT_MAX;
+    snprintf(out, size, "forbidden system call %d (%s)", call, sandbox_call_name(call, name));
+    return out;
+}
+
 /* It died before it was ready. */
 static void fail_start(struct worker *worker)
 {
     struct pool *pool = worker->pool;
-    char end[64];
-    child_end_text(&worker->child, end, sizeof end);
+    char end[96];
+    worker_end_text(worker, end, sizeof end);
     if (pool->why[0] == '\0')
         snprintf(pool->why, sizeof pool->why, "it ended before it was ready: %s", end);
     pool_throttle(pool, worker->child.name);
@@ -126,8 +161,8 @@ static void on_child_exit(struct child *child)
     struct worker *worker = child->owner;
     struct keeper *keeper = worker->keeper;
     bool expected = keeper->stopping || worker->dismissed || worker->stuck;
-    char end[64];
-    child_end_text(child, end, sizeof end);
+    char end[96];
+    worker_end_text(worker, end, sizeof end);
     if (worker->was_ready && !expected)
         log_warn(child->name, "worker %d ended by %s with %u runs in flight", (int)child->pid, end,
                  worker->flights.count);
@@ -184,9 +219,11 @@ static int open_ledger(struct worker *worker)
 static int spawn(struct worker *worker, int ledger_fd)
 {
     const struct pool *pool = worker->pool;
-    char concurrency[16];
+    char concurrency[16], needs[PLUGIN_NEEDS_SIZE];
     snprintf(concurrency, sizeof concurrency, "%u", pool->concurrency);
-    const char *argv[] = { "belfry-worker", "--plugin", pool->info->path, "--concurrency", concurrency, NULL };
+    plugin_needs_text(pool->info->needs, "", ",", needs);
+    const char *argv[] = { "belfry-worker", "--plugin",      pool->info->path, "--allow",
+                           needs,           "--concurrency", concurrency,      NULL };
     /* a run may hold several sockets; stacks are reserved, not used. No limit on memory under a sanitizer, which maps
      * terabytes */
     const struct spawn_limit limits[] = {
