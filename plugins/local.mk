@@ -315,7 +315,7 @@ check_PROGRAMS += tests/plugins/drive
 tests_plugins_drive_SOURCES = tests/plugins/drive.c
 tests_plugins_drive_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) -D_GNU_SOURCE
 tests_plugins_drive_LDFLAGS = $(pie_ldflags)
-tests_plugins_drive_LDADD = $(DL_LIBS) $(PTHREAD_LIBS)
+tests_plugins_drive_LDADD = $(sandbox_libs) $(DL_LIBS) $(PTHREAD_LIBS)
 
 # what the plugins for APIs share, as a plugin that says what it sees
 if PLUGIN_HTTP

@@ -30,7 +30,7 @@ enum wire_type {
     WIRE_STOP = 4,   /* nothing: finish what runs, then exit */
     WIRE_PING = 5,   /* number u64; to the recorder, too */
     /* worker -> keeper */
-    WIRE_READY = 16,    /* plugin_info (core/model/plugin.h): the plugin is loaded */
+    WIRE_READY = 16,    /* plugin_info (core/model/plugin.h), text of the sandbox: the plugin is loaded */
     WIRE_REJECTED = 17, /* path text, why text: it is not, and the process exits */
     WIRE_RESULT = 18,   /* run u64, slot u32, result (core/model/result.h) */
     WIRE_LOG = 19,      /* level u8, check id text, line text */
@@ -41,7 +41,7 @@ enum wire_type {
     WIRE_SERIES_FORGET = 33, /* slot u32 */
     WIRE_SAMPLE = 34,        /* slot u32, wall_ms u64, count u16, count x f64 in the series' order */
     /* recorder -> keeper */
-    WIRE_RECORDER_READY = 48, /* nothing */
+    WIRE_RECORDER_READY = 48, /* text of the sandbox */
     WIRE_RECORDER_EVENT = 49, /* level u8, slot u32, line text */
     /* control socket, both ways: one JSON object (doc/control.md) */
     WIRE_CONTROL = 64

@@ -399,6 +399,37 @@ static void print_plugins(struct board *b)
     table_close(&table);
 }
 
+static bool lacks_sandbox(const char *standing)
+{
+    return standing && *standing && strncmp(standing, "seccomp, landlock", strlen("seccomp, landlock")) != 0;
+}
+
+/* Whose sandbox is not whole, and why: members that say the same share a line. */
+static void print_sandbox(struct board *b)
+{
+    struct cli *cli = b->cli;
+    const json_t *daemon = json_object_get(b->answer, "daemon");
+    const char *recorder = control_text(cli, daemon, "recorder_sandbox");
+    const char *who = lacks_sandbox(recorder) ? "recorder" : NULL, *why = who ? recorder : NULL;
+    size_t i;
+    json_t *plugin;
+    json_array_foreach(control_list(b->answer, "plugins"), i, plugin)
+    {
+        const char *text = control_text(cli, plugin, "sandbox"), *name = control_text(cli, plugin, "name");
+        if (!lacks_sandbox(text) || (why && strcmp(why, text) != 0))
+            continue;
+        why = text;
+        who = who ? arena_print(&cli->arena, "%s, %s", who, name) : name;
+    }
+    if (!why)
+        return;
+    buf_char(&cli->out, '\n');
+    term_text(&cli->term, &cli->out, STYLE_WARNING, arena_print(&cli->arena, "%s", why));
+    buf_char(&cli->out, '\n');
+    term_spaces(&cli->out, INDENT);
+    term_fold(&cli->term, &cli->out, who, INDENT, 4);
+}
+
 static void print_config_error(struct board *b)
 {
     struct cli *cli = b->cli;
@@ -442,6 +473,7 @@ void board_print(struct cli *cli, const json_t *answer)
     print_trouble(&b);
     print_well(&b);
     print_plugins(&b);
+    print_sandbox(&b);
     print_config_error(&b);
     print_health(&b);
     table_close(&b.trouble);

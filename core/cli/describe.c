@@ -114,6 +114,8 @@ static void print_views(struct arena *arena, const struct term *term, const stru
 
 void describe_tables(struct arena *arena, const struct term *term, const struct plugin_info *info, struct buf *out)
 {
+    char needs[PLUGIN_NEEDS_SIZE];
+    buf_print(out, "\nneeds: %s\n", plugin_needs_text(info->needs, "", ", ", needs));
     print_options(arena, term, info, out);
     print_metrics(term, info, out);
     print_views(arena, term, info, out);
@@ -239,6 +241,15 @@ static json_t *pack_view(const struct plugin_view *v)
                      v->limit, "style", v->style == BELFRY_STACK ? "stack" : "lines", "parts", (int)v->parts);
 }
 
+static json_t *pack_needs(uint32_t needs)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; plugin_need_names[i]; i++)
+        if (needs & (1u << i))
+            json_array_append_new(names, json_string(plugin_need_names[i]));
+    return names;
+}
+
 json_t *describe_json(const struct plugin_info *info)
 {
     json_t *options = json_array(), *metrics = json_array(), *views = json_array();
@@ -248,9 +259,10 @@ json_t *describe_json(const struct plugin_info *info)
         json_array_append_new(metrics, pack_metric(&info->metrics[i]));
     for (uint32_t i = 0; i < info->view_count; i++)
         json_array_append_new(views, pack_view(&info->views[i]));
-    return json_pack("{ss ss ss? ss? ss? si sb so so so}", "name", info->name, "version", info->version, "summary",
+    return json_pack("{ss ss ss? ss? ss? si sb so so so so}", "name", info->name, "version", info->version, "summary",
                      info->summary, "description", info->description, "path", info->path, "abi", (int)info->abi,
-                     "blocking", (int)info->blocking, "options", options, "metrics", metrics, "views", views);
+                     "blocking", (int)info->blocking, "needs", pack_needs(info->needs), "options", options, "metrics",
+                     metrics, "views", views);
 }
 
 /* ---- manual page ---------------------------------------------------------------------------------------------- */
@@ -318,6 +330,15 @@ static void write_view(struct arena *arena, struct buf *out, const struct plugin
     buf_text(out, ".\n");
 }
 
+static void write_needs(const struct plugin_info *info, struct buf *out)
+{
+    char needs[PLUGIN_NEEDS_SIZE], line[PLUGIN_NEEDS_SIZE];
+    buf_print(out, ".SH NEEDS\n%s.\n", plugin_needs_text(info->needs, "", ", ", needs));
+    if (plugin_needs_refused(info->needs, PLUGIN_NEEDS_DEFAULT))
+        buf_print(out, "The main configuration has to grant it: plugins: { %s: { allow = [ %s ]; }; };\n", info->name,
+                  plugin_needs_text(info->needs, "\"", ", ", line));
+}
+
 void describe_manual(const struct plugin_info *info, struct buf *out)
 {
     struct arena arena = { 0 };
@@ -340,6 +361,7 @@ void describe_manual(const struct plugin_info *info, struct buf *out)
         buf_text(out, ".SH VIEWS\nWhat \\fBbelfry graph\\fR \\fISERVICE/CHECK\\fR draws, or by name one of them.\n");
     for (uint32_t i = 0; i < info->view_count; i++)
         write_view(&arena, out, &info->views[i]);
+    write_needs(info, out);
     buf_text(out, ".SH EXAMPLE\nWhat stands behind # may be added.\n.PP\n.nf\n");
     describe_example(info, &example);
     help_roff(out, example.data);

@@ -195,9 +195,28 @@ void main_load_series(struct load *load)
 #define WORKERS_MAX 64
 #define CONCURRENCY_MAX 65536
 
+/* allow = [ "network", "files" ]; [] grants nothing. */
+static void load_allow(struct load *load, const config_setting_t *setting, struct plugin_config *out)
+{
+    bool none = config_setting_is_aggregate(setting) && config_setting_length(setting) == 0;
+    const char *const *names = none ? (const char *const[]){ NULL } : value_texts(load, setting);
+    out->allow_given = true;
+    for (; names && *names; names++) {
+        size_t i = 0;
+        while (plugin_need_names[i] && strcmp(plugin_need_names[i], *names) != 0)
+            i++;
+        if (plugin_need_names[i])
+            out->allow |= 1u << i;
+        else
+            setting_error(load, setting, "'%s' can't be allowed to a plugin%s", *names,
+                          suggest(load, *names, plugin_need_names));
+    }
+}
+
 static void load_plugin(struct load *load, const struct block *block, struct plugin_config *out)
 {
-    static const char *const known[] = { "workers", "concurrency", "name", NULL };
+    static const char *const known[] = { "workers", "concurrency", "allow", "name", NULL };
+    const config_setting_t *allow = setting_member(block->setting, "allow");
     const struct plugin_info *info = catalog_find(load->catalog, block->name);
     const config_setting_t *workers = setting_member(block->setting, "workers");
     const config_setting_t *concurrency = setting_member(block->setting, "concurrency");
@@ -215,8 +234,11 @@ static void load_plugin(struct load *load, const struct block *block, struct plu
         value_integer(load, workers, 1, WORKERS_MAX, &worker_count);
     if (concurrency)
         value_integer(load, concurrency, 1, CONCURRENCY_MAX, &runs);
-    *out =
-        (struct plugin_config){ arena_text(&load->config->arena, block->name), (uint32_t)worker_count, (uint32_t)runs };
+    *out = (struct plugin_config){ .name = arena_text(&load->config->arena, block->name),
+                                   .workers = (uint32_t)worker_count,
+                                   .concurrency = (uint32_t)runs };
+    if (allow)
+        load_allow(load, allow, out);
 }
 
 void main_load_plugins(struct load *load)

@@ -222,6 +222,16 @@ static void show_series(struct writer *w, const struct config *config)
     close_group(w);
 }
 
+static void show_allow(struct writer *w, uint32_t allow)
+{
+    const char *names[8];
+    uint32_t count = 0;
+    for (size_t i = 0; plugin_need_names[i]; i++)
+        if (allow & (1u << i))
+            names[count++] = plugin_need_names[i];
+    put_texts(w, "allow", names, count, false);
+}
+
 static void show_plugins(struct writer *w, const struct config *config)
 {
     open_list(w, "plugins");
@@ -230,6 +240,8 @@ static void show_plugins(struct writer *w, const struct config *config)
         put_text(w, "name", config->plugins[i].name);
         put_number(w, "workers", config->plugins[i].workers);
         put_number(w, "concurrency", config->plugins[i].concurrency);
+        if (config->plugins[i].allow_given)
+            show_allow(w, config->plugins[i].allow);
         close_item(w);
     }
     close_list(w);

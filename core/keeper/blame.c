@@ -60,15 +60,17 @@ bool blame_excuses(const struct worker *worker)
 static void blame(struct worker *worker, struct watched *culprit)
 {
     struct keeper *keeper = worker->keeper;
-    char end[64], text[256];
+    char end[96], text[256];
     const char *check = schedule_view(keeper->schedule, culprit->slot)->config->id;
-    child_end_text(&worker->child, end, sizeof end);
+    worker_end_text(worker, end, sizeof end);
     if (!worker->child.exited)
         snprintf(text, sizeof text, "did not come back within its timeout, its worker can't be killed");
     else if (worker->stuck)
         snprintf(text, sizeof text, "did not come back within its timeout, its worker was killed");
     else if (worker->child.silent)
         snprintf(text, sizeof text, "its worker did not answer any more and was killed");
+    else if (worker_was_forbidden(worker))
+        snprintf(text, sizeof text, "plugin '%s' used the %s", worker->pool->name, end);
     else
         snprintf(text, sizeof text, "plugin crashed: %s", end);
     worker->pool->crashes++;

@@ -368,11 +368,9 @@ void child_forgive(struct child *child, int64_t stalled_ms)
 
 const char *child_obituary(const struct child *child, unsigned flights, const char *check, char *out, size_t size)
 {
-    char end[64];
-    snprintf(out, size, "ended by %s with %u runs in flight%s%s; age %.1f s, %llu jobs done, %.2f s of CPU",
-             child_end_text(child, end, sizeof end), flights, check ? "; it was running " : "", check ? check : "",
-             (double)(clock_now_ms() - child->started_ms) / 1000, (unsigned long long)child->jobs,
-             (double)child->cpu_ms / 1000);
+    snprintf(out, size, "with %u runs in flight%s%s; age %.1f s, %llu jobs done, %.2f s of CPU", flights,
+             check ? "; it was running " : "", check ? check : "", (double)(clock_now_ms() - child->started_ms) / 1000,
+             (unsigned long long)child->jobs, (double)child->cpu_ms / 1000);
     return out;
 }
 

@@ -82,8 +82,8 @@ void child_move(struct child *child, enum life_event event);
 bool child_watch(struct child *child, int64_t now_ms, bool excused);
 /* The time that the keeper itself did not look counts for nobody. */
 void child_forgive(struct child *child, int64_t stalled_ms);
-/* Its obituary: "ended by SIGSEGV with 3 runs in flight; it was running web/a; age 2.1 s, 40 jobs done, 0.1 s of CPU".
- * check: that was running, or NULL. */
+/* Its obituary, after how it ended: "with 3 runs in flight; it was running web/a; age 2.1 s, 40 jobs done, 0.1 s of
+ * CPU". check: that was running, or NULL. */
 const char *child_obituary(const struct child *child, unsigned flights, const char *check, char *out, size_t size);
 /* Whether one more line may be logged. */
 bool child_may_log(struct child *child, struct child_lines *lines);

@@ -145,6 +145,8 @@ struct keeper {
     int64_t planned_ms;       /* when the tick timer is set to */
     int64_t snapshot_ms;      /* monotonic, of the last one */
     int64_t housekeeping_ms;  /* likewise */
+    uint64_t sandbox_mark;    /* of the files that sandboxes hold (sandbox_mark()); 0: not looked at yet */
+    int64_t sandbox_ms;       /* when */
     uint64_t snapshot_runs, runs;
     char *panic;           /* of the last crash of our own, or NULL */
     int64_t panic_wall_ms; /* when that was */
@@ -219,6 +221,7 @@ int record_open(struct keeper *keeper);
 void record_result(struct keeper *keeper, struct watched *watched, const struct check_config *check,
                    const struct verdict *verdict, int64_t wall_ms);
 void record_forget(struct keeper *keeper, struct watched *watched);
+const char *record_sandbox(const struct keeper *keeper); /* the recorder's, in its words; "" before it is ready */
 void record_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms);
 /* As life.h names it. */
 const char *record_state_name(const struct keeper *keeper);

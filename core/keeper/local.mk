@@ -22,7 +22,7 @@ belfryd_SOURCES = \
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
 # the names of functions, for the backtrace of a crash
 belfryd_LDFLAGS = $(pie_ldflags) -Wl,--export-dynamic
-belfryd_LDADD = $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS)
+belfryd_LDADD = core/sandbox/libsandbox.a $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 
 # notes down the journal's head, where that may take its time
 member_PROGRAMS += belfry-anchor

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/sandbox/sandbox.h"
 
 /* ---- giving runs to workers ------------------------------------------------------------------------------------- */
 
@@ -109,6 +110,12 @@ void pool_dispatch(struct pool *pool)
         refuse_queue(pool, &pool->quarantined, text);
         return;
     }
+    struct why why;
+    if (plugin_needs_explain(pool->info, pool->allow, &why) != 0) { /* a new file asks for more */
+        refuse_queue(pool, &pool->queue, why.text);
+        refuse_queue(pool, &pool->quarantined, why.text);
+        return;
+    }
     close_quarantine(pool);
     serve(pool, &pool->queue, false);
     serve(pool, &pool->quarantined, true);
@@ -141,7 +148,9 @@ void pool_refresh(struct pool *pool)
         struct plugin_config settings = config_plugin(pool->keeper->config, info);
         if (info->blocking && settings.concurrency > LEDGER_SLOTS - 1)
             settings.concurrency = LEDGER_SLOTS - 1;
-        changed |= settings.concurrency != pool->concurrency || settings.workers != pool->worker_max;
+        changed |= settings.concurrency != pool->concurrency || settings.workers != pool->worker_max ||
+                   settings.allow != pool->allow;
+        pool->allow = settings.allow;
         pool->worker_max = settings.workers;
         pool->concurrency = settings.concurrency;
         pool->file_mark = info->file_mark;
@@ -232,9 +241,28 @@ static struct pool *find_unused(const struct keeper *keeper)
     return NULL;
 }
 
+/* A file of the system that workers without all files may read was replaced: those that hold the old one end. */
+static void renew_sandboxes(struct keeper *keeper, int64_t now_ms)
+{
+    if (now_ms - keeper->sandbox_ms < SANDBOX_LOOK_MS)
+        return;
+    uint64_t before = keeper->sandbox_mark;
+    keeper->sandbox_ms = now_ms;
+    keeper->sandbox_mark = sandbox_mark();
+    if (before == 0 || before == keeper->sandbox_mark)
+        return;
+    log_info("keeper", "a file in /etc that plugins read was replaced: their workers are started anew");
+    struct pool *pool;
+    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
+        for (struct worker *worker = pool->workers; worker; worker = worker->next)
+            if (pool->info && !(pool->info->needs & (BELFRY_NEEDS_FILES | BELFRY_NEEDS_PROCESSES)))
+                worker_drain(worker);
+}
+
 void pools_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms)
 {
     struct pool *pool;
+    renew_sandboxes(keeper, now_ms);
     for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;) {
         for (struct worker *worker = pool->workers; worker; worker = worker->next) {
             forgive(worker, stalled_ms);

@@ -30,6 +30,7 @@
 #define UNEXPLAINED_MS 60000
 /* So often a run is lost with its worker before it runs alone. */
 #define LOSSES_MAX 3
+#define SANDBOX_LOOK_MS 2000  /* whether files that sandboxes hold were replaced */
 #define WORKER_START_MS 10000 /* to become ready */
 #define WORKER_END_MS 5000    /* to exit, once it was told to and has nothing to run */
 /* Runs under suspicion that are tried at once: each has a process of its own. */
@@ -61,6 +62,8 @@ struct pool {
     uint64_t file_mark;
     bool wanted; /* some check of the configuration uses it */
     uint32_t worker_max, concurrency;
+    uint32_t allow;         /* BELFRY_NEEDS_* that the configuration grants */
+    char sandbox[192];      /* of the worker that was ready last, in its own words; "" before */
     struct worker *workers; /* also those that are draining or dying */
     struct watched_list queue, quarantined;
     struct backoff backoff; /* throttled until then */
@@ -107,6 +110,10 @@ void worker_start(struct pool *pool, bool quarantine);
 /* Gives it a queued run. */
 void worker_send(struct worker *worker, struct watched *watched);
 /* It takes runs: ready, alive as far as we know, its socket open. */
+/* It died of a system call that its sandbox forbids: the ledger says of which. */
+bool worker_was_forbidden(const struct worker *worker);
+/* How a dead one died: "SIGSEGV", "exit status 1", "forbidden system call 41 (socket)". */
+const char *worker_end_text(const struct worker *worker, char *out, size_t size);
 bool worker_serves(const struct worker *worker);
 /* Finishes what runs, then ends. */
 void worker_drain(struct worker *worker);

@@ -29,6 +29,7 @@ struct recorder {
     struct keeper *keeper;
     struct child child;
     bool running, closed;
+    char sandbox[192]; /* in its own words */
     char *folder;
     uint32_t next_slot, generation;
     struct backoff backoff;
@@ -42,13 +43,15 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     struct recorder *recorder = child->owner;
     struct arena *arena = &recorder->keeper->scratch;
     struct wire_reader *r = &frame->payload;
+    arena_reset(arena);
     if (frame->type == WIRE_RECORDER_READY) {
+        const char *sandbox = wire_text(r, arena, 4096);
         child_move(child, LIFE_IS_READY);
-        return true;
+        text_visible(recorder->sandbox, sizeof recorder->sandbox, sandbox ? sandbox : "", false);
+        return wire_done(r) == 0;
     }
     if (frame->type != WIRE_RECORDER_EVENT)
         return false;
-    arena_reset(arena);
     uint8_t level = wire_u8(r);
     wire_u32(r); /* slot */
     const char *line = wire_text(r, arena, 4096);
@@ -61,7 +64,7 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
 static void on_child_exit(struct child *child)
 {
     struct recorder *recorder = child->owner;
-    char text[512];
+    char text[512], life[400], end[64];
     int64_t now_ms = clock_now_ms();
     recorder->running = false;
     if (now_ms - child->started_ms >= RECORDER_LASTING_MS)
@@ -69,7 +72,8 @@ static void on_child_exit(struct child *child)
     backoff_more(&recorder->backoff, now_ms);
     child_move(child, LIFE_PAUSE);
     if (!recorder->keeper->stopping) {
-        child_obituary(child, 0, NULL, text, sizeof text);
+        child_obituary(child, 0, NULL, life, sizeof life);
+        snprintf(text, sizeof text, "ended by %s %s", child_end_text(child, end, sizeof end), life);
         log_error("recorder", "%s; next try in %.1f s", text, (double)recorder->backoff.pause_ms / 1000);
         const struct event event = { .type = EVENT_CHILD_DIED, .name = "recorder", .text = text };
         keeper_emit(recorder->keeper, &event);
@@ -124,6 +128,11 @@ int record_open(struct keeper *keeper)
         return failed;
     }
     return start(recorder);
+}
+
+const char *record_sandbox(const struct keeper *keeper)
+{
+    return keeper->recorder ? keeper->recorder->sandbox : "";
 }
 
 /* One that can't be killed keeps its files: no second one is started beside it, samples are dropped and counted. */

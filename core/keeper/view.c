@@ -204,13 +204,13 @@ json_t *view_daemon(struct keeper *keeper)
         const struct check_view *view = schedule_view(keeper->schedule, i);
         missed += view && view->config ? view->missed : 0;
     }
-    json_t *daemon = json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "version",
-                               PACKAGE_VERSION, "pid", (json_int_t)getpid(), "started",
-                               (json_int_t)keeper->started_wall_ms, "now", (json_int_t)clock_wall_ms(), "config",
-                               keeper->config_file, "config_loaded", (json_int_t)keeper->loaded_wall_ms, "config_error",
-                               text_or_null(keeper->config_error), "checks", (json_int_t)keeper->config->check_count,
-                               "runs", (json_int_t)keeper->runs, "missed", (json_int_t)missed, "lag_ms",
-                               (json_int_t)keeper->lag_ms, "journal_seq", (json_int_t)journal_last(keeper->journal));
+    json_t *daemon = json_pack(
+        "{s:s, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "version", PACKAGE_VERSION, "pid",
+        (json_int_t)getpid(), "started", (json_int_t)keeper->started_wall_ms, "now", (json_int_t)clock_wall_ms(),
+        "config", keeper->config_file, "config_loaded", (json_int_t)keeper->loaded_wall_ms, "config_error",
+        text_or_null(keeper->config_error), "checks", (json_int_t)keeper->config->check_count, "runs",
+        (json_int_t)keeper->runs, "missed", (json_int_t)missed, "lag_ms", (json_int_t)keeper->lag_ms, "journal_seq",
+        (json_int_t)journal_last(keeper->journal), "recorder_sandbox", record_sandbox(keeper));
     add_health(keeper, daemon);
     return daemon;
 }
@@ -221,7 +221,7 @@ json_t *view_plugins(struct keeper *keeper)
     for (uint32_t i = 0; i < keeper->catalog->plugin_count; i++) {
         const struct plugin_info *info = keeper->catalog->plugins[i];
         const struct pool *pool = map_get(&keeper->pools, info->name);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "name",
                                               info->name, "version", info->version, "summary", info->summary, "path",
                                               info->path, "state", pool ? pool_state_name(pool) : "idle", "workers",
                                               (json_int_t)(pool ? pool_worker_count(pool) : 0), "in_flight",
@@ -229,16 +229,16 @@ json_t *view_plugins(struct keeper *keeper)
                                               (json_int_t)(pool ? pool->queue.count + pool->quarantined.count : 0),
                                               "crashes", (json_int_t)(pool ? pool->crashes : 0), "unkillable",
                                               (json_int_t)(pool ? pool_unkillable_count(pool) : 0), "text",
-                                              pool ? pool->why : ""));
+                                              pool ? pool->why : "", "sandbox", pool ? pool->sandbox : ""));
     }
     struct pool *pool;
     for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
         if (!pool->info)
             json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "name", pool->name,
-                                            "version", "", "summary", "", "path", "", "state", "missing", "workers", 0,
-                                            "in_flight", 0, "queued", 0, "crashes", (int)pool->crashes, "text",
-                                            "its file is not in the plugin folders any more"));
+                                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s}", "name",
+                                            pool->name, "version", "", "summary", "", "path", "", "state", "missing",
+                                            "workers", 0, "in_flight", 0, "queued", 0, "crashes", (int)pool->crashes,
+                                            "text", "its file is not in the plugin folders any more", "sandbox", ""));
     return list;
 }
 

@@ -7,6 +7,8 @@
 #include <config.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +20,7 @@
 #include "core/base/text.h"
 #include "core/keeper/pool.h"
 #include "core/model/task.h"
+#include "core/sandbox/sandbox.h"
 
 /* ---- the life of a worker (life.c) ------------------------------------------------------------------------------- */
 
@@ -103,6 +106,25 @@ void worker_weigh(struct worker *worker, int64_t now_ms)
 
 /* ---- callbacks of the child ------------------------------------------------------------------------------------ */
 
+static bool on_ready(struct worker *worker, struct wire_reader *r)
+{
+    struct arena *arena = &worker->keeper->scratch;
+    struct plugin_info info;
+    arena_reset(arena);
+    if (plugin_info_decode(r, arena, &info) != 0)
+        return false;
+    const char *sandbox = wire_text(r, arena, 4096);
+    if (wire_done(r) != 0 || !sandbox)
+        return false;
+    child_move(&worker->child, LIFE_IS_READY);
+    worker->was_ready = true;
+    if (!worker->pool)
+        return true;
+    text_visible(worker->pool->sandbox, sizeof worker->pool->sandbox, sandbox, false);
+    pool_dispatch(worker->pool);
+    return true;
+}
+
 static bool on_frame(struct child *child, struct wire_frame *frame)
 {
     struct worker *worker = child->owner;
@@ -110,11 +132,7 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     struct wire_reader *r = &frame->payload;
     switch (frame->type) {
     case WIRE_READY:
-        child_move(child, LIFE_IS_READY);
-        worker->was_ready = true;
-        if (worker->pool)
-            pool_dispatch(worker->pool);
-        return true;
+        return on_ready(worker, r);
     case WIRE_REJECTED: {
         arena_reset(arena);
         const char *path = wire_text(r, arena, 4096), *why = wire_text(r, arena, 4096);
@@ -144,12 +162,29 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     }
 }
 
+bool worker_was_forbidden(const struct worker *worker)
+{
+    uint64_t call = atomic_load(&worker->ledger->forbidden);
+    int status = worker->child.status;
+    return call > 0 && call <= INT_MAX && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
+const char *worker_end_text(const struct worker *worker, char *out, size_t size)
+{
+    char name[SANDBOX_CALL_SIZE];
+    if (!worker_was_forbidden(worker))
+        return child_end_text(&worker->child, out, size);
+    int call = (int)(atomic_load(&worker->ledger->forbidden) - 1) & INT_MAX;
+    snprintf(out, size, "forbidden system call %d (%s)", call, sandbox_call_name(call, name));
+    return out;
+}
+
 /* It died before it was ready. */
 static void fail_start(struct worker *worker)
 {
     struct pool *pool = worker->pool;
-    char end[64];
-    child_end_text(&worker->child, end, sizeof end);
+    char end[96];
+    worker_end_text(worker, end, sizeof end);
     if (!worker->explained)
         snprintf(pool->why, sizeof pool->why, "it ended before it was ready: %s", end);
     pool_throttle(pool);
@@ -160,17 +195,19 @@ static void fail_start(struct worker *worker)
  * has its own, which the budget bounds. */
 static void tell_death(struct worker *worker)
 {
-    char text[512], end[64];
+    char text[512], life[400], end[96];
     struct pool *pool = worker->pool;
     const char *check = blame_running(worker);
-    child_obituary(&worker->child, worker->flights.count, check, text, sizeof text);
+    worker_end_text(worker, end, sizeof end);
+    child_obituary(&worker->child, worker->flights.count, check, life, sizeof life);
+    snprintf(text, sizeof text, "ended by %s %s", end, life);
     log_warn(worker->child.name, "worker %d %s", (int)worker->child.pid, text);
     const struct event event = { .type = EVENT_CHILD_DIED, .name = worker->child.name, .check = check, .text = text };
     keeper_emit(worker->keeper, &event);
     if (!pool || check || worker->quarantine || worker->child.jobs > 0 || ++pool->fruitless < FRUITLESS_MAX)
         return;
     snprintf(pool->why, sizeof pool->why, "its last %u workers died before their first result: %s", pool->fruitless,
-             child_end_text(&worker->child, end, sizeof end));
+             end);
     pool_throttle(pool);
 }
 
@@ -233,9 +270,11 @@ static int open_ledger(struct worker *worker)
 static int spawn(struct worker *worker, int ledger_fd)
 {
     const struct pool *pool = worker->pool;
-    char concurrency[16];
+    char concurrency[16], needs[PLUGIN_NEEDS_SIZE];
     snprintf(concurrency, sizeof concurrency, "%u", pool->concurrency);
-    const char *argv[] = { "belfry-worker", "--plugin", pool->info->path, "--concurrency", concurrency, NULL };
+    plugin_needs_text(pool->info->needs, "", ",", needs);
+    const char *argv[] = { "belfry-worker", "--plugin",      pool->info->path, "--allow",
+                           needs,           "--concurrency", concurrency,      NULL };
     /* a run may hold several sockets; stacks are reserved, not used. No limit on memory under a sanitizer, which maps
      * terabytes */
     const struct spawn_limit limits[] = {

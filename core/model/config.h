@@ -71,10 +71,12 @@ struct service_config {
     uint32_t first_check, check_count; /* in config.checks */
 };
 
-/* plugins: { NAME: { workers = 1; concurrency = 512; }; } */
+/* plugins: { NAME: { workers = 1; concurrency = 512; allow = [ "network", "files" ]; }; } */
 struct plugin_config {
     const char *name;
     uint32_t workers, concurrency; /* concurrency: runs in progress in one worker (threads, for a blocking plugin) */
+    uint32_t allow;                /* BELFRY_NEEDS_* that are granted */
+    bool allow_given;
 };
 
 /* Where and how often the journal's head is noted down. */

@@ -25,10 +25,12 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/base/wire.h"
 #include "core/recorder/track.h"
+#include "core/sandbox/sandbox.h"
 
 #define KEEPER_FD 3
 #define SLOTS_MAX (1u << 20)
@@ -287,9 +289,22 @@ static void log_counts(const struct track_counts *counts)
              counts->lost);
 }
 
+/* No network; nothing is written but below the folder, which has to be there for that. */
+static void announce(struct recorder *recorder)
+{
+    char standing[SANDBOX_TEXT_SIZE];
+    int code = file_make_folders(recorder->room.folder, 0700);
+    if (code < 0)
+        log_error("recorder", "'%s' can't be made: %s", recorder->room.folder, error_text(code));
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER, .write = recorder->room.folder }, standing);
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_READY);
+    wire_put_text(&recorder->out, standing);
+    wire_end(&recorder->out, begin);
+}
+
 static int run(struct recorder *recorder)
 {
-    wire_end(&recorder->out, wire_begin(&recorder->out, WIRE_RECORDER_READY));
+    announce(recorder);
     while (!recorder->ended && recorder->broken == 0)
         turn(recorder);
     while (recorder->first)

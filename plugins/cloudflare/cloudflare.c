@@ -240,7 +240,7 @@ static void run(struct belfry_probe *p)
 
 BELFRY_PLUGIN(
     "cloudflare", "1.0", "Cloudflare: zones, proxied names, origins, certificates, rules, tunnels, Access", options,
-    metrics, run, .views = views,
+    metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
     .description =
         "Watches whether Cloudflare really protects: the token, the zones and their settings, certificates, managed "
         "rules, names that must be proxied, origins that can be reached around Cloudflare, tunnels and Access. It only "

@@ -147,7 +147,7 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("docker", "1.0", "Containers of a Docker engine: state, health, restarts, memory, CPU, disk", options,
-              metrics, run, .views = views,
+              metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
               .description =
                   "Whoever may write to the engine's socket is root in effect. So give Belfry a proxy that lets "
                   "reading through only:\n"

@@ -245,7 +245,7 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("mariadb", "1.0", "A MariaDB or MySQL server: connections, InnoDB, replication, Galera, own queries",
-              options, metrics, run, .views = views,
+              options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
               .description =
                   "Needs an account that sees what happens, and no table. On the server itself, with socket, without a "
                   "password:\n"

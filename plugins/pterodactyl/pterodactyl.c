@@ -303,7 +303,7 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("pterodactyl", "1.0", "A Pterodactyl or Pelican panel: nodes, Wings, servers, backups, schedules",
-              options, metrics, run, .views = views,
+              options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
               .description =
                   "Watches a game panel from its interfaces with few calls: whether it answers and takes the key, how "
                   "much of each node is promised and free, whether Wings runs there and agrees with the panel, "

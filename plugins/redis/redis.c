@@ -289,7 +289,7 @@ static void run(struct belfry_probe *p)
 
 BELFRY_PLUGIN(
     "redis", "1.1", "A Redis or Valkey server, cluster or Sentinel: memory, clients, replication, persistence, queues",
-    options, metrics, run, .views = views,
+    options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
     .description =
         "Needs, where the server asks for a password, a user that may do nothing but look (Redis 6 and newer):\n"
         "    redis-cli ACL SETUSER belfry on '>PASSWORD' resetkeys resetchannels -@all +ping +info\n"

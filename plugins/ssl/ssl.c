@@ -375,7 +375,7 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("ssl", "1.0", "TLS certificates: days left, chain, name, trust, strength, protocol", options, metrics,
-              run, .views = views,
+              run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
               .description = "Needs no right for hosts. Files and folders must be readable for the user of Belfry; no "
                              "private key is needed. For certbot's folders:\n"
                              "    setfacl -m u:belfry:x /etc/letsencrypt/live /etc/letsencrypt/archive\n"
