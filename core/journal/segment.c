@@ -7,8 +7,8 @@
  * ".jsonl"; the order of the names is the order of the records. Other files in the folder do not belong to the chain
  * ("NAME.torn-OFFSET" keeps bytes that a recovery has cut).
  *
- * A finished segment may be compressed (pack.c), its name then ends in ".jsonl.gz"; the first ones may have been dropped
- * behind a tombstone (tend.c, tomb.c). What follows is said of the uncompressed bytes.
+ * A finished segment may be compressed (pack.c), its name then ends in ".jsonl.gz"; the first ones may have been
+ * dropped behind a tombstone (tend.c, tomb.c). What follows is said of the uncompressed bytes.
  *
  * A segment is a sequence of lines, each ended by one newline (0x0a), each a record, each a JSON object of exactly this
  * form, without any space outside of strings:
