@@ -49,6 +49,7 @@ if HAVE_MARIADB
 plugins_common_libsql_la_SOURCES += \
 	plugins/common/sql-ask.c \
 	plugins/common/sql-failure.c \
+	plugins/common/sql-greet.c \
 	plugins/common/sql-link.c \
 	plugins/common/sql-steps.h
 else

@@ -54,6 +54,8 @@ static const struct sentence {
     { "journal.space", "=journal", "{name}  {text}" },
     { "journal.sealed", "=journal", "sealed epoch {epoch} ({why})" },
     { "journal.suspect", "=journal", "not as it was left  {text}" },
+    { "journal.checkpoint", "=journal", "the state written down, part {part} of {parts}" },
+    { "journal.dropped", "=journal", "{segment} dropped, which ended with record {last}" },
     { "journal.anchored", "=journal", "head noted down by {name}" },
     { "journal.anchor_failed", "=journal", "head could not be noted down  {text}" },
 };

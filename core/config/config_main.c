@@ -79,7 +79,7 @@ void main_load_paths(struct load *load, const struct tree *tree)
 #define ANCHOR_EVERY_MS (60 * 60 * 1000)
 #define SYNC_LEAST_MS 10
 #define SYNC_MOST_MS (60 * 1000)
-#define DAY_MS (24 * 60 * 60 * 1000)
+#define DAY_MS INT64_C(86400000)
 
 static void load_anchor_file(struct load *load, const config_setting_t *setting, struct anchor_config *out)
 {
@@ -131,16 +131,24 @@ static void load_sync(struct load *load, const config_setting_t *setting, uint32
 
 void main_load_journal(struct load *load)
 {
-    static const char *const known[] = { "segment", "seal_every", "anchor", "sync", "reserve", NULL };
-    int64_t segment = 16 << 20, seal_every_ms = SEAL_EVERY_MS, reserve = 16 << 20;
+    static const char *const known[] = {
+        "segment", "keep", "keep_size", "sync", "reserve", "seal_every", "anchor", NULL
+    };
+    int64_t segment = 16 << 20, seal_every_ms = SEAL_EVERY_MS, keep_ms = 0, keep_bytes = 0, reserve = 16 << 20;
     if (load->journal && setting_check_keys(load, load->journal, "'journal'", known)) {
         const config_setting_t *bytes = setting_member(load->journal, "segment");
         const config_setting_t *every = setting_member(load->journal, "seal_every");
         const config_setting_t *anchor = setting_member(load->journal, "anchor");
         if (bytes)
             value_size(load, bytes, 64 << 10, 1 << 30, &segment);
+        const config_setting_t *keep = setting_member(load->journal, "keep");
+        const config_setting_t *keep_size = setting_member(load->journal, "keep_size");
         if (every)
             value_duration(load, every, 1000, DAY_MS, &seal_every_ms);
+        if (keep)
+            value_duration(load, keep, DAY_MS, 100 * 365 * DAY_MS, &keep_ms);
+        if (keep_size)
+            value_size(load, keep_size, 1 << 20, INT64_C(1) << 50, &keep_bytes);
         if (anchor)
             load_anchor(load, anchor, &load->config->journal_anchor);
         const config_setting_t *sync = setting_member(load->journal, "sync");
@@ -152,6 +160,8 @@ void main_load_journal(struct load *load)
     }
     load->config->journal_reserve_bytes = (uint32_t)reserve;
     load->config->journal_segment_bytes = (uint32_t)segment;
+    load->config->journal_keep_ms = keep_ms;
+    load->config->journal_keep_bytes = (uint64_t)keep_bytes;
     load->config->journal_seal_every_ms = (uint32_t)(seal_every_ms / 1000 * 1000);
 }
 

@@ -212,6 +212,12 @@ static void show_paths(struct writer *w, const struct config *config)
     show_sync(w, config->journal_sync_ms);
     snprintf(segment, sizeof(segment), "%u", config->journal_reserve_bytes);
     put_text(w, "reserve", segment);
+    if (config->journal_keep_ms)
+        put_duration(w, "keep", config->journal_keep_ms);
+    if (config->journal_keep_bytes) {
+        snprintf(segment, sizeof(segment), "%llu", (unsigned long long)config->journal_keep_bytes);
+        put_text(w, "keep_size", segment);
+    }
     put_duration(w, "seal_every", config->journal_seal_every_ms);
     if (config->journal_anchor.every_ms)
         show_anchor(w, &config->journal_anchor);

@@ -35,11 +35,18 @@ struct journal_record {
 /* Returns 0 to go on; anything else stops and is returned by the function that called it. */
 typedef int (*journal_visit)(void *context, const struct journal_record *record);
 
+/* How long finished segments are kept; 0: for ever. */
+struct journal_keep {
+    int64_t ms;     /* since their last record; measured at the beginning of the newest segment */
+    uint64_t bytes; /* the whole journal's files */
+};
+
 struct journal_options {
     const char *folder;     /* made when missing, mode 0700 */
     uint64_t segment_bytes; /* a new segment begins when one is larger; 0: 16 MiB */
     int64_t sync_every_ms;  /* 0: always, else journal_durable() is ahead of the disk by as much (and a sync) */
     uint64_t reserve_bytes; /* kept free for a full disk; 0: none */
+    bool tend;              /* finished segments are compressed and indexed, and dropped when they are ripe */
 };
 
 struct journal_recovery {
@@ -111,6 +118,14 @@ void journal_snapshot(struct journal *journal, const char *path, uint64_t seq, c
 /* Reads it back: 0 with *json in the arena, -ENOENT, or ERROR_DAMAGED (then it is as if there were none). */
 int journal_snapshot_read(struct arena *arena, const char *path, uint64_t *seq, char **json, size_t *length);
 
+/* Retention. A segment that is older than wanted is ripe (the event descriptor says so). The caller sees that no state
+ * depends on it (a checkpoint behind *last_seq is in the journal), appends its tombstone with journal_drop(), which is
+ * a journal.dropped record, and lets the files go once that and all records until then are on disk. */
+void journal_set_keep(struct journal *journal, const struct journal_keep *keep);
+bool journal_ripe(const struct journal *journal, uint64_t *last_seq);
+uint64_t journal_drop(struct journal *journal, int64_t wall_ms);
+void journal_drop_files(struct journal *journal);
+
 /* ---- reading, without the daemon ------------------------------------------------------------------------------- */
 
 struct journal_filter {
@@ -123,6 +138,9 @@ struct journal_filter {
 };
 int journal_query(const char *folder, const struct journal_filter *filter, journal_visit visit, void *context,
                   struct why *why);
+
+/* The hash of record seq, when it is there and stands by itself: 0, -ENOENT or a negative code. */
+int journal_find(const char *folder, uint64_t seq, char hash[65]);
 
 /* A head of the journal that was noted down elsewhere. */
 struct journal_anchor {
@@ -146,6 +164,8 @@ struct journal_report {
     char journal_id[40];
     char head_hash[65];
     bool torn_tail;        /* an unfinished last line: normal after a crash, not tampering */
+    uint64_t dropped_seq;  /* retention has dropped the records up to this one, 0: none; */
+    int64_t dropped_ms;    /* the last of them then */
     uint64_t seals;        /* journal.sealed records, */
     uint64_t seals_held;   /* of which so many are made with the right key */
     uint64_t seal_epoch;   /* of the last one, */

@@ -97,8 +97,11 @@ static int write_batch(struct journal *j, struct batch *batch)
         code = settle(j);
         if (code == 0)
             code = live_create(&j->live, segment_name(name, batch->begins));
-        if (code == 0)
+        if (code == 0) {
             batch->begins = 0;
+            if (j->tend != NULL)
+                tend_wake(j->tend);
+        }
     }
     return code == 0 ? live_write(&j->live, batch->bytes.data, batch->bytes.length, &batch->done) : code;
 }
@@ -271,6 +274,21 @@ static void wait_until(struct journal *j, int64_t at_ms)
     pthread_cond_timedwait(&j->wake, &j->lock, &at);
 }
 
+/* While nothing is to be written: finished segments are tended, step by step. False when there is nothing to do there
+ * either. Under the lock, which is open meanwhile. */
+static bool tend(struct journal *j)
+{
+    uint64_t last_seq;
+    if (j->tend == NULL || atomic_load(&j->error) != 0 || atomic_load(&j->stalled) != 0)
+        return false;
+    pthread_mutex_unlock(&j->lock);
+    bool busy = tend_step(j->tend);
+    if (busy && journal_ripe(j, &last_seq))
+        signal_event(j);
+    pthread_mutex_lock(&j->lock);
+    return busy;
+}
+
 static void *run(void *context)
 {
     struct journal *j = context;
@@ -279,10 +297,13 @@ static void *run(void *context)
     for (;;) {
         struct snapshot *snapshot = NULL;
         struct task *task = NULL;
+        bool idle = false;
         int64_t look_ms = next_look(j);
         while ((task = take_task(j)) == NULL && (snapshot = take_snapshot(j)) == NULL && !j->stop &&
                (j->first == NULL || atomic_load(&j->stalled) != 0) && clock_now_ms() < look_ms) {
-            wait_until(j, look_ms);
+            if (idle)
+                wait_until(j, look_ms);
+            idle = !idle && !tend(j);
             look_ms = next_look(j) < look_ms ? next_look(j) : look_ms;
         }
         if (stopping && j->first == NULL && snapshot == NULL && task == NULL)

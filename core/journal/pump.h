@@ -15,6 +15,7 @@
 #include "core/journal/journal.h"
 #include "core/journal/live.h"
 #include "core/journal/segment.h"
+#include "core/journal/tend.h"
 
 struct batch {
     struct batch *next;
@@ -71,6 +72,7 @@ struct journal {
     int64_t sync_ms;          /* when the next sync is due, unless always */
     bool snapshot_failed;
     uint64_t reserve_made; /* what was wanted when the reserve was looked after */
+    struct tend *tend;     /* of finished segments, or NULL */
 };
 
 /* 0 or a negative code. */

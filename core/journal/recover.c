@@ -14,6 +14,7 @@
 #include "core/base/text.h"
 #include "core/journal/chain.h"
 #include "core/journal/record.h"
+#include "core/journal/tomb.h"
 
 #define COPY_SIZE (64u << 10)
 #define SAVED_NAMES_MAX 100u
@@ -30,6 +31,7 @@ struct recovery {
     /* of the segment read last */
     uint64_t faults;           /* finished lines at fault */
     bool unfinished;           /* it ends without a newline */
+    bool packed;               /* it is compressed: nothing is written behind it */
     uint64_t last_offset, end; /* of the line or rest read last, and the file's length */
 };
 
@@ -129,7 +131,7 @@ static int drop_empty(struct recovery *r, const char *segment)
     int code = segment_lines_open(&lines, r->request->folder, segment);
     if (code < 0)
         return code;
-    code = segment_lines_next(&lines, &line);
+    code = lines.packed != NULL ? SEGMENT_LINE : segment_lines_next(&lines, &line); /* compressed: it was finished */
     if (code == SEGMENT_REST) {
         report_cut(r, segment, 0, lines.end);
         code = save_tail(r, segment, lines.fd, 0);
@@ -219,12 +221,22 @@ static int read_line(struct recovery *r, const struct segment_line *line)
     return stands ? show(r, &record, line) : 0;
 }
 
+static int note_unpacked(struct recovery *r, const struct segment_line *line)
+{
+    static const struct chain_fault fault = { "packed", "a compressed block is damaged" };
+    r->faults++;
+    note_damage(r, r->chain.segment, line->number, &fault);
+    r->chain.gap = true;
+    r->chain.bytes_behind += line->bytes;
+    return 0;
+}
+
 static int read_lines(struct recovery *r, struct segment_lines *lines)
 {
     struct segment_line line;
     int next;
-    while ((next = segment_lines_next(lines, &line)) == SEGMENT_LINE) {
-        int code = read_line(r, &line);
+    while ((next = segment_lines_next(lines, &line)) == SEGMENT_LINE || next == SEGMENT_DAMAGED) {
+        int code = next == SEGMENT_LINE ? read_line(r, &line) : note_unpacked(r, &line);
         if (code != 0)
             return code;
     }
@@ -245,7 +257,7 @@ static int read_lines(struct recovery *r, struct segment_lines *lines)
 static int read_segment(struct recovery *r, size_t i)
 {
     const char *name = r->list.names[i];
-    chain_begin_segment(&r->chain, name, i > 0 ? r->list.names[i - 1] : "");
+    chain_begin_segment(&r->chain, name, i > 0 ? r->list.names[i - 1] : r->chain.segment);
     r->faults = 0;
     r->unfinished = false;
     r->last_offset = 0;
@@ -254,6 +266,7 @@ static int read_segment(struct recovery *r, size_t i)
     if (code < 0)
         return explain(r, code, name);
     r->end = lines.end;
+    r->packed = lines.packed != NULL;
     code = read_lines(r, &lines);
     segment_lines_close(&lines);
     return code < 0 ? explain(r, code, name) : code;
@@ -273,6 +286,13 @@ static int read_from(struct recovery *r, size_t first)
     r->chain = (struct chain){ 0 };
     r->report->fault_count = 0;
     r->report->damage[0] = '\0';
+    if (first == 0 && segment_first_seq(r->list.names[0]) > 1) {
+        struct tomb tomb;
+        int code = tomb_find(r->request->folder, r->list.names[0], &tomb);
+        if (code < 0)
+            return explain(r, code, r->list.names[0]);
+        tomb_seed_chain(&tomb, &r->chain);
+    }
     for (size_t i = first; i < r->list.count; i++) {
         int code = read_segment(r, i);
         if (code != 0)
@@ -309,7 +329,7 @@ static int judge_end(struct recovery *r)
         judge_older(r);
         r->faults++;
     }
-    if (!r->unfinished || r->faults > 0)
+    if (!r->unfinished || r->faults > 0 || r->packed)
         return 0;
     int code = cut_tail(r, segment);
     if (code < 0)
@@ -330,7 +350,7 @@ static void fill_end(const struct recovery *r, struct recover_end *end)
     text_copy(r->report->end_segment, sizeof r->report->end_segment, r->chain.segment);
     r->report->end_bytes = r->end;
     r->report->end_seq = r->chain.last_seq;
-    end->new_segment = r->faults > 0 || r->unfinished;
+    end->new_segment = r->faults > 0 || r->unfinished || r->packed;
     end->seq = r->chain.last_seq;
     if (!end->new_segment)
         return;

@@ -20,6 +20,7 @@
 #include "core/journal/record.h"
 #include "core/journal/recover.h"
 #include "core/journal/reserve.h"
+#include "core/journal/tend.h"
 
 #define SEGMENT_BYTES (16u << 20)
 #define BATCH_BYTES (1u << 20) /* a batch that is larger gets no more records */
@@ -251,6 +252,8 @@ static int prepare(struct journal *j, const struct writer_open *request, struct 
     }
     if (code != 0)
         return code;
+    if (request->options->tend)
+        j->tend = tend_open(j->live.disk, j->live.folder);
     j->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (j->event_fd < 0)
         return why_say(why, -errno, "no event descriptor: %s", error_text(-errno));
@@ -277,6 +280,11 @@ static void init_lock(struct journal *j)
     pthread_mutex_init(&j->lock, NULL);
     pthread_cond_init(&j->wake, &attributes);
     pthread_condattr_destroy(&attributes);
+}
+
+struct tend *writer_tend(const struct journal *j)
+{
+    return j->tend;
 }
 
 int writer_open(const struct writer_open *request, struct journal **out, struct journal_recovery *recovery,
@@ -320,6 +328,7 @@ int journal_close(struct journal **journal)
         pump_stop(j);
     int code = atomic_load(&j->error);
     pump_close(j);
+    tend_close(&j->tend);
     live_close(&j->live);
     close_fd(j->event_fd);
     close_fd(j->live.folder);

@@ -14,6 +14,7 @@ struct writer_open {
     void *context;
     int64_t retry_ms; /* after a write that failed; 0: a second */
 };
+struct tend *writer_tend(const struct journal *journal);
 int writer_open(const struct writer_open *request, struct journal **out, struct journal_recovery *recovery,
                 struct why *why);
 

@@ -158,6 +158,7 @@ static void on_housekeeping(uv_timer_t *timer)
     guard_housekeeping(keeper, now_ms);
     record_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     trouble_check(keeper);
+    keep_housekeeping(keeper);
     orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
     panic_housekeeping(keeper);

@@ -13,6 +13,7 @@
  *     guard.c     the journal is sealed, and its head noted down elsewhere
  *     panic.c     the keeper's own crash; notify.c tells systemd that it lives
  *     trouble.c   a disk that is full, fails or has lost something
+ *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
@@ -127,9 +128,10 @@ struct keeper {
 
     struct schedule *schedule;
     struct journal *journal;
-    struct seal *seal;        /* NULL: the journal is not sealed */
-    struct anchor *anchor;    /* or NULL */
-    struct trouble *trouble;  /* of the journal's disk */
+    struct seal *seal;       /* NULL: the journal is not sealed */
+    struct anchor *anchor;   /* or NULL */
+    struct trouble *trouble; /* of the journal's disk */
+    struct keep *keep;
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
     struct watched_list starts; /* decided by the schedule, not yet given to a pool */
@@ -218,6 +220,16 @@ void guard_housekeeping(struct keeper *keeper, int64_t now_ms);
 bool guard_is_anchor(const struct keeper *keeper, pid_t pid);
 /* Before journal_close(): the last seal. */
 void guard_close(struct keeper *keeper);
+
+/* keep.c */
+/* Before journal_open(); then for each record of the fold: true when it was a part of a checkpoint. */
+void keep_open(struct keeper *keeper);
+bool keep_fold(struct keeper *keeper, const struct journal_record *record);
+void keep_folded(struct keeper *keeper);
+/* A configuration came into force. */
+void keep_configure(struct keeper *keeper);
+void keep_housekeeping(struct keeper *keeper);
+void keep_close(struct keeper *keeper);
 
 /* record.c */
 int record_open(struct keeper *keeper);

@@ -8,6 +8,7 @@ keeper_parts = \
 	core/keeper/control.c \
 	core/keeper/dispatch.c \
 	core/keeper/guard.c \
+	core/keeper/keep.c \
 	core/keeper/keeper.h \
 	core/keeper/life.c core/keeper/life.h \
 	core/keeper/link.c core/keeper/link.h \

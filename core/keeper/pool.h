@@ -10,7 +10,8 @@
 #include "core/keeper/keeper.h"
 #include "core/model/ledger.h"
 
-/* Back-off after a worker that died before it was ready, or after several in a row that died before their first result.
+/* Back-off after a worker that died before it was ready, or after several in a row that died before their first result
+ * and by no run of theirs.
  */
 #define POOL_BACKOFF_MS 100
 #define POOL_BACKOFF_MAX_MS 30000

@@ -88,6 +88,7 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     keeper_emit(keeper, &event);
     guard_configure(keeper);
     trouble_configure(keeper);
+    keep_configure(keeper);
     if (old != config)
         config_close(&old);
 }

@@ -2,13 +2,14 @@
 /* setup - what the daemon finds when it starts: its folders, the lock that keeps a second one out, the journal, the
  * snapshot.
  *
- * The snapshot, state/snapshot.json, is {"schedule": ..., "checks": {ID: {"kept": BASE64, "last": BASE64}}}: the
- * schedule's state as of one journal record ("damage": what trouble.c knows of), and for each check what is convenient
- * but not history, as core/model encodes it on the wire. Records that are younger are folded in. Throwing it away costs
- * one rate sample and one run.
+ * The snapshot, state/snapshot.json, is {"head": HASH, "schedule": ..., "damage": ..., "checks": {ID: {"kept": BASE64,
+ * "last": BASE64}}}: the schedule's state as of one journal record, the hash of that record (which a snapshot of
+ * another journal, or one that is newer than the journal, does not have), what trouble.c knows of, and for each check
+ * what is convenient but not history, as core/model encodes it on the wire. Records that are younger are folded in.
+ * Throwing it away costs one rate sample and one run.
  *
  * Diagnostics: `another belfryd has 'FOLDER'`, `journal: a torn last record was cut, kept in FILE`, `snapshot is
- * damaged and not used`. */
+ * damaged, or not of this journal, and not used`. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/digest.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/keeper/keeper.h"
@@ -109,7 +111,7 @@ static void compose_snapshot(struct keeper *keeper, struct buf *out, bool with_l
     static const struct buf none = { 0 };
     const char *comma = "";
     json_t *trouble = trouble_save(keeper);
-    buf_text(out, "{\"schedule\":");
+    buf_print(out, "{\"head\":\"%s\",\"schedule\":", journal_head(keeper->journal));
     schedule_snapshot(keeper->schedule, out);
     char *damage = json_dumps(trouble, JSON_COMPACT);
     buf_print(out, ",\"damage\":%s,\"checks\":{", damage ? damage : "[]");
@@ -155,6 +157,14 @@ void setup_snapshot(struct keeper *keeper, bool force)
     buf_close(&out);
 }
 
+/* Whether the journal has the record that the snapshot stands for. */
+static bool is_of_journal(const struct keeper *keeper, struct arena *arena, uint64_t seq, const char *head)
+{
+    char hash[DIGEST_HEX_SIZE];
+    return head && journal_find(file_join(arena, keeper->config->state_dir, "journal"), seq, hash) == 0 &&
+           strcmp(hash, head) == 0;
+}
+
 /* Returns the number of the record that the snapshot stands for, 0 when there is none. */
 static uint64_t read_snapshot(struct keeper *keeper)
 {
@@ -166,13 +176,15 @@ static uint64_t read_snapshot(struct keeper *keeper)
     int failed = journal_snapshot_read(&arena, path, &seq, &text, &length);
     json_t *root = failed ? NULL : json_loadb(text, length, 0, NULL);
     char *schedule = root ? json_dumps(json_object_get(root, "schedule"), JSON_COMPACT) : NULL;
-    if (schedule && schedule_restore_snapshot(keeper->schedule, schedule, strlen(schedule)) == 0) {
+    bool known = is_of_journal(keeper, &arena, seq, json_string_value(json_object_get(root, "head")));
+    if (schedule && known && schedule_restore_snapshot(keeper->schedule, schedule, strlen(schedule)) == 0) {
         keeper->remembered = json_incref(json_object_get(root, "checks"));
         trouble_restore(keeper, json_object_get(root, "damage"));
     } else {
         seq = 0;
         if (failed != -ENOENT)
-            log_warn("keeper", "snapshot '%s' is damaged and not used: the journal is read from its beginning", path);
+            log_warn("keeper", "snapshot '%s' is %s and not used: the journal is read from its beginning", path,
+                     schedule && !known ? "not of this journal" : "damaged");
     }
     free(schedule);
     json_decref(root);
@@ -211,6 +223,8 @@ static int fold(void *context, const struct journal_record *record)
 {
     struct keeper *keeper = context;
     struct event event;
+    if (keep_fold(keeper, record))
+        return 0;
     arena_reset(&keeper->scratch);
     if (event_decode(&keeper->scratch, record->line, record->length, &event) != 0)
         return 0;
@@ -224,12 +238,15 @@ static int open_journal(struct keeper *keeper)
     struct arena arena = { 0 };
     struct why why = { "" };
     struct journal_recovery recovery = { 0 };
-    const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal") };
+    const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal"),
+                                             .tend = true };
     trouble_open(keeper);
+    keep_open(keeper);
     uint64_t seq = read_snapshot(keeper);
     int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);
     if (failed)
         log_error("keeper", "the journal in '%s' can't be opened: %s", options.folder, why.text);
+    keep_folded(keeper);
     if (!failed) {
         guard_open(keeper);
         trouble_tell(keeper, &recovery);
@@ -266,6 +283,7 @@ void setup_close(struct keeper *keeper)
             log_error("keeper", "the journal could not be completed: %s", error_text(failed));
     }
     trouble_close(keeper);
+    keep_close(keeper);
     setup_forget_remembered(keeper);
     if (keeper->lock_fd >= 0)
         close(keeper->lock_fd);

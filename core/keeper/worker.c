@@ -190,9 +190,9 @@ static void fail_start(struct worker *worker)
     pool_throttle(pool);
 }
 
-/* It was ready and died, and nobody had wanted that. One that died before its first result was of no use; several of
- * them in a row, and the plugin is left alone for a while. In quarantine every run has its own, which the budget
- * bounds. */
+/* It was ready and died, and nobody had wanted that. One that died before its first result, while none of its runs was
+ * executing, was of no use; several of them in a row, and the plugin is left alone for a while. In quarantine every run
+ * has its own, which the budget bounds. */
 static void tell_death(struct worker *worker)
 {
     char text[512], end[96];
@@ -203,7 +203,7 @@ static void tell_death(struct worker *worker)
     log_warn(worker->child.name, "worker %d %s", (int)worker->child.pid, text);
     const struct event event = { .type = EVENT_CHILD_DIED, .name = worker->child.name, .check = check, .text = text };
     keeper_emit(worker->keeper, &event);
-    if (!pool || worker->quarantine || worker->child.jobs > 0 || ++pool->fruitless < FRUITLESS_MAX)
+    if (!pool || check || worker->quarantine || worker->child.jobs > 0 || ++pool->fruitless < FRUITLESS_MAX)
         return;
     snprintf(pool->why, sizeof pool->why, "its last %u workers died before their first result: %s", pool->fruitless,
              end);

@@ -103,6 +103,8 @@ struct config {
     uint32_t journal_segment_bytes;
     uint32_t journal_sync_ms;       /* 0: always */
     uint32_t journal_reserve_bytes; /* 0: none */
+    int64_t journal_keep_ms;        /* 0: for ever */
+    uint64_t journal_keep_bytes;    /* 0: any size */
     uint32_t journal_seal_every_ms; /* 0: the default, until all files were read */
     struct anchor_config journal_anchor;
     const char *const *files; /* every file that was read, NULL-terminated */
