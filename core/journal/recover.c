@@ -325,7 +325,7 @@ static int read_all(struct recovery *r)
 static int judge_end(struct recovery *r)
 {
     const char *segment = r->chain.segment;
-    if (r->dropped && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
+    if (r->dropped && !r->packed && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
         judge_older(r);
         r->faults++;
     }
