@@ -196,6 +196,10 @@ static void write_value(struct buf *out, const struct plugin_option *o)
  * would contradict each other (an address and a socket). */
 void describe_example(const struct plugin_info *info, struct buf *out)
 {
+    char needs[PLUGIN_NEEDS_SIZE];
+    if (plugin_needs_refused(info->needs, PLUGIN_NEEDS_DEFAULT))
+        buf_print(out, "plugins: { %s: { allow = [ %s ]; }; };\n", info->name,
+                  plugin_needs_text(info->needs, "\"", ", ", needs));
     buf_print(out, "services: {\n  example: {\n    checks: {\n      %s: {\n        plugin = \"%s\";", info->name,
               info->name);
     for (uint32_t i = 0; i < info->option_count; i++) {
@@ -332,11 +336,10 @@ static void write_view(struct arena *arena, struct buf *out, const struct plugin
 
 static void write_needs(const struct plugin_info *info, struct buf *out)
 {
-    char needs[PLUGIN_NEEDS_SIZE], line[PLUGIN_NEEDS_SIZE];
+    char needs[PLUGIN_NEEDS_SIZE];
     buf_print(out, ".SH NEEDS\n%s.\n", plugin_needs_text(info->needs, "", ", ", needs));
     if (plugin_needs_refused(info->needs, PLUGIN_NEEDS_DEFAULT))
-        buf_print(out, "The main configuration has to grant it: plugins: { %s: { allow = [ %s ]; }; };\n", info->name,
-                  plugin_needs_text(info->needs, "\"", ", ", line));
+        buf_text(out, "The configuration has to grant it, as in the example.\n");
 }
 
 void describe_manual(const struct plugin_info *info, struct buf *out)
