@@ -7,6 +7,7 @@ Checks change their state all the time, and a client holds and releases a breake
 noted. After each kill the files are read as the kernel has them: every acknowledged command is there, and so is the
 record that status had called durable. Every 20 rounds, and at the end, the journal is verified and no number may be
 there twice. Exit status 0: nothing lost; 1: it says what."""
+import gzip
 import json
 import os
 import random
@@ -78,14 +79,15 @@ class Client:
 
 def segments():
     folder = WORK + "/var/journal"
-    return [f"{folder}/{name}" for name in sorted(os.listdir(folder)) if re.fullmatch(r"\d{20}\.jsonl", name)]
+    names = {name[:20]: name for name in sorted(os.listdir(folder), reverse=True) if re.fullmatch(r"\d{20}\.jsonl(\.gz)?", name)}
+    return [f"{folder}/{names[first]}" for first in sorted(names)]  # one that is there twice counts raw
 
 
 def records(since):
     """Finished lines of the last segments, back to the number `since`."""
     found = []
     for path in reversed(segments()):
-        with open(path, "rb") as file:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
             lines = file.read().split(b"\n")[:-1]
         found = [json.loads(line) for line in lines] + found
         if found and found[0]["seq"] <= since:

@@ -20,6 +20,7 @@ libconfig and libcrypto write to NULL when they get no memory. A death by a sign
 Prints a line for each failed round and for each kind of call; the last line is the sum."""
 import argparse
 import errno
+import gzip
 import json
 import os
 import random
@@ -142,11 +143,16 @@ class Family:
             return f.read().decode("utf-8", "replace")
 
 
+def segments(folder):
+    """The journal's, in order; one that is there twice counts raw."""
+    names = {n.split(".")[0]: n for n in sorted(os.listdir(folder), reverse=True) if re.fullmatch(r"\d{20}\.jsonl(\.gz)?", n)}
+    return [folder + "/" + names[n] for n in sorted(names)]
+
+
 def records(folder):
     out = []
-    journal = folder + "/var/journal/"
-    for name in sorted(n for n in os.listdir(journal) if n.endswith(".jsonl")):
-        with open(journal + name, "rb") as f:
+    for path in segments(folder + "/var/journal"):
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as f:
             for line in f:
                 try:
                     out.append(json.loads(line))
@@ -202,8 +208,7 @@ class Campaign:
         control = family.connect(5)
         for name in ["one", "two"]:
             family.held(control, "auto", name)
-        journal = self.folder + "/var/journal/"
-        segment = lambda: journal + sorted(n for n in os.listdir(journal) if n.endswith(".jsonl"))[-1]
+        segment = lambda: segments(self.folder + "/var/journal")[-1]
         while os.path.getsize(segment()) < (64 << 10) - 1200:
             family.held(control, "open", "one")
             family.held(control, "close", "one")
@@ -262,7 +267,7 @@ class Campaign:
         deliberate = "closed or replaced descriptors" in log
         if member != "belfryd" and not deliberate and any(word in log for word in ["SIGSEGV", "SIGABRT", "SIGBUS"]):
             return member + " crashed: " + next(l for l in log.splitlines() if "SIG" in l)
-        self.rotated += len([n for n in os.listdir(self.folder + "/var/journal") if n.endswith(".jsonl")]) > 1
+        self.rotated += len(segments(self.folder + "/var/journal")) > 1
         code, text = self.verify(self.folder)
         if code != 0:
             return "the journal does not verify: " + text.strip().replace("\n", " | ")[:600]
