@@ -167,7 +167,8 @@ void pool_refresh(struct pool *pool)
 void pool_undefine(struct pool *pool)
 {
     for (struct worker *worker = pool->workers; worker; worker = worker->next)
-        memset(worker->defined, 0, worker->defined_count * sizeof *worker->defined);
+        if (worker->defined_count > 0)
+            memset(worker->defined, 0, worker->defined_count * sizeof *worker->defined);
 }
 
 static bool is_overdue(const struct worker *worker, int64_t now_ms)
