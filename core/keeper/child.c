@@ -235,7 +235,7 @@ static pid_t spawn(struct child *child, const struct child_spec *spec, int socke
                                  .limit_count = spec->limit_count,
                                  .own_group = true,
                                  .no_new_privs = true,
-                                 .die_with_parent = true };
+                                 .die_with_parent = !spec->outlives };
     (void)child;
     return spawn_start(&spawn);
 }

@@ -41,6 +41,7 @@ static enum log_level level_of(const struct event *event)
     case EVENT_CONFIG_REJECTED:
     case EVENT_MONITOR_BLIND:
     case EVENT_CLOCK_STEPPED:
+    case EVENT_SERIES_SET_ASIDE:
     case EVENT_JOURNAL_RECOVERED:
     case EVENT_JOURNAL_SUSPECT:
     case EVENT_JOURNAL_ANCHOR_FAILED:

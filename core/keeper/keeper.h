@@ -43,6 +43,7 @@
 #define STALLED_MS 500
 #define SNAPSHOT_EVERY_MS 5000
 #define RECORD_NONE UINT32_MAX
+#define RECORD_COUNTS 7 /* that the recorder tells */
 
 struct keeper;
 struct pool;
@@ -62,6 +63,7 @@ struct recorded_metric {
 
 struct recorded {
     uint32_t slot;                   /* of the recorder */
+    uint32_t watched;                /* slot of its check */
     char *part;                      /* NULL: of the check itself */
     struct recorded_metric *metrics; /* in the order in which samples carry their values */
     uint32_t metric_count;
@@ -211,6 +213,8 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
 void record_forget(struct keeper *keeper, struct watched *watched);
 void record_housekeeping(struct keeper *keeper, int64_t now_ms);
 bool record_is_recorder(const struct keeper *keeper, pid_t pid);
+/* Whether it runs, and what it counted. */
+json_t *record_view(const struct keeper *keeper);
 void record_close(struct keeper *keeper);
 
 /* orphan.c */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* record - metrics of judged results → belfry-recorder. A series is described once to each recorder process and again
- * when a metric joins it; then only values travel. While no recorder runs samples are counted and dropped: time series
- * are a picture, the journal is the truth. */
+ * when a metric joins it; then only values travel. A sample is kept here until the recorder says that it is in its
+ * write-ahead file; a recorder that was started again gets those that its predecessor did not acknowledge. Beyond
+ * KEPT_BYTES_MAX samples are counted and dropped: time series are a picture, the journal is the truth. */
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@
 #define RECORDER_END_MS 5000
 /* Series of one check: as many as one result may name, and once more for what comes and goes. */
 #define RECORDED_MAX (2 * RESULT_PARTS_MAX)
+/* Of samples that no recorder has acknowledged. */
+#define KEPT_BYTES_MAX (32u << 20)
 
 struct recorder {
     struct keeper *keeper;
@@ -31,21 +34,63 @@ struct recorder {
     uint32_t next_slot, generation;
     int64_t restart_at_ms, backoff_ms;
     uint64_t dropped;
+    struct recorded **recorded; /* by slot of the recorder; NULL: forgotten */
+    uint32_t recorded_size;
+    struct buf kept; /* WIRE_SAMPLE frames, from kept_from on */
+    size_t kept_from;
+    uint64_t acknowledged; /* samples, of this process */
+    uint64_t counts[RECORD_COUNTS];
 };
+
+static void send_kept(struct recorder *recorder);
 
 /* ---- the process ----------------------------------------------------------------------------------------------- */
 
-static bool on_frame(struct child *child, struct wire_frame *frame)
+/* The first `count` kept samples need not be sent again. */
+static bool drop_kept(struct recorder *recorder, uint64_t count)
 {
-    struct recorder *recorder = child->owner;
-    struct arena *arena = &recorder->keeper->scratch;
-    struct wire_reader *r = &frame->payload;
-    if (frame->type == WIRE_RECORDER_READY) {
-        recorder->backoff_ms = 0;
-        return true;
+    struct buf *kept = &recorder->kept;
+    struct wire_frame frame;
+    int size;
+    for (; count > 0; count--, recorder->kept_from += (size_t)size) {
+        size = wire_next(kept->data + recorder->kept_from, kept->length - recorder->kept_from, &frame);
+        if (size <= 0)
+            return false;
     }
-    if (frame->type != WIRE_RECORDER_EVENT)
+    if (recorder->kept_from > kept->length / 2) {
+        buf_consume(kept, recorder->kept_from);
+        recorder->kept_from = 0;
+    }
+    return true;
+}
+
+static bool on_saved(struct recorder *recorder, struct wire_reader *r)
+{
+    uint64_t taken = wire_u64(r);
+    for (unsigned i = 0; i < RECORD_COUNTS; i++)
+        recorder->counts[i] = wire_u64(r);
+    if (wire_done(r) != 0 || taken < recorder->acknowledged || !drop_kept(recorder, taken - recorder->acknowledged))
         return false;
+    recorder->acknowledged = taken;
+    return true;
+}
+
+/* A file was moved aside: that is for the journal, too. */
+static bool on_moved(struct recorder *recorder, struct wire_reader *r)
+{
+    struct arena *arena = &recorder->keeper->scratch;
+    arena_reset(arena);
+    const char *path = wire_text(r, arena, 4096), *text = wire_text(r, arena, 4096);
+    const struct event event = { .type = EVENT_SERIES_SET_ASIDE, .path = path, .text = text };
+    if (wire_done(r) != 0 || !path || !text)
+        return false;
+    keeper_emit(recorder->keeper, &event);
+    return true;
+}
+
+static bool on_report(struct recorder *recorder, struct wire_reader *r)
+{
+    struct arena *arena = &recorder->keeper->scratch;
     arena_reset(arena);
     uint8_t level = wire_u8(r);
     wire_u32(r); /* slot */
@@ -53,6 +98,22 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     if (wire_done(r) != 0 || level > LOG_LEVEL_ERROR || !line)
         return false;
     log_line((enum log_level)level, "recorder", line);
+    return true;
+}
+
+static bool on_frame(struct child *child, struct wire_frame *frame)
+{
+    struct recorder *recorder = child->owner;
+    if (frame->type == WIRE_RECORDER_READY)
+        recorder->backoff_ms = 0;
+    else if (frame->type == WIRE_RECORDER_EVENT)
+        return on_report(recorder, &frame->payload);
+    else if (frame->type == WIRE_RECORDER_SAVED)
+        return on_saved(recorder, &frame->payload);
+    else if (frame->type == WIRE_RECORDER_MOVED)
+        return on_moved(recorder, &frame->payload);
+    else
+        return false;
     return true;
 }
 
@@ -78,6 +139,8 @@ static void on_gone(struct child *child)
     if (!recorder->closed)
         return;
     free(recorder->folder);
+    free(recorder->recorded);
+    buf_close(&recorder->kept);
     free(recorder);
 }
 
@@ -92,14 +155,20 @@ static int start(struct recorder *recorder)
     child->on_gone = on_gone;
     const char *argv[] = { "belfry-recorder", "--rrd", recorder->folder, NULL };
     const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 1024 } };
-    const struct child_spec spec = {
-        .program = spawn_member("belfry-recorder"), .argv = argv, .limits = limits, .limit_count = 2, .extra_fd = -1
-    };
+    const struct child_spec spec = { .program = spawn_member("belfry-recorder"),
+                                     .argv = argv,
+                                     .limits = limits,
+                                     .limit_count = 2,
+                                     .extra_fd = -1,
+                                     .outlives = true };
     int failed = child_start(child, &recorder->keeper->loop, &recorder->keeper->dirty, &spec);
     recorder->running = !failed;
     recorder->generation++;
+    recorder->acknowledged = 0;
     if (failed)
         log_error("recorder", "can't be started: %s", error_text(failed));
+    else
+        send_kept(recorder);
     return failed;
 }
 
@@ -125,7 +194,8 @@ void record_housekeeping(struct keeper *keeper, int64_t now_ms)
     if (recorder->running || recorder->child.pid != 0 || now_ms < recorder->restart_at_ms)
         return;
     if (recorder->dropped) {
-        log_warn("recorder", "%llu samples were dropped while it did not run", (unsigned long long)recorder->dropped);
+        log_warn("recorder", "%llu samples were dropped: it did not take them for too long",
+                 (unsigned long long)recorder->dropped);
         recorder->dropped = 0;
     }
     if (start(recorder) != 0)
@@ -212,6 +282,16 @@ static bool same_part(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static uint32_t add_slot(struct recorder *recorder, struct recorded *recorded)
+{
+    if (recorder->next_slot == recorder->recorded_size) {
+        recorder->recorded_size = recorder->recorded_size ? 2 * recorder->recorded_size : 64;
+        recorder->recorded = heap_grow(recorder->recorded, recorder->recorded_size, sizeof *recorder->recorded);
+    }
+    recorder->recorded[recorder->next_slot] = recorded;
+    return recorder->next_slot++;
+}
+
 /* after: the one that was found before, or NULL; parts keep their order. */
 static struct recorded *find_series(struct recorder *recorder, struct watched *watched, const char *part,
                                     const struct recorded *after)
@@ -224,7 +304,8 @@ static struct recorded *find_series(struct recorder *recorder, struct watched *w
     if (!*at) {
         *at = heap_alloc(sizeof **at);
         (*at)->part = part ? heap_text(part) : NULL;
-        (*at)->slot = recorder->next_slot++;
+        (*at)->watched = watched->slot;
+        (*at)->slot = add_slot(recorder, *at);
         watched->recorded_count++;
     }
     return *at;
@@ -266,14 +347,17 @@ static uint64_t current_generation(const struct recorder *recorder)
     return (uint64_t)recorder->generation << 32 | (keeper->config_number + keeper->catalog_number);
 }
 
-static void send_sample(struct recorder *recorder, struct recorded *recorded, const struct check_config *check,
-                        int64_t wall_ms)
+/* Before the first sample, and whenever the description may be another. */
+static void describe_once(struct recorder *recorder, struct recorded *recorded, const struct check_config *check)
 {
-    struct buf *out = &recorder->child.link.out;
-    if (recorded->generation != current_generation(recorder)) {
-        describe(recorder, recorded, check);
-        recorded->generation = current_generation(recorder);
-    }
+    if (recorded->generation == current_generation(recorder))
+        return;
+    describe(recorder, recorded, check);
+    recorded->generation = current_generation(recorder);
+}
+
+static void put_sample(struct buf *out, const struct recorded *recorded, int64_t wall_ms)
+{
     size_t begin = wire_begin(out, WIRE_SAMPLE);
     wire_put_u32(out, recorded->slot);
     wire_put_u64(out, (uint64_t)wall_ms);
@@ -281,7 +365,53 @@ static void send_sample(struct recorder *recorder, struct recorded *recorded, co
     for (uint32_t i = 0; i < recorded->metric_count; i++)
         wire_put_f64(out, recorded->metrics[i].value);
     wire_end(out, begin);
+}
+
+static void send_sample(struct recorder *recorder, struct recorded *recorded, const struct check_config *check,
+                        int64_t wall_ms)
+{
+    struct buf *kept = &recorder->kept;
+    size_t begin = kept->length;
     recorded->touched = false;
+    if (begin - recorder->kept_from > KEPT_BYTES_MAX) {
+        recorder->dropped++;
+        return;
+    }
+    put_sample(kept, recorded, wall_ms);
+    if (!recorder->running)
+        return;
+    describe_once(recorder, recorded, check);
+    buf_add(&recorder->child.link.out, kept->data + begin, kept->length - begin);
+}
+
+/* A kept sample once more, with as many values as the series has by now. */
+static void send_again(struct recorder *recorder, struct wire_reader *r)
+{
+    uint32_t slot = wire_u32(r);
+    int64_t wall_ms = (int64_t)wire_u64(r);
+    uint16_t count = wire_u16(r);
+    struct recorded *recorded = slot < recorder->next_slot ? recorder->recorded[slot] : NULL;
+    const struct check_view *view = recorded ? schedule_view(recorder->keeper->schedule, recorded->watched) : NULL;
+    if (!view || !view->config)
+        return;
+    for (uint32_t i = 0; i < recorded->metric_count; i++)
+        recorded->metrics[i].value = i < count ? wire_f64(r) : NAN;
+    send_sample(recorder, recorded, view->config, wall_ms);
+}
+
+/* To a new process: what its predecessor did not acknowledge. */
+static void send_kept(struct recorder *recorder)
+{
+    struct buf old = recorder->kept;
+    struct wire_frame frame;
+    int size;
+    recorder->kept = (struct buf){ 0 };
+    size_t at = recorder->kept_from;
+    recorder->kept_from = 0;
+    for (; (size = wire_next(old.data + at, old.length - at, &frame)) > 0; at += (size_t)size)
+        send_again(recorder, &frame.payload);
+    buf_close(&old);
+    link_changed(&recorder->child.link);
 }
 
 static void touch(struct recorded *recorded)
@@ -293,6 +423,8 @@ static void touch(struct recorded *recorded)
 
 static void forget(struct recorder *recorder, struct recorded *recorded)
 {
+    if (recorder)
+        recorder->recorded[recorded->slot] = NULL;
     if (recorder && recorder->running) {
         struct buf *out = &recorder->child.link.out;
         size_t begin = wire_begin(out, WIRE_SERIES_FORGET);
@@ -328,11 +460,8 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
                    const struct verdict *verdict, int64_t wall_ms)
 {
     struct recorder *recorder = keeper->recorder;
-    if (!recorder || !recorder->running) {
-        if (recorder)
-            recorder->dropped++;
+    if (!recorder)
         return;
-    }
     struct recorded *series = NULL;
     uint32_t hint = 0;
     for (uint32_t i = 0; i < verdict->metric_count; i++) {
@@ -354,7 +483,8 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
     for (series = watched->recorded; series; series = series->next)
         if (series->touched)
             send_sample(recorder, series, check, wall_ms);
-    link_changed(&recorder->child.link);
+    if (recorder->running)
+        link_changed(&recorder->child.link);
 }
 
 void record_forget(struct keeper *keeper, struct watched *watched)
@@ -365,4 +495,16 @@ void record_forget(struct keeper *keeper, struct watched *watched)
         forget(keeper->recorder, recorded);
     }
     watched->recorded_count = 0;
+}
+
+json_t *record_view(const struct keeper *keeper)
+{
+    static const char *const names[RECORD_COUNTS] = { "samples", "rows",    "updates", "coalesced",
+                                                      "late",    "refused", "lost" };
+    const struct recorder *recorder = keeper->recorder;
+    json_t *json = json_pack("{s:b, s:I}", "running", recorder && recorder->running, "dropped",
+                             recorder ? (json_int_t)recorder->dropped : 0);
+    for (unsigned i = 0; recorder && i < RECORD_COUNTS; i++)
+        json_object_set_new(json, names[i], json_integer((json_int_t)recorder->counts[i]));
+    return json;
 }

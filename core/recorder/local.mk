@@ -7,6 +7,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/layout.c core/recorder/layout.h \
+	core/recorder/ledger.c core/recorder/ledger.h \
 	core/recorder/legend.c core/recorder/legend.h \
 	core/recorder/name.c core/recorder/name.h \
 	core/recorder/page.c core/recorder/page.h \
@@ -14,7 +15,8 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
 	core/recorder/store.c core/recorder/store.h \
-	core/recorder/track.c core/recorder/track.h
+	core/recorder/track.c core/recorder/track.h \
+	core/recorder/wal.c core/recorder/wal.h
 core_recorder_librecorder_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS) $(RRD_CFLAGS) $(CAIRO_CFLAGS)
 recorder_libs = core/recorder/librecorder.a $(model_libs) $(RRD_LIBS) $(CAIRO_LIBS) $(JANSSON_LIBS)
 
@@ -28,7 +30,7 @@ belfry_graph_CFLAGS = $(pie_cflags)
 belfry_graph_LDFLAGS = $(pie_ldflags)
 belfry_graph_LDADD = $(recorder_libs)
 
-unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire
+unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire tests/unit/test_recorder_crash
 tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/tap.h
 tests_unit_test_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_LDFLAGS = $(pie_ldflags)
@@ -37,6 +39,11 @@ tests_unit_test_recorder_wire_SOURCES = tests/unit/test_recorder_wire.c tests/ta
 tests_unit_test_recorder_wire_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_wire_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_wire_LDADD = $(recorder_libs)
+
+tests_unit_test_recorder_crash_SOURCES = tests/unit/test_recorder_crash.c tests/tap.h
+tests_unit_test_recorder_crash_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_crash_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_crash_LDADD = $(recorder_libs)
 
 # plays the keeper for the recorder: what graph.test draws
 check_PROGRAMS += tests/peers/feed_recorder

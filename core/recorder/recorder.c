@@ -7,6 +7,11 @@
  * delay (1 s unless told otherwise), one file at a time between two looks at the socket, so that a slow disk does not
  * stop the reading. A sample for a slot that has no series is counted and dropped.
  *
+ * Nothing that was taken is lost with a process: before samples are acknowledged (WIRE_RECORDER_SAVED) they are in the
+ * write-ahead file (wal.c), which the next recorder writes into the RRD files first of all. While librrd works on a
+ * file the ledger names it; a crash is its file's fault, which the next recorder moves aside (ledger.c). A recorder
+ * that is started while the last one still writes, because its keeper was killed, waits for it.
+ *
  * It ends with status 0 after WIRE_STOP or the end of the socket (the keeper is gone), with everything written; with
  * status 1 when the keeper's bytes make no sense, what was understood before being written too. SIGINT and SIGTERM are
  * ignored: they reach a whole group or service, and the keeper decides when its recorder ends.
@@ -21,14 +26,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/base/wire.h"
+#include "core/recorder/ledger.h"
 #include "core/recorder/track.h"
+#include "core/recorder/wal.h"
 
 #define KEEPER_FD 3
 #define SLOTS_MAX (1u << 20)
@@ -36,6 +45,7 @@
 #define OUT_BYTES_MAX (1u << 20) /* of events that the keeper did not read yet */
 #define DELAY_DEFAULT_MS 1000
 #define DELAY_MAX_MS 3600000
+#define LOCK_WAIT_MS 60000 /* for the recorder of a keeper that was killed, which still writes */
 
 struct recorder {
     struct track_room room;
@@ -44,8 +54,13 @@ struct recorder {
     struct track *first, *last; /* tracks with waiting samples, by due time */
     int64_t delay_ms;
     struct buf in, out;
-    bool ended; /* end of file or WIRE_STOP */
-    int broken; /* a negative code: the keeper's bytes make no sense, or the socket failed */
+    struct ledger ledger;
+    struct wal wal;
+    uint64_t taken; /* samples from the keeper */
+    bool replaying; /* what comes is of the write-ahead file, not of the keeper */
+    bool unheard;   /* the keeper reads no more; what it had written is still to come */
+    bool ended;     /* end of file or WIRE_STOP */
+    int broken;     /* a negative code: the keeper's bytes make no sense, or the socket failed */
 };
 
 /* ---- tracks ----------------------------------------------------------------------------------------------------- */
@@ -109,6 +124,84 @@ static void drop(struct recorder *recorder, uint32_t slot)
     track_close(&recorder->tracks[slot]);
 }
 
+/* ---- write-ahead ------------------------------------------------------------------------------------------------ */
+
+static void put_sample(struct buf *out, const struct track *track, uint64_t wall_ms, const double *values)
+{
+    size_t begin = wire_begin(out, WIRE_SAMPLE);
+    wire_put_u32(out, track->slot);
+    wire_put_u64(out, wall_ms);
+    wire_put_u16(out, track->source_count);
+    for (uint16_t i = 0; i < track->source_count; i++)
+        wire_put_f64(out, values[i]);
+    wire_end(out, begin);
+}
+
+/* Once in each write-ahead file. */
+static void put_series(struct wal *wal, struct track *track)
+{
+    if (track->generation == wal->generation)
+        return;
+    size_t begin = wire_begin(&wal->batch, WIRE_SERIES);
+    wire_put_u32(&wal->batch, track->slot);
+    buf_add(&wal->batch, track->payload, track->payload_size);
+    wire_end(&wal->batch, begin);
+    track->generation = wal->generation;
+}
+
+/* The write-ahead file anew, with what waits. */
+static int rewrite(struct recorder *recorder, struct why *why)
+{
+    struct wal *wal = &recorder->wal;
+    wal->generation++;
+    for (uint32_t slot = 0; slot < recorder->track_size; slot++) {
+        struct track *track = recorder->tracks[slot];
+        for (uint32_t i = 0; track && i < track->row_count; i++) {
+            const double *row = track_row(track, i);
+            put_series(wal, track);
+            put_sample(&wal->batch, track, (uint64_t)row[0] * 1000, row + 1);
+        }
+    }
+    int code = wal_renew(wal, why);
+    if (code < 0)
+        wal->limit = wal->size + WAL_SIZE_MIN; /* not with every sample */
+    return code;
+}
+
+/* After frames were handled, and before the keeper may forget them. */
+static void save(struct recorder *recorder)
+{
+    struct why why = { "" };
+    struct wal *wal = &recorder->wal;
+    int code = wal_commit(wal, &why);
+    if (code < 0)
+        wal->generation++; /* series that did not get there are written again */
+    else if (wal_is_full(wal))
+        code = rewrite(recorder, &why);
+    if (code < 0 && !wal->failing)
+        recorder->room.report(recorder, LOG_LEVEL_ERROR, 0, why.text);
+    wal->failing = code < 0;
+}
+
+static bool is_unheard(const struct recorder *recorder)
+{
+    return recorder->unheard || recorder->ended || recorder->broken || recorder->out.length > OUT_BYTES_MAX;
+}
+
+static void acknowledge(struct recorder *recorder)
+{
+    const struct track_counts *counts = &recorder->room.counts;
+    if (is_unheard(recorder))
+        return;
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_SAVED);
+    wire_put_u64(&recorder->out, recorder->taken);
+    const uint64_t all[] = { counts->samples, counts->rows,    counts->updates, counts->coalesced,
+                             counts->late,    counts->refused, counts->lost };
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        wire_put_u64(&recorder->out, all[i]);
+    wire_end(&recorder->out, begin);
+}
+
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
 static int on_series(struct recorder *recorder, struct wire_reader *r)
@@ -147,10 +240,16 @@ static int on_sample(struct recorder *recorder, struct wire_reader *r)
     struct track *track = find(recorder, slot);
     if (wire_done(r) != 0 || (track && track->source_count != count))
         return ERROR_PROTOCOL;
-    if (!track)
+    recorder->taken++;
+    if (!track) {
         recorder->room.counts.refused++;
-    else if (track_add(track, &recorder->room, (int64_t)wall_ms, values, clock_wall_ms() / 1000))
+    } else if (track_add(track, &recorder->room, (int64_t)wall_ms, values, clock_wall_ms() / 1000)) {
         enqueue(recorder, track);
+        if (!recorder->replaying) {
+            put_series(&recorder->wal, track);
+            put_sample(&recorder->wal.batch, track, wall_ms, values);
+        }
+    }
     return 0;
 }
 
@@ -206,7 +305,8 @@ static void on_readable(struct recorder *recorder)
 {
     char *room = buf_room(&recorder->in, READ_BYTES);
     ssize_t n = room ? recv(KEEPER_FD, room, READ_BYTES, MSG_DONTWAIT) : -1;
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+    /* ECONNRESET: the keeper died without having read all; what it had written is still to come */
+    if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ECONNRESET))
         return;
     if (n <= 0) {
         recorder->ended = true;
@@ -216,8 +316,12 @@ static void on_readable(struct recorder *recorder)
         }
         return;
     }
+    uint64_t before = recorder->taken;
     recorder->in.length += (size_t)n;
     recorder->broken = handle_all(recorder);
+    save(recorder);
+    if (recorder->taken != before)
+        acknowledge(recorder);
 }
 
 static void on_writable(struct recorder *recorder)
@@ -226,20 +330,35 @@ static void on_writable(struct recorder *recorder)
     if (n > 0)
         buf_consume(&recorder->out, (size_t)n);
     else if (n < 0 && errno != EINTR && errno != EAGAIN)
-        recorder->ended = true;
+        recorder->unheard = true;
+    if (recorder->unheard)
+        buf_reset(&recorder->out);
 }
 
 /* Tells the keeper, which logs it; when it does not listen, logs it here. */
 static void on_report(void *context, enum log_level level, uint32_t slot, const char *text)
 {
     struct recorder *recorder = context;
-    if (recorder->ended || recorder->broken || recorder->out.length > OUT_BYTES_MAX) {
+    if (is_unheard(recorder)) {
         log_line(level, "recorder", text);
         return;
     }
     size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_EVENT);
     wire_put_u8(&recorder->out, (uint8_t)level);
     wire_put_u32(&recorder->out, slot);
+    wire_put_text(&recorder->out, text);
+    wire_end(&recorder->out, begin);
+}
+
+static void on_moved(void *context, const char *path, const char *text)
+{
+    struct recorder *recorder = context;
+    if (is_unheard(recorder)) {
+        log_warn("recorder", "'%s': %s", path, text);
+        return;
+    }
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_MOVED);
+    wire_put_text(&recorder->out, path);
     wire_put_text(&recorder->out, text);
     wire_end(&recorder->out, begin);
 }
@@ -279,13 +398,25 @@ static void log_counts(const struct track_counts *counts)
              counts->lost);
 }
 
+static void flush_all(struct recorder *recorder)
+{
+    while (recorder->first)
+        flush_first(recorder);
+}
+
+static void close_tracks(struct recorder *recorder)
+{
+    for (uint32_t i = 0; i < recorder->track_size; i++)
+        track_close(&recorder->tracks[i]);
+}
+
 static int run(struct recorder *recorder)
 {
     wire_end(&recorder->out, wire_begin(&recorder->out, WIRE_RECORDER_READY));
     while (!recorder->ended && recorder->broken == 0)
         turn(recorder);
-    while (recorder->first)
-        flush_first(recorder);
+    flush_all(recorder);
+    wal_remove(&recorder->wal);
     if (recorder->out.length > 0)
         on_writable(recorder);
     log_counts(&recorder->room.counts);
@@ -294,11 +425,118 @@ static int run(struct recorder *recorder)
 
 static void close_all(struct recorder *recorder)
 {
-    for (uint32_t i = 0; i < recorder->track_size; i++)
-        track_close(&recorder->tracks[i]);
+    close_tracks(recorder);
     free(recorder->tracks);
     buf_close(&recorder->in);
     buf_close(&recorder->out);
+    wal_close(&recorder->wal);
+    ledger_close(&recorder->ledger);
+}
+
+/* ---- after a crash ---------------------------------------------------------------------------------------------- */
+
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGPROF };
+#define CRASH_COUNT (sizeof(crashes) / sizeof(*crashes))
+static struct sigaction defaults[CRASH_COUNT];
+static struct ledger *blamed;
+
+/* Writes down that we crashed, and does so again without us: the instruction is repeated, or the signal. */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    bool outside = info->si_code <= 0 && info->si_pid != getpid();
+    for (size_t i = 0; i < CRASH_COUNT; i++)
+        if (crashes[i] == number)
+            sigaction(number, &defaults[i], NULL);
+    if (!outside)
+        ledger_blame(blamed, number);
+    if (info->si_code <= 0 || number == SIGPROF)
+        raise(number);
+}
+
+static void catch_crashes(struct recorder *recorder)
+{
+    static char stack[32768]; /* that of the crash may be used up */
+    const stack_t alternative = { .ss_sp = stack, .ss_size = sizeof(stack) };
+    struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    blamed = &recorder->ledger;
+    sigaltstack(&alternative, NULL);
+    for (size_t i = 0; i < CRASH_COUNT; i++)
+        sigaction(crashes[i], &action, &defaults[i]);
+}
+
+static bool is_ours(const struct recorder *recorder, const char *path)
+{
+    size_t n = strlen(recorder->room.folder), length = strlen(path);
+    return strncmp(path, recorder->room.folder, n) == 0 && path[n] == '/' && !strstr(path, "/../") && length > n + 4 &&
+           strcmp(path + length - 4, ".rrd") == 0;
+}
+
+/* Moves the file aside that an earlier recorder crashed over; undoes what one did that was killed. */
+static void condemn(struct recorder *recorder)
+{
+    int number = 0, code;
+    struct why why = { "" };
+    char aside[LEDGER_PATH_SIZE + 64], text[LEDGER_PATH_SIZE + 1024];
+    const char *culprit = ledger_culprit(&recorder->ledger, &number);
+    if (culprit && is_ours(recorder, culprit)) {
+        const char *name = sigabbrev_np(number);
+        code = track_set_aside(culprit, clock_wall_ms() / 1000, aside, sizeof(aside), &why);
+        snprintf(text, sizeof(text), "it crashed the recorder (SIG%s); %s%s", name ? name : "?",
+                 code == 0 ? "moved aside as " : why.text, code == 0 ? aside : "");
+        on_moved(recorder, culprit, text);
+    }
+    const char *undone = ledger_undo(&recorder->ledger);
+    if (undone)
+        log_info("recorder", "'%s': an update that was interrupted is undone, and made again", undone);
+    if (culprit)
+        ledger_acquit(&recorder->ledger);
+    if (ledger_crashes(&recorder->ledger) > LEDGER_CRASHES_MAX &&
+        wal_set_aside(&recorder->wal, clock_wall_ms() / 1000) == 0)
+        recorder->room.report(recorder, LOG_LEVEL_ERROR, 0,
+                              "what waited to be written crashed the recorder several times: moved aside as "
+                              "'" WAL_NAME ".bad-...'");
+}
+
+static int take_again(void *context, struct wire_frame *frame)
+{
+    return handle(context, frame);
+}
+
+/* Writes what an earlier recorder had taken and not written. */
+static void replay(struct recorder *recorder)
+{
+    char text[128];
+    recorder->replaying = true;
+    uint64_t frames = wal_replay(&recorder->wal, take_again, recorder);
+    flush_all(recorder);
+    close_tracks(recorder);
+    wal_remove(&recorder->wal);
+    ledger_clear(&recorder->ledger);
+    recorder->replaying = false;
+    recorder->taken = 0;
+    if (frames == 0)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64 " samples that were not written yet were found: %" PRIu64 " were missing",
+             recorder->room.counts.samples, recorder->room.counts.rows);
+    recorder->room.report(recorder, LOG_LEVEL_INFO, 0, text);
+}
+
+static int prepare(struct recorder *recorder)
+{
+    struct why why = { "" };
+    int code = file_make_folders(recorder->room.folder, 0700);
+    if (code == 0)
+        code = ledger_open(&recorder->ledger, recorder->room.folder, LOCK_WAIT_MS, &why);
+    if (code < 0)
+        log_error("recorder", "%s", why.text[0] ? why.text : error_text(code));
+    if (code == ERROR_BUSY)
+        return code;
+    wal_open(&recorder->wal, recorder->room.folder);
+    catch_crashes(recorder);
+    condemn(recorder);
+    replay(recorder);
+    return 0;
 }
 
 static bool read_options(int argc, char **argv, struct recorder *recorder)
@@ -315,7 +553,7 @@ static bool read_options(int argc, char **argv, struct recorder *recorder)
 
 int main(int argc, char **argv)
 {
-    struct recorder recorder = { .delay_ms = DELAY_DEFAULT_MS };
+    struct recorder recorder = { .delay_ms = DELAY_DEFAULT_MS, .ledger.fd = -1, .wal.fd = -1 };
     log_setup(LOG_LEVEL_INFO);
     if (!read_options(argc, argv, &recorder)) {
         fprintf(stderr, "usage: belfry-recorder --rrd /ABSOLUTE/FOLDER [--delay DURATION, at most 1h]\n"
@@ -324,9 +562,12 @@ int main(int argc, char **argv)
     }
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* of our log, when the keeper is gone */
     recorder.room.report = on_report;
+    recorder.room.moved = on_moved;
     recorder.room.context = &recorder;
-    int status = run(&recorder);
+    recorder.room.ledger = &recorder.ledger;
+    int status = prepare(&recorder) == 0 ? run(&recorder) : 1;
     close_all(&recorder);
     return status;
 }

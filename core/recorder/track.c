@@ -23,6 +23,7 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/recorder/args.h"
+#include "core/recorder/ledger.h"
 #include "core/recorder/legend.h"
 #include "core/recorder/store.h"
 
@@ -97,6 +98,11 @@ static double *row_at(const struct track *track, uint32_t i)
     return track->rows + (size_t)i * (track->source_count + 1u);
 }
 
+const double *track_row(const struct track *track, uint32_t i)
+{
+    return row_at(track, i);
+}
+
 static double *add_row(struct track *track)
 {
     if (track->row_count == track->row_size) {
@@ -112,7 +118,7 @@ bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, co
     room->counts.samples++;
     if (at_s < TRACK_EARLIEST_S || at_s > now_s + TRACK_AHEAD_S) {
         room->counts.refused++;
-        return track->row_count > 0;
+        return false;
     }
     double *last = track->row_count ? row_at(track, track->row_count - 1) : NULL;
     int64_t last_s = last ? (int64_t)last[0] : track->ready ? track->last_s : 0;
@@ -120,7 +126,7 @@ bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, co
         room->counts.coalesced++;
     } else if (at_s <= last_s) {
         room->counts.late++;
-        return track->row_count > 0;
+        return false;
     } else {
         if (track->row_count >= TRACK_ROWS_MAX)
             track_flush(track, room, now_s);
@@ -155,8 +161,10 @@ static int make(struct job *job, bool history)
                                .history = history ? job->path : NULL,
                                .now_s = job->now_s };
     int code = make_folders(job);
+    ledger_enter(job->room->ledger, job->path, 0);
     if (code == 0)
         code = store_make(&job->arena, &make, &job->why);
+    ledger_leave(job->room->ledger);
     if (code == 0)
         report(
             job, LOG_LEVEL_INFO,
@@ -166,17 +174,27 @@ static int make(struct job *job, bool history)
     return code;
 }
 
+int track_set_aside(const char *path, int64_t now_s, char *aside, size_t size, struct why *why)
+{
+    snprintf(aside, size, "%s.bad-%" PRId64, path, now_s);
+    for (int i = 2; access(aside, F_OK) == 0; i++)
+        snprintf(aside, size, "%s.bad-%" PRId64 "-%d", path, now_s, i);
+    return rename(path, aside) == 0 ? 0 : why_say(why, -errno, "can't move '%s' aside: %s", path, error_text(-errno));
+}
+
 static int set_aside(struct job *job)
 {
-    char *aside = arena_print(&job->arena, "%s.bad-%" PRId64, job->path, job->now_s);
-    for (int i = 2; access(aside, F_OK) == 0; i++)
-        aside = arena_print(&job->arena, "%s.bad-%" PRId64 "-%d", job->path, job->now_s, i);
-    if (rename(job->path, aside) != 0)
-        return why_say(&job->why, -errno, "can't move '%s' aside: %s", job->path, error_text(-errno));
-    report(
-        job, LOG_LEVEL_WARN,
-        arena_print(&job->arena, "'%s' moved aside as '%s', a new one is made: %s", job->path, aside, job->why.text));
-    return 0;
+    struct why reason = job->why;
+    char aside[4096];
+    int code = track_set_aside(job->path, job->now_s, aside, sizeof(aside), &job->why);
+    if (code == 0 && job->room->moved)
+        job->room->moved(job->room->context, job->path,
+                         arena_print(&job->arena, "%s; moved aside as '%s'", reason.text, aside));
+    else if (code == 0)
+        report(
+            job, LOG_LEVEL_WARN,
+            arena_print(&job->arena, "'%s' moved aside as '%s', a new one is made: %s", job->path, aside, reason.text));
+    return code;
 }
 
 /* Reads the file that is there; afterwards job->header is sound, or empty when a file must be made. */
@@ -213,6 +231,7 @@ static void remember(struct job *job)
     track->last_s = job->header.last_s;
     track->size_bytes = job->header.size_bytes;
     track->inode = job->header.inode;
+    track->head_bytes = header_file_size(job->header.source_count, job->header.archive_count, 0);
     track->ready = true;
     buf_close(&sources);
 }
@@ -303,8 +322,11 @@ static int write_rows(struct track *track, struct track_room *room, struct why *
         else
             room->counts.late++;
     }
-    if (args.count > 0)
+    if (args.count > 0) {
+        ledger_enter(room->ledger, track->path, track->head_bytes);
         code = store_update(track->path, track->sources, &args, why);
+        ledger_leave(room->ledger);
+    }
     if (code == 0 && args.count > 0) {
         track->last_s = (int64_t)row_at(track, track->row_count - 1)[0];
         room->counts.updates++;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/wire.h"
 #include "core/model/series.h"
@@ -28,12 +29,17 @@ struct track_counts {
     uint64_t lost;      /* the file could not be written */
 };
 
+struct ledger;
+
 /* What all tracks share. */
 struct track_room {
-    const char *folder; /* of the RRD files */
+    const char *folder;    /* of the RRD files */
+    struct ledger *ledger; /* or NULL */
     struct track_counts counts;
     /* Something that people should know: a file moved aside, migrated, or not writable. */
     void (*report)(void *context, enum log_level level, uint32_t slot, const char *text);
+    /* A file was moved aside, for the journal; NULL: that is only reported. */
+    void (*moved)(void *context, const char *path, const char *text);
     void *context;
 };
 
@@ -49,9 +55,11 @@ struct track {
     int64_t last_s;       /* when ready: the file's last update */
     off_t size_bytes;     /* when ready: what the file must still be */
     ino_t inode;
-    double *rows; /* waiting: seconds and values, source_count + 1 numbers each */
+    uint64_t head_bytes; /* of the file, before its rows */
+    double *rows;        /* waiting: seconds and values, source_count + 1 numbers each */
     uint32_t row_count, row_size;
-    int64_t due_ms; /* of the queue in recorder.c */
+    uint32_t generation; /* of the write-ahead file that has this series; 0: none */
+    int64_t due_ms;      /* of the queue in recorder.c */
     struct track *next;
     bool queued;
 };
@@ -61,9 +69,15 @@ struct track *track_open(uint32_t slot, const void *payload, size_t n);
 /* Frees it; what waits is dropped. NULL is fine. */
 void track_close(struct track **track);
 
-/* Takes one sample of source_count values. Returns whether something waits to be flushed. */
+/* Takes one sample of source_count values. Returns whether it now waits to be flushed: it is neither late nor absurd.
+ */
 bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, const double *values, int64_t now_s);
+/* The second and the source_count values of a waiting row. */
+const double *track_row(const struct track *track, uint32_t i);
 /* Writes what waits, after making or migrating the file if need be. Afterwards nothing waits, whatever happened. */
 void track_flush(struct track *track, struct track_room *room, int64_t now_s);
+
+/* Renames the file at path to PATH.bad-SECONDS, which is left in aside; 0 or a negative code. */
+int track_set_aside(const char *path, int64_t now_s, char *aside, size_t size, struct why *why);
 
 #endif
