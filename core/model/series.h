@@ -16,11 +16,17 @@ struct series_source {
     double min, max;    /* NaN: unbounded */
     /* for those who draw: the unit, and the ranges in force as text; NULL: none */
     const char *unit, *warn, *crit;
+    const char *was; /* the metric's earlier name, whose history is its own; NULL: none */
 };
 
 /* An archive: how long each point and the whole last, in seconds. AVERAGE, MIN and MAX are kept of each. */
 struct series_archive {
     uint32_t point_s, length_s;
+};
+
+/* A metric that has another name now. */
+struct series_rename {
+    const char *from, *to;
 };
 
 struct series {

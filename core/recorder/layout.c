@@ -35,11 +35,32 @@ static const struct layout_source *find_source(const struct layout *layout, cons
     return NULL;
 }
 
+/* The sources of the file that go on under another name. */
+static void take_over(const struct series *series, const struct header *header, struct layout *out)
+{
+    for (uint32_t i = 0; i < series->source_count; i++) {
+        char was[NAME_SOURCE_SIZE];
+        if (!series->sources[i].was)
+            continue;
+        name_source(was, series->sources[i].was);
+        if (header_find(header, was) && !find_source(out, was))
+            memcpy(out->sources[i].was, was, sizeof(was));
+    }
+}
+
+static bool is_taken_over(const struct layout *layout, const char *name)
+{
+    for (uint32_t i = 0; i < layout->live_count; i++)
+        if (strcmp(layout->sources[i].was, name) == 0)
+            return true;
+    return false;
+}
+
 static void keep_retired(const struct header *header, struct layout *out)
 {
     for (uint32_t i = 0; i < header->source_count && out->source_count < SERIES_SOURCES_MAX; i++) {
         const struct header_source *old = &header->sources[i];
-        if (find_source(out, old->name))
+        if (find_source(out, old->name) || is_taken_over(out, old->name))
             continue;
         struct layout_source *kept = &out->sources[out->source_count++];
         memcpy(kept->name, old->name, sizeof(kept->name));
@@ -105,8 +126,10 @@ int layout_make(struct arena *arena, const struct series *series, const struct h
         code = set_archives(series, out, why);
     if (code < 0)
         return code;
-    if (header)
+    if (header) {
+        take_over(series, header, out);
         keep_retired(header, out);
+    }
     uint64_t rows = 0;
     for (uint32_t i = 0; i < out->archive_count; i++)
         rows += FUNCTION_COUNT * (uint64_t)out->archives[i].rows;

@@ -18,6 +18,7 @@ struct store_make {
     const struct layout *layout;
     int64_t start_s; /* values may be later than this */
     const char *history;
+    int64_t last_s; /* of the history: the new file's, too */
     int64_t now_s;
 };
 int store_make(struct arena *arena, const struct store_make *make, struct why *why);

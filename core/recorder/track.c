@@ -35,8 +35,10 @@ struct job {
     struct series series;
     struct header header;
     struct layout layout;
+    struct legend legend; /* as the file's neighbour has it; check NULL: there is none */
     const char *path;
     int64_t now_s;
+    bool moved; /* the file that was there was moved aside */
     struct why why;
 };
 
@@ -159,6 +161,7 @@ static int make(struct job *job, bool history)
                                .layout = &job->layout,
                                .start_s = (int64_t)row_at(job->track, 0)[0] - job->layout.step_s,
                                .history = history ? job->path : NULL,
+                               .last_s = job->header.last_s,
                                .now_s = job->now_s };
     int code = make_folders(job);
     ledger_enter(job->room->ledger, job->path, 0);
@@ -187,6 +190,7 @@ static int set_aside(struct job *job)
     struct why reason = job->why;
     char aside[4096];
     int code = track_set_aside(job->path, job->now_s, aside, sizeof(aside), &job->why);
+    job->moved = code == 0;
     if (code == 0 && job->room->moved)
         job->room->moved(job->room->context, job->path,
                          arena_print(&job->arena, "%s; moved aside as '%s'", reason.text, aside));
@@ -197,10 +201,46 @@ static int set_aside(struct job *job)
     return code;
 }
 
+/* Whether a source of the file is one of the series, or one that we once gave it. */
+static bool knows(const struct job *job, const char *source)
+{
+    char name[NAME_SOURCE_SIZE];
+    for (uint32_t i = 0; i < job->legend.metric_count; i++)
+        if (strcmp(job->legend.metrics[i].source, source) == 0)
+            return true;
+    for (uint32_t i = 0; i < job->series.source_count; i++) {
+        const struct series_source *has = &job->series.sources[i];
+        if (strcmp(name_source(name, has->metric), source) == 0 ||
+            (has->was && strcmp(name_source(name, has->was), source) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* A sound file that is not ours: of other sources, or with a step that we did not give it. (When a migration is cut
+ * short the file has the new step and its neighbour the old one.) */
+static int check_origin(struct job *job)
+{
+    const struct header *header = &job->header;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < header->source_count; i++)
+        known += knows(job, header->sources[i].name);
+    if (known == 0)
+        return why_say(&job->why, ERROR_DAMAGED, "it has none of the check's metrics");
+    if (job->legend.check && header->step_s != job->legend.step_s && header->step_s != job->series.step_s)
+        return why_say(&job->why, ERROR_DAMAGED, "its step is %llu s, and it was made with %u s",
+                       (unsigned long long)header->step_s, job->legend.step_s);
+    return 0;
+}
+
 /* Reads the file that is there; afterwards job->header is sound, or empty when a file must be made. */
 static int look(struct job *job)
 {
     int code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
+    if (legend_read(&job->arena, job->path, &job->legend, NULL) != 0)
+        memset(&job->legend, 0, sizeof(job->legend));
+    if (code == 0)
+        code = check_origin(job);
     if (code == ERROR_DAMAGED)
         code = set_aside(job);
     else if (code == -ENOENT || code == -ENOTDIR)
@@ -213,9 +253,10 @@ static int look(struct job *job)
 
 static int describe(struct job *job)
 {
-    struct legend old, fresh;
-    bool has_old = legend_read(&job->arena, job->path, &old, NULL) == 0;
-    legend_make(&job->arena, &job->series, &job->layout, has_old ? &old : NULL, &fresh);
+    struct legend fresh;
+    legend_make(&job->arena, &job->series, &job->layout, job->legend.check ? &job->legend : NULL, &fresh);
+    if (job->moved)
+        fresh.moved_s = job->now_s;
     return legend_write(&job->arena, job->path, &fresh, &job->why);
 }
 
