@@ -235,6 +235,14 @@ static double bound(const char *text)
     return text && text_number(text, &value) == 0 ? value : NAN;
 }
 
+static const char *earlier_name(const struct check_config *check, const char *name)
+{
+    for (uint32_t i = 0; i < check->renamed_count; i++)
+        if (strcmp(check->renamed[i].to, name) == 0)
+            return check->renamed[i].from;
+    return NULL;
+}
+
 static void describe(struct recorder *recorder, const struct recorded *recorded, const struct check_config *check)
 {
     struct arena arena = { 0 };
@@ -247,12 +255,12 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
                                                 ? (uint32_t)((check->every_ms * 5ull + 1999) / 2000)
                                                 : 2,
                              .source_count = recorded->metric_count,
-                             .archive_count = config->archive_count,
+                             .archive_count = check->archives ? check->archive_count : config->archive_count,
                              .views = plugin ? plugin->views : NULL,
                              .view_count = plugin ? plugin->view_count : 0 };
-    series.archives = arena_array(&arena, config->archive_count, sizeof *series.archives);
-    for (uint32_t i = 0; i < config->archive_count; i++) {
-        series.archives[i] = config->archives[i];
+    series.archives = arena_array(&arena, series.archive_count, sizeof *series.archives);
+    for (uint32_t i = 0; i < series.archive_count; i++) {
+        series.archives[i] = check->archives ? check->archives[i] : config->archives[i];
         if (series.archives[i].point_s == 0) /* "step" */
             series.archives[i].point_s = series.step_s;
     }
@@ -267,6 +275,7 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
             .unit = metric->unit,
             .warn = metric->warn,
             .crit = metric->crit,
+            .was = earlier_name(check, metric->name),
         };
     }
     struct buf *out = &recorder->child.link.out;

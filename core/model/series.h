@@ -9,6 +9,7 @@
 
 #define SERIES_SOURCES_MAX 512
 #define SERIES_ARCHIVES_MAX 16
+#define SERIES_POINTS_MAX 4000000u /* of one archive */
 
 struct series_source {
     const char *metric; /* the metric's name; the recorder maps it to a data-source name */

@@ -9,10 +9,11 @@
 
 #include "core/base/arena.h"
 #include "core/base/error.h"
+#include "core/model/series.h"
 
 #define HEADER_SOURCES_MAX 1024u
 #define HEADER_ARCHIVES_MAX 128u
-#define HEADER_ROWS_MAX 4000000u
+#define HEADER_ROWS_MAX SERIES_POINTS_MAX
 
 struct header_source {
     char name[20], type[20]; /* type: GAUGE, DERIVE, ... */
