@@ -33,6 +33,9 @@ struct recorder {
     char *folder;
     uint32_t next_slot, generation;
     int64_t restart_at_ms, backoff_ms;
+    int64_t keep_parts_ms; /* as it was told */
+    char *rrdcached;
+    bool replaced; /* it was told to end, because the configuration is another */
     uint64_t dropped;
     struct recorded **recorded; /* by slot of the recorder; NULL: forgotten */
     uint32_t recorded_size;
@@ -122,6 +125,12 @@ static void on_child_exit(struct child *child)
     struct recorder *recorder = child->owner;
     char end[64];
     recorder->running = false;
+    if (recorder->replaced) {
+        recorder->replaced = false;
+        recorder->restart_at_ms = 0;
+        child_close(child);
+        return;
+    }
     recorder->backoff_ms = recorder->backoff_ms == 0 ? RECORDER_BACKOFF_MS : recorder->backoff_ms * 2;
     if (recorder->backoff_ms > RECORDER_BACKOFF_MAX_MS)
         recorder->backoff_ms = RECORDER_BACKOFF_MAX_MS;
@@ -139,6 +148,7 @@ static void on_gone(struct child *child)
     if (!recorder->closed)
         return;
     free(recorder->folder);
+    free(recorder->rrdcached);
     free(recorder->recorded);
     buf_close(&recorder->kept);
     free(recorder);
@@ -153,7 +163,17 @@ static int start(struct recorder *recorder)
     child->on_frame = on_frame;
     child->on_exit = on_child_exit;
     child->on_gone = on_gone;
-    const char *argv[] = { "belfry-recorder", "--rrd", recorder->folder, NULL };
+    char keep_parts[TEXT_DURATION_SIZE];
+    const struct config *config = recorder->keeper->config;
+    const char *argv[8] = { "belfry-recorder", "--rrd", recorder->folder, "--keep-parts",
+                            text_format_duration(keep_parts, config->keep_parts_ms) };
+    recorder->keep_parts_ms = config->keep_parts_ms;
+    free(recorder->rrdcached);
+    recorder->rrdcached = config->rrdcached ? heap_text(config->rrdcached) : NULL;
+    if (recorder->rrdcached) {
+        argv[5] = "--rrdcached";
+        argv[6] = recorder->rrdcached;
+    }
     const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 1024 } };
     const struct child_spec spec = { .program = spawn_member("belfry-recorder"),
                                      .argv = argv,
@@ -188,9 +208,28 @@ int record_open(struct keeper *keeper)
     return start(recorder);
 }
 
+/* Either may be NULL. */
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whether it was started with what the configuration no longer says. */
+static bool is_outdated(const struct recorder *recorder)
+{
+    const struct config *config = recorder->keeper->config;
+    return recorder->keep_parts_ms != config->keep_parts_ms || !same_text(recorder->rrdcached, config->rrdcached);
+}
+
 void record_housekeeping(struct keeper *keeper, int64_t now_ms)
 {
     struct recorder *recorder = keeper->recorder;
+    if (recorder->running && !recorder->replaced && is_outdated(recorder)) {
+        struct buf *out = &recorder->child.link.out;
+        wire_end(out, wire_begin(out, WIRE_STOP));
+        link_changed(&recorder->child.link);
+        recorder->replaced = true;
+    }
     if (recorder->running || recorder->child.pid != 0 || now_ms < recorder->restart_at_ms)
         return;
     if (recorder->dropped) {
@@ -286,11 +325,6 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
     arena_close(&arena);
 }
 
-static bool same_part(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static uint32_t add_slot(struct recorder *recorder, struct recorded *recorded)
 {
     if (recorder->next_slot == recorder->recorded_size) {
@@ -305,10 +339,10 @@ static uint32_t add_slot(struct recorder *recorder, struct recorded *recorded)
 static struct recorded *find_series(struct recorder *recorder, struct watched *watched, const char *part,
                                     const struct recorded *after)
 {
-    if (after && after->next && same_part(after->next->part, part))
+    if (after && after->next && same_text(after->next->part, part))
         return after->next;
     struct recorded **at = &watched->recorded;
-    while (*at && !same_part((*at)->part, part))
+    while (*at && !same_text((*at)->part, part))
         at = &(*at)->next;
     if (!*at) {
         *at = heap_alloc(sizeof **at);
@@ -475,7 +509,7 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
     uint32_t hint = 0;
     for (uint32_t i = 0; i < verdict->metric_count; i++) {
         const struct result_metric *metric = verdict->metrics[i].metric;
-        if (!series || !same_part(series->part, metric->part)) {
+        if (!series || !same_text(series->part, metric->part)) {
             series = find_series(recorder, watched, metric->part, series);
             hint = 0;
         }

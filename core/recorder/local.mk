@@ -3,6 +3,7 @@
 noinst_LIBRARIES += core/recorder/librecorder.a
 core_recorder_librecorder_a_SOURCES = \
 	core/recorder/args.c core/recorder/args.h \
+	core/recorder/cached.c core/recorder/cached.h \
 	core/recorder/compose.c core/recorder/compose.h \
 	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
@@ -12,6 +13,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/name.c core/recorder/name.h \
 	core/recorder/page.c core/recorder/page.h \
 	core/recorder/picture.c core/recorder/picture.h \
+	core/recorder/retain.c core/recorder/retain.h \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
 	core/recorder/store.c core/recorder/store.h \
@@ -30,7 +32,7 @@ belfry_graph_CFLAGS = $(pie_cflags)
 belfry_graph_LDFLAGS = $(pie_ldflags)
 belfry_graph_LDADD = $(recorder_libs)
 
-unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire tests/unit/test_recorder_crash
+unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire tests/unit/test_recorder_crash tests/unit/test_recorder_fuzz
 tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/tap.h
 tests_unit_test_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_LDFLAGS = $(pie_ldflags)
@@ -44,6 +46,18 @@ tests_unit_test_recorder_crash_SOURCES = tests/unit/test_recorder_crash.c tests/
 tests_unit_test_recorder_crash_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_crash_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_crash_LDADD = $(recorder_libs)
+
+tests_unit_test_recorder_fuzz_SOURCES = tests/unit/test_recorder_fuzz.c tests/tap.h
+tests_unit_test_recorder_fuzz_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_fuzz_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_fuzz_LDADD = $(recorder_libs)
+
+# a longer run than that of make check: make fuzz-rrd [FUZZ_RRD=200000] [FUZZ_SEED=7]
+FUZZ_RRD = 100000
+FUZZ_SEED = 1
+fuzz-rrd: tests/unit/test_recorder_fuzz belfry-recorder
+	top_builddir=$(abs_top_builddir) FUZZ_RRD=$(FUZZ_RRD) FUZZ_SEED=$(FUZZ_SEED) tests/unit/test_recorder_fuzz
+.PHONY: fuzz-rrd
 
 # plays the keeper for the recorder: what graph.test draws
 check_PROGRAMS += tests/peers/feed_recorder

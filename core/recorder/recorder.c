@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* belfry-recorder --rrd FOLDER [--delay DURATION] - writes metrics into RRD files, and is the only one that does.
+/* belfry-recorder --rrd FOLDER [--delay DURATION] [--keep-parts DURATION] [--look-every DURATION]
+ * [--rrdcached SOCKET] - writes metrics into
+ * RRD files, and is the only one that does.
  *
  * Started by the keeper; descriptor 3 is a stream socket to it. It reads WIRE_SERIES (what a slot's file holds),
  * WIRE_SAMPLE, WIRE_SERIES_FORGET and WIRE_STOP, and writes WIRE_RECORDER_READY once and WIRE_RECORDER_EVENT when
@@ -22,6 +24,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +38,9 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/base/wire.h"
+#include "core/recorder/cached.h"
 #include "core/recorder/ledger.h"
+#include "core/recorder/retain.h"
 #include "core/recorder/track.h"
 #include "core/recorder/wal.h"
 
@@ -44,7 +49,9 @@
 #define READ_BYTES (256u << 10)
 #define OUT_BYTES_MAX (1u << 20) /* of events that the keeper did not read yet */
 #define DELAY_DEFAULT_MS 1000
-#define DELAY_MAX_MS 3600000
+#define KEEP_PARTS_DEFAULT_MS (90 * 86400000LL)
+#define LOOK_DEFAULT_MS (6 * 3600000LL)
+#define WAIT_MAX_MS 3600000
 #define LOCK_WAIT_MS 60000 /* for the recorder of a keeper that was killed, which still writes */
 
 struct recorder {
@@ -56,6 +63,10 @@ struct recorder {
     struct buf in, out;
     struct ledger ledger;
     struct wal wal;
+    struct retain retain;
+    struct cached cached;
+    const char *rrdcached; /* path of its socket, or NULL */
+    int64_t keep_parts_ms, look_every_ms;
     uint64_t taken; /* samples from the keeper */
     bool replaying; /* what comes is of the write-ahead file, not of the keeper */
     bool unheard;   /* the keeper reads no more; what it had written is still to come */
@@ -104,6 +115,8 @@ static void flush_first(struct recorder *recorder)
         recorder->last = NULL;
     track->queued = false;
     track_flush(track, &recorder->room, clock_wall_ms() / 1000);
+    if (track_is_pending(track))
+        enqueue(recorder, track);
 }
 
 /* Takes a track out of the queue and away, after writing what waits. */
@@ -112,7 +125,7 @@ static void drop(struct recorder *recorder, uint32_t slot)
     struct track *track = find(recorder, slot), *before = NULL;
     if (!track)
         return;
-    track_flush(track, &recorder->room, clock_wall_ms() / 1000);
+    track_settle(track, &recorder->room, clock_wall_ms() / 1000);
     for (struct track *t = recorder->first; t && track->queued; before = t, t = t->next) {
         if (t != track)
             continue;
@@ -213,6 +226,10 @@ static int on_series(struct recorder *recorder, struct wire_reader *r)
     if (!track)
         return ERROR_PROTOCOL;
     reserve(recorder, slot);
+    if (track_is_same(find(recorder, slot), track)) {
+        track_close(&track);
+        return 0;
+    }
     drop(recorder, slot);
     recorder->tracks[slot] = track;
     return 0;
@@ -365,12 +382,17 @@ static void on_moved(void *context, const char *path, const char *text)
 
 /* ---- the process ------------------------------------------------------------------------------------------------ */
 
+static int64_t flush_wait_ms(const struct recorder *recorder)
+{
+    int64_t left_ms = recorder->first ? recorder->first->due_ms - clock_now_ms() : WAIT_MAX_MS;
+    return left_ms > 0 ? left_ms : 0;
+}
+
 static int next_timeout(const struct recorder *recorder)
 {
-    if (!recorder->first)
-        return -1;
-    int64_t left_ms = recorder->first->due_ms - clock_now_ms();
-    return left_ms > 0 ? (int)left_ms : 0;
+    int64_t flush_ms = flush_wait_ms(recorder), retain_ms = retain_wait_ms(&recorder->retain, clock_now_ms());
+    int64_t wait_ms = flush_ms < retain_ms ? flush_ms : retain_ms;
+    return wait_ms < WAIT_MAX_MS ? (int)wait_ms : WAIT_MAX_MS;
 }
 
 static void turn(struct recorder *recorder)
@@ -385,8 +407,10 @@ static void turn(struct recorder *recorder)
         on_writable(recorder);
     if (n > 0 && pfd.revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
         on_readable(recorder);
-    if (next_timeout(recorder) == 0)
+    if (recorder->first && flush_wait_ms(recorder) == 0)
         flush_first(recorder);
+    else if (retain_wait_ms(&recorder->retain, clock_now_ms()) == 0)
+        retain_step(&recorder->retain, &recorder->room, clock_now_ms(), clock_wall_ms() / 1000);
 }
 
 static void log_counts(const struct track_counts *counts)
@@ -398,16 +422,14 @@ static void log_counts(const struct track_counts *counts)
              counts->lost);
 }
 
-static void flush_all(struct recorder *recorder)
+/* Everything into the files. */
+static void settle_all(struct recorder *recorder)
 {
-    while (recorder->first)
-        flush_first(recorder);
-}
-
-static void close_tracks(struct recorder *recorder)
-{
-    for (uint32_t i = 0; i < recorder->track_size; i++)
-        track_close(&recorder->tracks[i]);
+    for (struct track *track = recorder->first; track; track = track->next)
+        track->queued = false;
+    recorder->first = recorder->last = NULL;
+    for (uint32_t slot = 0; slot < recorder->track_size; slot++)
+        drop(recorder, slot);
 }
 
 static int run(struct recorder *recorder)
@@ -415,7 +437,7 @@ static int run(struct recorder *recorder)
     wire_end(&recorder->out, wire_begin(&recorder->out, WIRE_RECORDER_READY));
     while (!recorder->ended && recorder->broken == 0)
         turn(recorder);
-    flush_all(recorder);
+    settle_all(recorder);
     wal_remove(&recorder->wal);
     if (recorder->out.length > 0)
         on_writable(recorder);
@@ -425,12 +447,13 @@ static int run(struct recorder *recorder)
 
 static void close_all(struct recorder *recorder)
 {
-    close_tracks(recorder);
     free(recorder->tracks);
     buf_close(&recorder->in);
     buf_close(&recorder->out);
     wal_close(&recorder->wal);
     ledger_close(&recorder->ledger);
+    retain_close(&recorder->retain);
+    cached_close(&recorder->cached);
 }
 
 /* ---- after a crash ---------------------------------------------------------------------------------------------- */
@@ -509,8 +532,7 @@ static void replay(struct recorder *recorder)
     char text[128];
     recorder->replaying = true;
     uint64_t frames = wal_replay(&recorder->wal, take_again, recorder);
-    flush_all(recorder);
-    close_tracks(recorder);
+    settle_all(recorder);
     wal_remove(&recorder->wal);
     ledger_clear(&recorder->ledger);
     recorder->replaying = false;
@@ -533,10 +555,34 @@ static int prepare(struct recorder *recorder)
     if (code == ERROR_BUSY)
         return code;
     wal_open(&recorder->wal, recorder->room.folder);
+    retain_open(&recorder->retain, recorder->keep_parts_ms / 1000, recorder->look_every_ms, clock_now_ms());
+    cached_open(&recorder->cached, recorder->rrdcached);
+    recorder->room.cached = recorder->rrdcached ? &recorder->cached : NULL;
+    cached_leave_note(recorder->room.folder, recorder->rrdcached);
     catch_crashes(recorder);
     condemn(recorder);
     replay(recorder);
     return 0;
+}
+
+static const struct {
+    const char *name;
+    size_t offset; /* in struct recorder */
+    int64_t most_ms;
+} durations[] = {
+    { "--delay", offsetof(struct recorder, delay_ms), 3600000 },
+    { "--keep-parts", offsetof(struct recorder, keep_parts_ms), INT64_MAX },
+    { "--look-every", offsetof(struct recorder, look_every_ms), INT64_MAX },
+};
+
+static bool read_duration(const char *name, const char *text, struct recorder *recorder)
+{
+    for (size_t i = 0; i < sizeof(durations) / sizeof(*durations); i++) {
+        int64_t *out = (int64_t *)(void *)((char *)recorder + durations[i].offset);
+        if (strcmp(durations[i].name, name) == 0)
+            return text_duration(text, out) == 0 && *out >= 0 && *out <= durations[i].most_ms;
+    }
+    return false;
 }
 
 static bool read_options(int argc, char **argv, struct recorder *recorder)
@@ -544,20 +590,27 @@ static bool read_options(int argc, char **argv, struct recorder *recorder)
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--rrd") == 0)
             recorder->room.folder = argv[i + 1];
-        else if (strcmp(argv[i], "--delay") != 0 || text_duration(argv[i + 1], &recorder->delay_ms) != 0)
+        else if (strcmp(argv[i], "--rrdcached") == 0)
+            recorder->rrdcached = argv[i + 1];
+        else if (!read_duration(argv[i], argv[i + 1], recorder))
             return false;
     }
-    return argc % 2 == 1 && recorder->room.folder && recorder->room.folder[0] == '/' && recorder->delay_ms >= 0 &&
-           recorder->delay_ms <= DELAY_MAX_MS;
+    return argc % 2 == 1 && recorder->room.folder && recorder->room.folder[0] == '/';
 }
 
 int main(int argc, char **argv)
 {
-    struct recorder recorder = { .delay_ms = DELAY_DEFAULT_MS, .ledger.fd = -1, .wal.fd = -1 };
+    struct recorder recorder = { .delay_ms = DELAY_DEFAULT_MS,
+                                 .keep_parts_ms = KEEP_PARTS_DEFAULT_MS,
+                                 .look_every_ms = LOOK_DEFAULT_MS,
+                                 .ledger.fd = -1,
+                                 .wal.fd = -1 };
     log_setup(LOG_LEVEL_INFO);
     if (!read_options(argc, argv, &recorder)) {
-        fprintf(stderr, "usage: belfry-recorder --rrd /ABSOLUTE/FOLDER [--delay DURATION, at most 1h]\n"
-                        "started by belfryd, with a socket as descriptor 3\n");
+        fprintf(stderr,
+                "usage: belfry-recorder --rrd /ABSOLUTE/FOLDER [--delay DURATION, at most 1h] [--keep-parts DURATION]\n"
+                "       [--look-every DURATION] [--rrdcached SOCKET]\n"
+                "started by belfryd, with a socket as descriptor 3\n");
         return 2;
     }
     signal(SIGINT, SIG_IGN);

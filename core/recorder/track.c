@@ -22,7 +22,9 @@
 #include "belfry/plugin.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/base/clock.h"
 #include "core/recorder/args.h"
+#include "core/recorder/cached.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/legend.h"
 #include "core/recorder/store.h"
@@ -72,11 +74,18 @@ struct track *track_open(uint32_t slot, const void *payload, size_t n)
     return track;
 }
 
+bool track_is_same(const struct track *a, const struct track *b)
+{
+    return a && a->payload_size == b->payload_size && memcmp(a->payload, b->payload, b->payload_size) == 0;
+}
+
 static void forget_file(struct track *track)
 {
     free(track->path);
     free(track->sources);
+    free(track->columns);
     track->path = track->sources = NULL;
+    track->columns = NULL;
     track->ready = false;
 }
 
@@ -131,7 +140,7 @@ bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, co
         return false;
     } else {
         if (track->row_count >= TRACK_ROWS_MAX)
-            track_flush(track, room, now_s);
+            track_settle(track, room, now_s);
         last = add_row(track);
     }
     last[0] = (double)at_s;
@@ -260,6 +269,18 @@ static int describe(struct job *job)
     return legend_write(&job->arena, job->path, &fresh, &job->why);
 }
 
+static int16_t *find_columns(const struct job *job)
+{
+    int16_t *columns = heap_alloc(job->header.source_count * sizeof(*columns));
+    for (uint32_t i = 0; i < job->header.source_count; i++) {
+        columns[i] = -1;
+        for (uint32_t k = 0; k < job->layout.live_count && columns[i] < 0; k++)
+            if (strcmp(job->header.sources[i].name, job->layout.sources[k].name) == 0)
+                columns[i] = (int16_t)k;
+    }
+    return columns;
+}
+
 static void remember(struct job *job)
 {
     struct track *track = job->track;
@@ -272,9 +293,24 @@ static void remember(struct job *job)
     track->last_s = job->header.last_s;
     track->size_bytes = job->header.size_bytes;
     track->inode = job->header.inode;
+    track->file_sources = job->header.source_count;
+    track->file_archives = job->header.archive_count;
+    track->columns = find_columns(job);
     track->head_bytes = header_file_size(job->header.source_count, job->header.archive_count, 0);
     track->ready = true;
     buf_close(&sources);
+}
+
+/* Before a file is replaced rrdcached writes what it has of it, and forgets it. */
+static int take_back(struct job *job)
+{
+    struct cached *cached = job->room->cached;
+    if (!cached || !cached_is_there(cached, clock_now_ms()))
+        return 0;
+    int code = cached_release(cached, job->path, &job->why);
+    if (code == 0)
+        code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
+    return code;
 }
 
 static int prepare_in(struct job *job)
@@ -293,7 +329,9 @@ static int prepare_in(struct job *job)
     if (code < 0)
         return code;
     if (!there || !layout_matches(&job->layout, &job->header)) {
-        code = make(job, there);
+        code = there ? take_back(job) : 0;
+        if (code == 0)
+            code = make(job, there);
         if (code == 0)
             code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
     }
@@ -339,13 +377,19 @@ static void print_value(struct buf *out, double value, int kind)
         buf_char(out, 'U');
 }
 
-static void add_update(struct args *args, const struct track *track, const double *row)
+/* As the series has its sources; with in_columns, as the file has them. */
+static void add_update(struct args *args, const struct track *track, const double *row, bool in_columns)
 {
     struct buf out = { 0 };
+    uint32_t count = in_columns ? track->file_sources : track->source_count;
     buf_print(&out, "%" PRId64, (int64_t)row[0]);
-    for (uint32_t i = 0; i < track->source_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
+        int column = in_columns ? track->columns[i] : (int)i;
         buf_char(&out, ':');
-        print_value(&out, row[i + 1], track->kinds[i]);
+        if (column < 0)
+            buf_char(&out, 'U');
+        else
+            print_value(&out, row[column + 1], track->kinds[column]);
     }
     args_add(args, "%s", out.data);
     buf_close(&out);
@@ -359,7 +403,7 @@ static int write_rows(struct track *track, struct track_room *room, struct why *
     for (uint32_t i = 0; i < track->row_count; i++) {
         const double *row = row_at(track, i);
         if ((int64_t)row[0] > track->last_s)
-            add_update(&args, track, row);
+            add_update(&args, track, row, false);
         else
             room->counts.late++;
     }
@@ -377,25 +421,122 @@ static int write_rows(struct track *track, struct track_room *room, struct why *
     return code;
 }
 
-void track_flush(struct track *track, struct track_room *room, int64_t now_s)
+static void drop_rows(struct track *track, uint32_t n)
+{
+    track->row_count -= n;
+    track->sent_count = track->sent_count > n ? track->sent_count - n : 0;
+    if (track->row_count > 0)
+        memmove(track->rows, row_at(track, n), track->row_count * (track->source_count + 1u) * sizeof(double));
+}
+
+/* ---- by rrdcached ----------------------------------------------------------------------------------------------- */
+
+/* rrdcached reads lines of up to 4096 bytes; the few files of which a row is longer are written by us alone. */
+#define CACHED_SOURCES_MAX 150
+static bool is_cached(const struct track *track, const struct track_room *room)
+{
+    return room->cached && track->file_sources <= CACHED_SOURCES_MAX;
+}
+
+/* Rows that the file has by now need not wait any more. */
+static void drop_written(struct track *track, struct track_room *room)
+{
+    int64_t last_s = header_read_last(track->path, track->file_sources, track->file_archives);
+    uint32_t n = 0;
+    while (n < track->row_count && (int64_t)row_at(track, n)[0] <= last_s)
+        n++;
+    uint32_t sent = n < track->sent_count ? n : track->sent_count;
+    room->counts.rows += sent;
+    room->counts.late += n - sent;
+    drop_rows(track, n);
+}
+
+static bool is_there(struct track_room *room)
+{
+    char text[256];
+    bool away = !cached_is_there(room->cached, clock_now_ms());
+    snprintf(text, sizeof(text), "rrdcached at '%.200s' %s", room->cached->socket_path,
+             away ? "does not answer: samples wait" : "answers again");
+    if (away != room->cached_is_away)
+        room->report(room->context, away ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, 0, text);
+    room->cached_is_away = away;
+    return !away;
+}
+
+/* Sends what was not sent, or was sent to a daemon that may have been ended since. */
+static int send_rows(struct track *track, struct track_room *room, struct why *why)
+{
+    struct arena arena = { 0 };
+    struct args args = { .arena = &arena };
+    drop_written(track, room);
+    if (!is_there(room))
+        return 0;
+    if (track->sent_to != room->cached->generation)
+        track->sent_count = 0;
+    track->sent_to = room->cached->generation;
+    for (uint32_t i = track->sent_count; i < track->row_count; i++)
+        add_update(&args, track, row_at(track, i), true);
+    int code = args.count > 0 ? cached_update(room->cached, track->path, &args, why) : 0;
+    if (code == 0 && args.count > 0) {
+        track->sent_count = track->row_count;
+        room->counts.updates++;
+    }
+    arena_close(&arena);
+    return room->cached->fd < 0 ? 0 : code; /* when it is away they wait */
+}
+
+/* ---- either way ------------------------------------------------------------------------------------------------- */
+
+static void tell(struct track *track, struct track_room *room, int code, const struct why *why)
+{
+    char text[sizeof(why->text) + 64];
+    if (code < 0 && !track->failing)
+        room->report(room->context, LOG_LEVEL_ERROR, track->slot, why->text);
+    if (code == 0 && track->failing) {
+        snprintf(text, sizeof(text), "'%.400s': written again", track->path);
+        room->report(room->context, LOG_LEVEL_INFO, track->slot, text);
+    }
+    track->failing = code < 0;
+}
+
+static void flush(struct track *track, struct track_room *room, int64_t now_s, bool directly)
 {
     struct why why = { "" };
-    char text[sizeof(why.text) + 64];
     if (track->row_count == 0)
         return;
     int code = prepare(track, room, now_s, &why);
+    if (code == 0 && !directly && is_cached(track, room)) {
+        code = send_rows(track, room, &why);
+        tell(track, room, code, &why);
+        return;
+    }
+    if (code == 0 && is_cached(track, room))
+        drop_written(track, room);
     if (code == 0)
         code = write_rows(track, room, &why);
     if (code < 0) {
         room->counts.lost += track->row_count;
         forget_file(track); /* to look at it anew */
     }
-    if (code < 0 && !track->failing)
-        room->report(room->context, LOG_LEVEL_ERROR, track->slot, why.text);
-    if (code == 0 && track->failing) {
-        snprintf(text, sizeof(text), "'%.400s': written again", track->path);
-        room->report(room->context, LOG_LEVEL_INFO, track->slot, text);
-    }
-    track->failing = code < 0;
-    track->row_count = 0;
+    tell(track, room, code, &why);
+    track->row_count = track->sent_count = 0;
+}
+
+void track_flush(struct track *track, struct track_room *room, int64_t now_s)
+{
+    flush(track, room, now_s, false);
+}
+
+bool track_is_pending(const struct track *track)
+{
+    return track->row_count > track->sent_count;
+}
+
+void track_settle(struct track *track, struct track_room *room, int64_t now_s)
+{
+    struct why why = { "" };
+    flush(track, room, now_s, false);
+    if (track->row_count > 0 && !track_is_pending(track) && cached_flush(room->cached, track->path, &why) == 0)
+        drop_written(track, room);
+    flush(track, room, now_s, true);
 }

@@ -29,12 +29,15 @@ struct track_counts {
     uint64_t lost;      /* the file could not be written */
 };
 
+struct cached;
 struct ledger;
 
 /* What all tracks share. */
 struct track_room {
     const char *folder;    /* of the RRD files */
     struct ledger *ledger; /* or NULL */
+    struct cached *cached; /* rrdcached, which writes instead of us; or NULL */
+    bool cached_is_away;   /* reported */
     struct track_counts counts;
     /* Something that people should know: a file moved aside, migrated, or not writable. */
     void (*report)(void *context, enum log_level level, uint32_t slot, const char *text);
@@ -56,6 +59,10 @@ struct track {
     off_t size_bytes;     /* when ready: what the file must still be */
     ino_t inode;
     uint64_t head_bytes; /* of the file, before its rows */
+    uint32_t file_sources, file_archives;
+    int16_t *columns;    /* of the file's sources: the place in a row; -1: not of the series */
+    uint32_t sent_count; /* of the waiting rows, from the first: rrdcached has them, the file not yet */
+    uint32_t sent_to;    /* generation of the connection by which they were sent */
     double *rows;        /* waiting: seconds and values, source_count + 1 numbers each */
     uint32_t row_count, row_size;
     uint32_t generation; /* of the write-ahead file that has this series; 0: none */
@@ -66,6 +73,8 @@ struct track {
 
 /* A track for a series whose encoding is the n bytes at payload; NULL when they are no series (ERROR_PROTOCOL). */
 struct track *track_open(uint32_t slot, const void *payload, size_t n);
+/* Whether it is the same series; a may be NULL. */
+bool track_is_same(const struct track *a, const struct track *b);
 /* Frees it; what waits is dropped. NULL is fine. */
 void track_close(struct track **track);
 
@@ -74,8 +83,13 @@ void track_close(struct track **track);
 bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, const double *values, int64_t now_s);
 /* The second and the source_count values of a waiting row. */
 const double *track_row(const struct track *track, uint32_t i);
-/* Writes what waits, after making or migrating the file if need be. Afterwards nothing waits, whatever happened. */
+/* Writes what waits, after making or migrating the file if need be. Afterwards nothing waits, whatever happened; with
+ * rrdcached rows wait until the file has them, and track_is_pending() says whether there are some to be sent again. */
 void track_flush(struct track *track, struct track_room *room, int64_t now_s);
+bool track_is_pending(const struct track *track);
+/* The same, but afterwards the file has everything and nothing waits: rrdcached is asked to write, or, when it does not
+ * answer, written without it. */
+void track_settle(struct track *track, struct track_room *room, int64_t now_s);
 
 /* Renames the file at path to PATH.bad-SECONDS, which is left in aside; 0 or a negative code. */
 int track_set_aside(const char *path, int64_t now_s, char *aside, size_t size, struct why *why);

@@ -18,6 +18,7 @@
 #include "core/base/file.h"
 #include "core/base/spawn.h"
 #include "core/model/series.h"
+#include "core/recorder/cached.h"
 #include "core/recorder/header.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/name.h"
@@ -33,6 +34,7 @@
 static struct arena arena;
 static char folder[] = "/tmp/test_recorder_crash.XXXXXX";
 static const char *recorder;
+static const char *rrdcached; /* its socket, for recorders that shall use it */
 static int64_t begin_s;
 
 static uint64_t seed = 11;
@@ -101,7 +103,8 @@ static void put_sample(struct buf *out, const struct sent *sample)
 static void start(const char *delay)
 {
     int pair[2];
-    const char *const args[] = { recorder, "--rrd", folder, "--delay", delay, NULL };
+    const char *const args[] = { recorder,  "--rrd", folder, "--delay", delay, rrdcached ? "--rrdcached" : NULL,
+                                 rrdcached, NULL };
     struct buf out = { 0 };
     if (spawn_pair(pair) != 0)
         return;
@@ -182,10 +185,8 @@ static int count_missing(void)
         if (peer.last_s[slot] == begin_s)
             continue;
         struct why why = { "" };
-        if (store_fetch(&fetch, &values, &why) != 0) {
-            printf("# %s\n", why.text);
+        if (store_fetch(&fetch, &values, &why) != 0)
             return -1;
-        }
         for (int64_t t = begin_s + 1; t <= peer.last_s[slot]; t++) {
             uint64_t i = (uint64_t)(t - values.start_s - 1);
             double a = i < values.count ? values.values[i * 2] : NAN;
@@ -374,6 +375,94 @@ static void test_blame(void)
     tap_is_int((int64_t)peer.moved, 0, "nothing outside of the folder is");
 }
 
+/* ---- rrdcached -------------------------------------------------------------------------------------------------- */
+
+#define RRDCACHED "/usr/bin/rrdcached"
+
+/* One that writes nothing before half an hour has gone by, unless it is told to. */
+static pid_t start_rrdcached(void)
+{
+    char *pid_file = arena_print(&arena, "%s/rrdcached.pid", folder);
+    char *journal = arena_print(&arena, "%s/.journal", folder);
+    const char *const args[] = { RRDCACHED, "-g",     "-l", arena_print(&arena, "unix:%s", rrdcached),
+                                 "-p",      pid_file, "-j", journal,
+                                 "-b",      folder,   "-w", "1800",
+                                 "-z",      "900",    "-f", "3600",
+                                 NULL };
+    struct spawn spawn = { .program = RRDCACHED, .argv = args, .die_with_parent = true };
+    unlink(rrdcached);
+    unlink(pid_file);
+    file_make_folders(journal, 0700);
+    pid_t pid = spawn_start(&spawn);
+    for (int i = 0; i < 2000 && access(rrdcached, F_OK) != 0; i++)
+        usleep(10000);
+    return pid;
+}
+
+static void end_rrdcached(pid_t pid, int number)
+{
+    kill(pid, number);
+    waitpid(pid, NULL, 0);
+}
+
+/* Its journal is buffered and it does not write when it ends: the samples are ours to keep. */
+static void test_rrdcached(void)
+{
+    struct why why = { "" };
+    struct header header;
+    if (access(RRDCACHED, X_OK) != 0) {
+        tap_skip("rrdcached", "it is not installed");
+        return;
+    }
+    rrdcached = arena_print(&arena, "%s/.rrdcached.sock", folder);
+    clear_folder();
+    reset();
+    pid_t daemon = start_rrdcached();
+    start("0s");
+    send_some(200);
+    listen_to(true);
+    for (int i = 0; i < 2000 && count_missing() < 0; i++) /* until the files are made */
+        usleep(20000);
+    tap_ok(count_missing() > 0, "rrdcached has not written everything yet");
+    struct cached reader;
+    struct arena own = { 0 };
+    tap_ok(cached_open_noted(&reader, &own, folder, clock_now_ms()), "who reads the files finds it");
+    for (int i = 0; i < 200 && count_missing() > 0; i++, usleep(20000)) /* until it was sent the last one, too */
+        for (uint32_t slot = 0; slot < SERIES; slot++)
+            cached_flush(&reader, name_file(&arena, folder, check_name(slot), NULL), &why);
+    cached_close(&reader);
+    arena_close(&own);
+    tap_is_int(count_missing(), 0, "and has it write");
+    for (int round = 0; round < 24; round++) {
+        send_some(1 + any(120));
+        listen_to(any(2) == 0);
+        if (any(2)) {
+            end_rrdcached(daemon, any(3) ? SIGKILL : SIGTERM);
+            send_some(any(40));
+            daemon = start_rrdcached();
+        }
+        if (any(3) == 0) {
+            reap(SIGKILL);
+            start(any(2) ? "0s" : "20ms");
+        }
+    }
+    listen_to(true);
+    shutdown(peer.channel.fd, SHUT_WR);
+    reap(0);
+    tap_is_int(count_missing(), 0, "rrdcached and recorder killed again and again: every sample is in the files");
+    start("0s");
+    send_some(100);
+    listen_to(true);
+    end_rrdcached(daemon, SIGKILL);
+    shutdown(peer.channel.fd, SHUT_WR);
+    reap(0);
+    tap_is_int(count_missing(), 0, "without it the last samples are written directly");
+    tap_ok(header_read(&arena, name_file(&arena, folder, check_name(0), NULL), clock_wall_ms() / 1000, &header, NULL) ==
+               0,
+           "and the files are sound");
+    rrdcached = NULL;
+}
+
 int main(void)
 {
     char command[128], program[PATH_MAX];
@@ -391,6 +480,7 @@ int main(void)
     test_torn();
     test_bounded();
     test_blame();
+    test_rrdcached();
     free(peer.kept);
     arena_close(&arena);
     snprintf(command, sizeof(command), "rm -rf '%s'", folder);
