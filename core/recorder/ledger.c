@@ -98,35 +98,26 @@ void ledger_clear(struct ledger *ledger)
         ledger->page->crashes = 0;
 }
 
-static void limit_computing(int seconds)
-{
-    struct itimerval limit = { .it_value.tv_sec = seconds };
-    setitimer(ITIMER_PROF, &limit, NULL);
-}
-
 /* Fails quietly: without a head an update that is interrupted is not undone. */
-static void remember_head(struct ledger_page *page, const char *path, uint64_t head_bytes)
+static void remember_head(struct ledger_page *page, int fd, uint64_t head_bytes)
 {
     struct stat st;
-    int fd = head_bytes <= sizeof(page->head) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    if (fd < 0)
+    if (head_bytes > sizeof(page->head) || fstat(fd, &st) != 0 ||
+        pread(fd, page->head, (size_t)head_bytes, 0) != (ssize_t)head_bytes)
         return;
-    if (fstat(fd, &st) == 0 && pread(fd, page->head, (size_t)head_bytes, 0) == (ssize_t)head_bytes) {
-        page->inode = st.st_ino;
-        atomic_signal_fence(memory_order_seq_cst);
-        page->head_bytes = (uint32_t)head_bytes;
-    }
-    close(fd);
+    page->inode = st.st_ino;
+    atomic_signal_fence(memory_order_seq_cst);
+    page->head_bytes = (uint32_t)head_bytes;
 }
 
-void ledger_enter(struct ledger *ledger, const char *path, uint64_t head_bytes)
+void ledger_enter(struct ledger *ledger, const char *path, int fd, uint64_t head_bytes)
 {
     if (!ledger || !ledger->page)
         return;
     text_copy(ledger->page->path, sizeof(ledger->page->path), path);
-    if (head_bytes > 0)
-        remember_head(ledger->page, path, head_bytes);
-    limit_computing(LEDGER_CPU_S);
+    if (fd >= 0 && head_bytes > 0)
+        remember_head(ledger->page, fd, head_bytes);
+    ledger->entries++;
 }
 
 void ledger_leave(struct ledger *ledger)
@@ -135,7 +126,6 @@ void ledger_leave(struct ledger *ledger)
         return;
     ledger->page->head_bytes = 0;
     atomic_signal_fence(memory_order_seq_cst);
-    limit_computing(0);
     ledger->page->path[0] = '\0';
 }
 
@@ -153,6 +143,19 @@ const char *ledger_undo(struct ledger *ledger)
         close(fd);
     page->head_bytes = 0;
     return done ? page->path : NULL;
+}
+
+void ledger_watch(void)
+{
+    struct itimerval every = { .it_value.tv_sec = LEDGER_CPU_S, .it_interval.tv_sec = LEDGER_CPU_S };
+    setitimer(ITIMER_PROF, &every, NULL);
+}
+
+bool ledger_hangs(struct ledger *ledger)
+{
+    bool same = ledger->page && ledger->page->path[0] && ledger->entries == ledger->entries_before;
+    ledger->entries_before = ledger->entries;
+    return same;
 }
 
 void ledger_blame(struct ledger *ledger, int signal_number)

@@ -10,6 +10,7 @@
 #ifndef RECORDER_LEDGER_H
 #define RECORDER_LEDGER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/error.h"
@@ -17,12 +18,13 @@
 #define LEDGER_NAME ".recorder"
 #define LEDGER_PATH_SIZE 4032
 #define LEDGER_HEAD_MAX (4u << 20) /* more than any of our files has */
-#define LEDGER_CPU_S 20            /* of computing in one call: then it hangs */
+#define LEDGER_CPU_S 10            /* of computing in one call, once or twice: then it hangs */
 #define LEDGER_CRASHES_MAX 3       /* in a row: then the samples are to blame, not the files */
 
 struct ledger {
     struct ledger_page *page; /* NULL: none is kept */
     int fd;
+    volatile uint64_t entries, entries_before; /* calls into librrd; those when SIGPROF came last */
 };
 
 /* Opens FOLDER/.recorder, waiting up to wait_ms for another recorder to end. 0 or a negative code:
@@ -38,10 +40,14 @@ const char *ledger_undo(struct ledger *ledger);
 void ledger_acquit(struct ledger *ledger);
 /* Work was done without a crash. */
 void ledger_clear(struct ledger *ledger);
-/* Around everything that hands the file at path to librrd. head_bytes: of the file's beginning, that are to be put back
- * when we are killed; 0: the file itself is not changed. ledger may be NULL. */
-void ledger_enter(struct ledger *ledger, const char *path, uint64_t head_bytes);
+/* Around everything that hands the file at path to librrd. fd: the file, open for reading; head_bytes: of the file's
+ * beginning, that are to be put back when we are killed; 0: the file itself is not changed. ledger may be NULL. */
+void ledger_enter(struct ledger *ledger, const char *path, int fd, uint64_t head_bytes);
 void ledger_leave(struct ledger *ledger);
+/* From now on SIGPROF comes whenever we have computed for LEDGER_CPU_S. */
+void ledger_watch(void);
+/* Async-signal-safe, then: whether all of that time went into one call. */
+bool ledger_hangs(struct ledger *ledger);
 /* Async-signal-safe: this process is dying of this signal. */
 void ledger_blame(struct ledger *ledger, int signal_number);
 void ledger_close(struct ledger *ledger);

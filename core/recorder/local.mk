@@ -14,6 +14,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/page.c core/recorder/page.h \
 	core/recorder/picture.c core/recorder/picture.h \
 	core/recorder/retain.c core/recorder/retain.h \
+	core/recorder/revive.c core/recorder/revive.h \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
 	core/recorder/store.c core/recorder/store.h \
@@ -58,6 +59,13 @@ FUZZ_SEED = 1
 fuzz-rrd: tests/unit/test_recorder_fuzz belfry-recorder
 	top_builddir=$(abs_top_builddir) FUZZ_RRD=$(FUZZ_RRD) FUZZ_SEED=$(FUZZ_SEED) tests/unit/test_recorder_fuzz
 .PHONY: fuzz-rrd
+
+# what the recorder costs beside librrd itself
+check_PROGRAMS += tests/bench/bench_recorder
+tests_bench_bench_recorder_SOURCES = tests/bench/bench_recorder.c
+tests_bench_bench_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_bench_bench_recorder_LDFLAGS = $(pie_ldflags)
+tests_bench_bench_recorder_LDADD = $(recorder_libs)
 
 # plays the keeper for the recorder: what graph.test draws
 check_PROGRAMS += tests/peers/feed_recorder

@@ -6,8 +6,8 @@
  * Started by the keeper; descriptor 3 is a stream socket to it. It reads WIRE_SERIES (what a slot's file holds),
  * WIRE_SAMPLE, WIRE_SERIES_FORGET and WIRE_STOP, and writes WIRE_RECORDER_READY once and WIRE_RECORDER_EVENT when
  * people should know something about a file. Samples gather in their tracks; each file is written at most once per
- * delay (1 s unless told otherwise), one file at a time between two looks at the socket, so that a slow disk does not
- * stop the reading. A sample for a slot that has no series is counted and dropped.
+ * delay (1 s unless told otherwise), for a few milliseconds between two looks at the socket, so that a slow disk does
+ * not stop the reading. A sample for a slot that has no series is counted and dropped.
  *
  * Nothing that was taken is lost with a process: before samples are acknowledged (WIRE_RECORDER_SAVED) they are in the
  * write-ahead file (wal.c), which the next recorder writes into the RRD files first of all. While librrd works on a
@@ -41,6 +41,7 @@
 #include "core/recorder/cached.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/retain.h"
+#include "core/recorder/revive.h"
 #include "core/recorder/track.h"
 #include "core/recorder/wal.h"
 
@@ -52,6 +53,7 @@
 #define KEEP_PARTS_DEFAULT_MS (90 * 86400000LL)
 #define LOOK_DEFAULT_MS (6 * 3600000LL)
 #define WAIT_MAX_MS 3600000
+#define FLUSH_MS 5
 #define LOCK_WAIT_MS 60000 /* for the recorder of a keeper that was killed, which still writes */
 
 struct recorder {
@@ -395,6 +397,15 @@ static int next_timeout(const struct recorder *recorder)
     return wait_ms < WAIT_MAX_MS ? (int)wait_ms : WAIT_MAX_MS;
 }
 
+/* Files that are due, for a moment: then the socket is looked at again. */
+static void flush_some(struct recorder *recorder)
+{
+    int64_t until_ms = clock_now_ms() + FLUSH_MS;
+    do
+        flush_first(recorder);
+    while (recorder->first && flush_wait_ms(recorder) == 0 && clock_now_ms() < until_ms);
+}
+
 static void turn(struct recorder *recorder)
 {
     struct pollfd pfd = { .fd = KEEPER_FD, .events = POLLIN };
@@ -408,7 +419,7 @@ static void turn(struct recorder *recorder)
     if (n > 0 && pfd.revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
         on_readable(recorder);
     if (recorder->first && flush_wait_ms(recorder) == 0)
-        flush_first(recorder);
+        flush_some(recorder);
     else if (retain_wait_ms(&recorder->retain, clock_now_ms()) == 0)
         retain_step(&recorder->retain, &recorder->room, clock_now_ms(), clock_wall_ms() / 1000);
 }
@@ -452,11 +463,12 @@ static void close_all(struct recorder *recorder)
     buf_close(&recorder->out);
     wal_close(&recorder->wal);
     ledger_close(&recorder->ledger);
+    arena_close(&recorder->room.scratch);
     retain_close(&recorder->retain);
     cached_close(&recorder->cached);
 }
 
-/* ---- after a crash ---------------------------------------------------------------------------------------------- */
+/* ---- crashes ---------------------------------------------------------------------------------------------- */
 
 static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGPROF };
 #define CRASH_COUNT (sizeof(crashes) / sizeof(*crashes))
@@ -467,6 +479,8 @@ static struct ledger *blamed;
 static void on_crash(int number, siginfo_t *info, void *context)
 {
     (void)context;
+    if (number == SIGPROF && !ledger_hangs(blamed))
+        return;
     bool outside = info->si_code <= 0 && info->si_pid != getpid();
     for (size_t i = 0; i < CRASH_COUNT; i++)
         if (crashes[i] == number)
@@ -481,45 +495,16 @@ static void catch_crashes(struct recorder *recorder)
 {
     static char stack[32768]; /* that of the crash may be used up */
     const stack_t alternative = { .ss_sp = stack, .ss_size = sizeof(stack) };
-    struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
     blamed = &recorder->ledger;
     sigaltstack(&alternative, NULL);
     for (size_t i = 0; i < CRASH_COUNT; i++)
         sigaction(crashes[i], &action, &defaults[i]);
+    ledger_watch();
 }
 
-static bool is_ours(const struct recorder *recorder, const char *path)
-{
-    size_t n = strlen(recorder->room.folder), length = strlen(path);
-    return strncmp(path, recorder->room.folder, n) == 0 && path[n] == '/' && !strstr(path, "/../") && length > n + 4 &&
-           strcmp(path + length - 4, ".rrd") == 0;
-}
-
-/* Moves the file aside that an earlier recorder crashed over; undoes what one did that was killed. */
-static void condemn(struct recorder *recorder)
-{
-    int number = 0, code;
-    struct why why = { "" };
-    char aside[LEDGER_PATH_SIZE + 64], text[LEDGER_PATH_SIZE + 1024];
-    const char *culprit = ledger_culprit(&recorder->ledger, &number);
-    if (culprit && is_ours(recorder, culprit)) {
-        const char *name = sigabbrev_np(number);
-        code = track_set_aside(culprit, clock_wall_ms() / 1000, aside, sizeof(aside), &why);
-        snprintf(text, sizeof(text), "it crashed the recorder (SIG%s); %s%s", name ? name : "?",
-                 code == 0 ? "moved aside as " : why.text, code == 0 ? aside : "");
-        on_moved(recorder, culprit, text);
-    }
-    const char *undone = ledger_undo(&recorder->ledger);
-    if (undone)
-        log_info("recorder", "'%s': an update that was interrupted is undone, and made again", undone);
-    if (culprit)
-        ledger_acquit(&recorder->ledger);
-    if (ledger_crashes(&recorder->ledger) > LEDGER_CRASHES_MAX &&
-        wal_set_aside(&recorder->wal, clock_wall_ms() / 1000) == 0)
-        recorder->room.report(recorder, LOG_LEVEL_ERROR, 0,
-                              "what waited to be written crashed the recorder several times: moved aside as "
-                              "'" WAL_NAME ".bad-...'");
-}
+/* ---- the start ----------------------------------------------------------------------------------------------------
+ */
 
 static int take_again(void *context, struct wire_frame *frame)
 {
@@ -560,7 +545,7 @@ static int prepare(struct recorder *recorder)
     recorder->room.cached = recorder->rrdcached ? &recorder->cached : NULL;
     cached_leave_note(recorder->room.folder, recorder->rrdcached);
     catch_crashes(recorder);
-    condemn(recorder);
+    revive_files(&recorder->room, &recorder->wal);
     replay(recorder);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "core/recorder/track.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -173,7 +174,7 @@ static int make(struct job *job, bool history)
                                .last_s = job->header.last_s,
                                .now_s = job->now_s };
     int code = make_folders(job);
-    ledger_enter(job->room->ledger, job->path, 0);
+    ledger_enter(job->room->ledger, job->path, -1, 0);
     if (code == 0)
         code = store_make(&job->arena, &make, &job->why);
     ledger_leave(job->room->ledger);
@@ -281,6 +282,15 @@ static int16_t *find_columns(const struct job *job)
     return columns;
 }
 
+/* The file has exactly the series' sources, in its order. */
+static bool is_in_order(const struct job *job)
+{
+    bool same = job->header.source_count == job->layout.live_count;
+    for (uint32_t i = 0; same && i < job->layout.live_count; i++)
+        same = strcmp(job->header.sources[i].name, job->layout.sources[i].name) == 0;
+    return same;
+}
+
 static void remember(struct job *job)
 {
     struct track *track = job->track;
@@ -289,7 +299,7 @@ static void remember(struct job *job)
         buf_print(&sources, "%s%s", i ? ":" : "", job->layout.sources[i].name);
     forget_file(track);
     track->path = heap_text(job->path);
-    track->sources = heap_text(sources.data);
+    track->sources = is_in_order(job) ? NULL : heap_text(sources.data);
     track->last_s = job->header.last_s;
     track->size_bytes = job->header.size_bytes;
     track->inode = job->header.inode;
@@ -342,24 +352,33 @@ static int prepare_in(struct job *job)
     return code;
 }
 
-/* Whether the file is still the one that was prepared. */
-static bool is_unchanged(const struct track *track)
+/* The file, open for reading, when it is still the one that was prepared; else -1. */
+static int open_unchanged(const struct track *track)
 {
     struct stat st;
-    return track->ready && lstat(track->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == track->inode &&
-           st.st_size == track->size_bytes;
+    int fd = track->ready ? open(track->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == track->inode &&
+        st.st_size == track->size_bytes)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
+/* Makes sure of the file: the file, open for reading, or a negative code. */
 static int prepare(struct track *track, struct track_room *room, int64_t now_s, struct why *why)
 {
-    if (is_unchanged(track))
-        return 0;
+    int fd = open_unchanged(track);
+    if (fd >= 0)
+        return fd;
     struct job job = { .track = track, .room = room, .now_s = now_s };
     forget_file(track);
     int code = prepare_in(&job);
     *why = job.why;
     arena_close(&job.arena);
-    return code;
+    if (code == 0 && (fd = open_unchanged(track)) < 0)
+        code = why_say(why, -ESTALE, "'%s': is not what was made", track->path);
+    return code < 0 ? code : fd;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
@@ -368,13 +387,17 @@ static int prepare(struct track *track, struct track_room *room, int64_t now_s, 
 #define VALUE_MAX 1e300
 static void print_value(struct buf *out, double value, int kind)
 {
-    char text[TEXT_NUMBER_SIZE];
-    if (kind != BELFRY_COUNTER)
-        buf_text(out, fabs(value) <= VALUE_MAX ? text_format_number(text, value) : "U");
-    else if (isfinite(value) && fabs(value) < 9.2e18)
-        buf_print(out, "%" PRId64, (int64_t)value);
-    else
+    char text[32];
+    bool whole = fabs(value) < 9e15 && value == (double)(int64_t)value;
+    if (kind == BELFRY_COUNTER ? !(isfinite(value) && fabs(value) < 9.2e18) : !(fabs(value) <= VALUE_MAX))
         buf_char(out, 'U');
+    else if (kind == BELFRY_COUNTER || whole)
+        buf_print(out, "%" PRId64, (int64_t)value);
+    else {
+        snprintf(text, sizeof(text), "%.17g", value);
+        text[strcspn(text, ",")] = *strchrnul(text, ',') ? '.' : '\0'; /* whatever the locale says */
+        buf_text(out, text);
+    }
 }
 
 /* As the series has its sources; with in_columns, as the file has them. */
@@ -395,11 +418,11 @@ static void add_update(struct args *args, const struct track *track, const doubl
     buf_close(&out);
 }
 
-static int write_rows(struct track *track, struct track_room *room, struct why *why)
+static int write_rows(struct track *track, struct track_room *room, int fd, struct why *why)
 {
-    struct arena arena = { 0 };
-    struct args args = { .arena = &arena };
+    struct args args = { .arena = &room->scratch };
     int code = 0;
+    arena_reset(&room->scratch);
     for (uint32_t i = 0; i < track->row_count; i++) {
         const double *row = row_at(track, i);
         if ((int64_t)row[0] > track->last_s)
@@ -408,7 +431,7 @@ static int write_rows(struct track *track, struct track_room *room, struct why *
             room->counts.late++;
     }
     if (args.count > 0) {
-        ledger_enter(room->ledger, track->path, track->head_bytes);
+        ledger_enter(room->ledger, track->path, fd, track->head_bytes);
         code = store_update(track->path, track->sources, &args, why);
         ledger_leave(room->ledger);
     }
@@ -417,7 +440,6 @@ static int write_rows(struct track *track, struct track_room *room, struct why *
         room->counts.updates++;
         room->counts.rows += (uint64_t)args.count;
     }
-    arena_close(&arena);
     return code;
 }
 
@@ -499,27 +521,37 @@ static void tell(struct track *track, struct track_room *room, int code, const s
     track->failing = code < 0;
 }
 
+static int write_out(struct track *track, struct track_room *room, int fd, struct why *why)
+{
+    if (is_cached(track, room))
+        drop_written(track, room);
+    int code = write_rows(track, room, fd, why);
+    if (code < 0)
+        room->counts.lost += track->row_count;
+    track->row_count = track->sent_count = 0;
+    return code;
+}
+
 static void flush(struct track *track, struct track_room *room, int64_t now_s, bool directly)
 {
     struct why why = { "" };
     if (track->row_count == 0)
         return;
-    int code = prepare(track, room, now_s, &why);
-    if (code == 0 && !directly && is_cached(track, room)) {
-        code = send_rows(track, room, &why);
-        tell(track, room, code, &why);
-        return;
-    }
-    if (code == 0 && is_cached(track, room))
-        drop_written(track, room);
-    if (code == 0)
-        code = write_rows(track, room, &why);
-    if (code < 0) {
+    int code = 0, fd = prepare(track, room, now_s, &why);
+    if (fd < 0) {
+        code = fd;
         room->counts.lost += track->row_count;
-        forget_file(track); /* to look at it anew */
+        track->row_count = track->sent_count = 0;
+    } else if (!directly && is_cached(track, room)) {
+        code = send_rows(track, room, &why);
+    } else {
+        code = write_out(track, room, fd, &why);
     }
+    if (fd >= 0)
+        close(fd);
     tell(track, room, code, &why);
-    track->row_count = track->sent_count = 0;
+    if (code < 0)
+        forget_file(track); /* to look at it anew */
 }
 
 void track_flush(struct track *track, struct track_room *room, int64_t now_s)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/arena.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/wire.h"
@@ -38,6 +39,7 @@ struct track_room {
     struct ledger *ledger; /* or NULL */
     struct cached *cached; /* rrdcached, which writes instead of us; or NULL */
     bool cached_is_away;   /* reported */
+    struct arena scratch;  /* of one update */
     struct track_counts counts;
     /* Something that people should know: a file moved aside, migrated, or not writable. */
     void (*report)(void *context, enum log_level level, uint32_t slot, const char *text);
@@ -54,7 +56,7 @@ struct track {
     uint8_t *kinds;         /* enum belfry_metric_kind, of each source */
     unsigned char *payload; /* the series as it came over the wire */
     size_t payload_size;
-    char *path, *sources; /* when ready: the file, and "a:b:c" */
+    char *path, *sources; /* when ready: the file, and "a:b:c"; NULL: the file's own order */
     int64_t last_s;       /* when ready: the file's last update */
     off_t size_bytes;     /* when ready: what the file must still be */
     ino_t inode;
