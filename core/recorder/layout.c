@@ -14,6 +14,8 @@
 
 const char *const layout_functions[] = { "AVERAGE", "MIN", "MAX", NULL };
 #define FUNCTION_COUNT 3u
+/* librrd walks through a point step by step when it migrates a file */
+#define POINT_MAX_S (366u * 86400u)
 
 static void set_source(struct layout_source *out, const struct series *series, const struct series_source *source)
 {
@@ -92,6 +94,9 @@ static int set_archives(const struct series *series, struct layout *out, struct 
         steps = steps ? steps : 1;
         uint64_t rows = (series->archives[i].length_s + steps * out->step_s - 1) / (steps * out->step_s);
         rows = rows ? rows : 1;
+        if (steps * out->step_s > POINT_MAX_S && steps > 1)
+            return why_say(why, ERROR_LIMIT, "an archive has points of %llu s, more than a year: give it shorter ones",
+                           (unsigned long long)(steps * out->step_s));
         if (rows > HEADER_ROWS_MAX || steps > INT32_MAX)
             return why_say(why, ERROR_LIMIT, "an archive has %llu points, more than %u: give it longer ones",
                            (unsigned long long)rows, HEADER_ROWS_MAX);

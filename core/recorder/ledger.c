@@ -117,7 +117,8 @@ void ledger_enter(struct ledger *ledger, const char *path, int fd, uint64_t head
     text_copy(ledger->page->path, sizeof(ledger->page->path), path);
     if (fd >= 0 && head_bytes > 0)
         remember_head(ledger->page, fd, head_bytes);
-    ledger->entries++;
+    ledger->ticks = 0;
+    ledger->ticks_max = head_bytes > 0 ? 1 : LEDGER_MAKE_TICKS;
 }
 
 void ledger_leave(struct ledger *ledger)
@@ -153,9 +154,8 @@ void ledger_watch(void)
 
 bool ledger_hangs(struct ledger *ledger)
 {
-    bool same = ledger->page && ledger->page->path[0] && ledger->entries == ledger->entries_before;
-    ledger->entries_before = ledger->entries;
-    return same;
+    ledger->ticks++;
+    return ledger->page && ledger->page->path[0] && ledger->ticks > ledger->ticks_max;
 }
 
 void ledger_blame(struct ledger *ledger, int signal_number)

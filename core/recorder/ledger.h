@@ -18,13 +18,14 @@
 #define LEDGER_NAME ".recorder"
 #define LEDGER_PATH_SIZE 4032
 #define LEDGER_HEAD_MAX (4u << 20) /* more than any of our files has */
-#define LEDGER_CPU_S 10            /* of computing in one call, once or twice: then it hangs */
+#define LEDGER_CPU_S 10            /* of computing; an update that takes two of these hangs, */
+#define LEDGER_MAKE_TICKS 60       /* and a migration that takes ten minutes */
 #define LEDGER_CRASHES_MAX 3       /* in a row: then the samples are to blame, not the files */
 
 struct ledger {
     struct ledger_page *page; /* NULL: none is kept */
     int fd;
-    volatile uint64_t entries, entries_before; /* calls into librrd; those when SIGPROF came last */
+    volatile uint32_t ticks, ticks_max; /* of LEDGER_CPU_S in the call in progress, and how many it may take */
 };
 
 /* Opens FOLDER/.recorder, waiting up to wait_ms for another recorder to end. 0 or a negative code:
@@ -46,7 +47,7 @@ void ledger_enter(struct ledger *ledger, const char *path, int fd, uint64_t head
 void ledger_leave(struct ledger *ledger);
 /* From now on SIGPROF comes whenever we have computed for LEDGER_CPU_S. */
 void ledger_watch(void);
-/* Async-signal-safe, then: whether all of that time went into one call. */
+/* Async-signal-safe, then: whether a call takes too long. */
 bool ledger_hangs(struct ledger *ledger);
 /* Async-signal-safe: this process is dying of this signal. */
 void ledger_blame(struct ledger *ledger, int signal_number);
