@@ -19,6 +19,7 @@
 #include "core/recorder/figures.h"
 #include "core/recorder/legend.h"
 #include "core/recorder/name.h"
+#include "core/recorder/retain.h"
 #include "core/recorder/scale.h"
 #include "core/recorder/store.h"
 #include "core/recorder/track.h"
@@ -686,6 +687,64 @@ static void test_unwritable(void)
     track_close(&track);
 }
 
+/* ---- parts ------------------------------------------------------------------------------------------------------ */
+
+static void fill_part(const char *part, int64_t at_s)
+{
+    struct series series = make_series("docker/all", 3, 10);
+    series.part = part;
+    struct track *track = open_track(&series);
+    add(track, at_s, 1, 1, 1);
+    track_flush(track, &room, NOW);
+    track_close(&track);
+}
+
+static bool has_part(const char *part)
+{
+    return access(name_file(&arena, folder, "docker/all", part), F_OK) == 0;
+}
+
+static int64_t gone_since(const char *part)
+{
+    struct legend legend = { 0 };
+    legend_read(&arena, name_file(&arena, folder, "docker/all", part), &legend, NULL);
+    return legend.gone_s;
+}
+
+static void look_at_parts(int64_t keep_s)
+{
+    struct retain retain;
+    retain_open(&retain, keep_s, 1000, 0);
+    tap_ok(retain_wait_ms(&retain, 400) == 600, "it waits for its time");
+    do
+        retain_step(&retain, &room, 5000, NOW);
+    while (retain_wait_ms(&retain, 5000) == 0);
+    retain_close(&retain);
+}
+
+static void test_parts(void)
+{
+    fill_part("web", NOW - 10);
+    fill_part("short", NOW - 3000);
+    fill_part("gone", NOW - 50 * 86400);
+    fill_part("long gone", NOW - 100 * 86400);
+    clear_reports();
+    look_at_parts(90 * 86400);
+    tap_ok(has_part("web") && !gone_since("web"), "a part that is there stays");
+    tap_ok(has_part("short") && !gone_since("short"), "so does one that was there an hour ago");
+    tap_ok(has_part("gone") && gone_since("gone") == NOW - 50 * 86400, "one that is gone stays and is marked");
+    tap_ok(!has_part("long gone") && strstr(reports, "'long gone' is gone since") != NULL,
+           "one that is gone for long is removed: %s", reports);
+    fill_part("gone", NOW - 5);
+    tap_ok(has_part("gone") && !gone_since("gone"), "one that comes back is no longer marked");
+    unlink(name_file(&arena, folder, "docker/all", "web"));
+    unlink(name_file(&arena, folder, "docker/all", "gone"));
+    unlink(name_file(&arena, folder, "docker/all", "short"));
+    fill_part("old", NOW - 300 * 86400);
+    look_at_parts(90 * 86400);
+    tap_ok(has_part("old") && !gone_since("old"), "while a check does not run its parts do not age");
+}
+
 /* ---- layouts, legends, scales ----------------------------------------------------------------------------------- */
 
 static void test_layout(void)
@@ -819,6 +878,7 @@ int main(void)
     test_damage();
     test_flipped_headers();
     test_unwritable();
+    test_parts();
     test_layout();
     test_legend();
     test_args();
