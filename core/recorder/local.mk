@@ -73,4 +73,4 @@ tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c
 tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
 tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_recorder_LDADD = $(model_libs)
-system_tests += tests/system/graph.test
+system_tests += tests/system/graph.test tests/system/recorder.test
