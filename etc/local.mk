@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # etc: example configuration, the systemd unit, and the manual page of the configuration
 exampledir = $(docdir)/examples
-dist_example_DATA = etc/belfry.conf
+dist_example_DATA = etc/belfry.conf etc/host.conf
 exampleconfdir = $(exampledir)/conf.d
 dist_exampleconf_DATA = \
 	etc/conf.d/backup.conf \
@@ -23,8 +23,9 @@ CLEANFILES += etc/belfry.service
 etc/belfry.service: etc/belfry.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) etc && $(SED) -e 's,@sbindir[@],$(sbindir),g' -e 's,@bindir[@],$(bindir),g' \
 	  -e 's,@libexecdir[@],$(libexecdir),g' -e 's,@libdir[@],$(libdir),g' -e 's,@sysconfdir[@],$(sysconfdir),g' \
+	  -e 's,@docdir[@],$(docdir),g' \
 	  $(top_srcdir)/etc/belfry.service.in >$@.tmp && mv $@.tmp $@
 
 dist_man_MANS += doc/belfry.conf.5
 
-system_tests += tests/system/examples.test
+system_tests += tests/system/examples.test tests/system/unit.test

@@ -28,4 +28,4 @@ static void run(struct belfry_probe *p)
     belfry_ok(p, "%s was written %s ago", path, belfry_ago(p, st.st_mtime));
 }
 
-BELFRY_PLUGIN("file-age", "1.0", "Age of a file", options, metrics, run, .views = views)
+BELFRY_PLUGIN("file-age", "1.0", "Age of a file", options, metrics, run, .views = views, .needs = BELFRY_NEEDS_FILES)

@@ -49,6 +49,7 @@ if HAVE_MARIADB
 plugins_common_libsql_la_SOURCES += \
 	plugins/common/sql-ask.c \
 	plugins/common/sql-failure.c \
+	plugins/common/sql-greet.c \
 	plugins/common/sql-link.c \
 	plugins/common/sql-steps.h
 else
@@ -242,8 +243,8 @@ plugin_tests = \
 	tests/system/plugin-ssl.test \
 	tests/system/plugin-tcp.test
 system_tests += $(plugin_tests)
-EXTRA_DIST += \
-	doc/adr/0030-mariadb-tls-aside.md \
+pluginsdocdir = $(docdir)/plugins
+dist_pluginsdoc_DATA = \
 	doc/plugins/cloudflare.md \
 	doc/plugins/docker.md \
 	doc/plugins/host.md \
@@ -251,7 +252,9 @@ EXTRA_DIST += \
 	doc/plugins/paymenter.md \
 	doc/plugins/pterodactyl.md \
 	doc/plugins/redis.md \
-	doc/plugins/ssl.md \
+	doc/plugins/ssl.md
+EXTRA_DIST += \
+	doc/adr/0030-mariadb-tls-aside.md \
 	tests/peers/cloudflare.py \
 	tests/peers/docker.py \
 	tests/peers/docker/README.md \
@@ -313,7 +316,7 @@ check_PROGRAMS += tests/plugins/drive
 tests_plugins_drive_SOURCES = tests/plugins/drive.c
 tests_plugins_drive_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) -D_GNU_SOURCE
 tests_plugins_drive_LDFLAGS = $(pie_ldflags)
-tests_plugins_drive_LDADD = $(DL_LIBS) $(PTHREAD_LIBS)
+tests_plugins_drive_LDADD = $(sandbox_libs) $(DL_LIBS) $(PTHREAD_LIBS)
 
 # what the plugins for APIs share, as a plugin that says what it sees
 if PLUGIN_HTTP

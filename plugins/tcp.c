@@ -180,4 +180,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("tcp", "1.0", "A TCP port or Unix socket: connect, optional send and expect", options, metrics, run,
-              .views = views)
+              .views = views, .needs = BELFRY_NEEDS_NETWORK)

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # tests: what no single room owns: the family as a whole, benches, what scripts share
-EXTRA_DIST += tests/lib.sh tests/nagios.sh tests/lsan.supp
+EXTRA_DIST += tests/lib.sh tests/family.sh tests/fixtures/unruly.c tests/peers/notify.py tests/nagios.sh tests/lsan.supp
 system_tests += \
 	tests/system/family.test \
 	tests/system/reload.test \
 	tests/system/isolation.test \
 	tests/system/restart.test \
+	tests/system/supervision.test \
+	tests/system/keeper.test \
+	tests/system/evil.test \
+	tests/system/stuck.test \
+	tests/system/overload.test \
+	tests/system/catalogue.test \
 	tests/system/dropin.test \
 	tests/system/board.test \
 	tests/system/workers.test \

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -17,6 +18,33 @@ void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE])
 {
     if (EVP_Digest(bytes, n, out, NULL, EVP_sha256(), NULL) != 1)
         log_fatal("digest", "SHA-256 is not available from this OpenSSL");
+}
+
+static int add_file(EVP_MD_CTX *context, int fd, uint64_t offset)
+{
+    char bytes[16384];
+    for (;;) {
+        ssize_t n = pread(fd, bytes, sizeof bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        if (EVP_DigestUpdate(context, bytes, (size_t)n) != 1)
+            log_fatal("digest", "SHA-256 failed");
+        offset += (uint64_t)n;
+    }
+}
+
+int digest_file(int fd, uint64_t offset, unsigned char out[DIGEST_SIZE])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+        log_fatal("digest", "SHA-256 is not available from this OpenSSL");
+    int code = add_file(context, fd, offset);
+    if (EVP_DigestFinal_ex(context, out, NULL) != 1)
+        log_fatal("digest", "SHA-256 failed");
+    EVP_MD_CTX_free(context);
+    return code;
 }
 
 char *digest_hex(const unsigned char digest[DIGEST_SIZE], char out[DIGEST_HEX_SIZE])

@@ -4,11 +4,14 @@
 #define BASE_DIGEST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define DIGEST_SIZE 32
 #define DIGEST_HEX_SIZE 65
 
 void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE]);
+/* Of a file from offset to its end; 0 or -errno. */
+int digest_file(int fd, uint64_t offset, unsigned char out[DIGEST_SIZE]);
 char *digest_hex(const unsigned char digest[DIGEST_SIZE], char out[DIGEST_HEX_SIZE]);
 /* Lower-case hex of exactly 64 characters; 0 or ERROR_SYNTAX. */
 int digest_from_hex(const char *hex, unsigned char out[DIGEST_SIZE]);

@@ -3,6 +3,9 @@
  * never mix. A line that can't be written is lost: there is nowhere else to say so. */
 #include "core/base/log.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,6 +29,24 @@ enum {
 };
 static atomic_int with_time = TIME_UNDECIDED;
 
+/* Whether lines are dropped rather than waited with, and how many were: in all, and since the last one that was
+ * written.
+ */
+static atomic_bool never_waits;
+static atomic_ullong dropped_ever;
+static unsigned long long dropped_now; /* under the lock */
+static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
+
+void log_never_wait(void)
+{
+    atomic_store(&never_waits, true);
+}
+
+unsigned long long log_dropped(void)
+{
+    return atomic_load(&dropped_ever);
+}
+
 static bool shows_time(void)
 {
     int decided = atomic_load(&with_time);
@@ -43,6 +64,30 @@ void log_setup(enum log_level least)
     shows_time();
 }
 
+/* A pipe, a terminal or a socket that says it can be written takes a page, and a line is shorter. */
+static bool takes(size_t length)
+{
+    struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+    return length <= 4096 && (poll(&out, 1, 0) != 1 || !(out.revents & POLLOUT) ? false : true);
+}
+
+static void put_or_drop(const char *line, size_t length)
+{
+    char note[128];
+    pthread_mutex_lock(&writing);
+    bool can = takes(length);
+    if (can && dropped_now > 0) {
+        int n = snprintf(note, sizeof note, "%s log %llu lines were dropped: nobody read them\n",
+                         level_names[LOG_LEVEL_WARN], dropped_now);
+        can = write(STDERR_FILENO, note, (size_t)n) >= 0 && takes(length);
+        dropped_now = 0;
+    }
+    can = can && write(STDERR_FILENO, line, length) >= 0;
+    dropped_now += !can;
+    atomic_fetch_add(&dropped_ever, !can);
+    pthread_mutex_unlock(&writing);
+}
+
 void log_line(enum log_level level, const char *subsystem, const char *text)
 {
     if ((int)level < atomic_load(&least_level) || (unsigned)level > LOG_LEVEL_ERROR)
@@ -53,8 +98,12 @@ void log_line(enum log_level level, const char *subsystem, const char *text)
     text_visible(message, sizeof message, text, false);
     int n = snprintf(line, sizeof line, "%s%s%s %s %s\n", timed ? text_format_local(time, clock_wall_ms()) : "",
                      timed ? " " : "", level_names[level], who, message);
-    ssize_t written = write(STDERR_FILENO, line, (size_t)n);
-    (void)written;
+    if (atomic_load(&never_waits)) {
+        put_or_drop(line, (size_t)n);
+    } else {
+        ssize_t written = write(STDERR_FILENO, line, (size_t)n);
+        (void)written;
+    }
 }
 
 /* Formats more than is shown, so that the cut is marked. */

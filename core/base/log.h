@@ -15,6 +15,11 @@ enum log_level {
  * stderr is not the journal's, that is JOURNAL_STREAM is unset). */
 void log_setup(enum log_level least);
 
+/* A reader of stderr that does not read must not stop this process: from now on a line that would have to wait is
+ * dropped and counted; the next one that can be written is preceded by the count. */
+void log_never_wait(void);
+unsigned long long log_dropped(void); /* in all */
+
 void log_debug(const char *subsystem, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 void log_info(const char *subsystem, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 void log_warn(const char *subsystem, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));

@@ -25,6 +25,7 @@ struct spawn {
     const char *folder;     /* working directory, or NULL for / */
     unsigned own_group : 1; /* a process group of its own */
     unsigned no_new_privs : 1;
+    unsigned dies_first : 1;      /* it, and not its parent, is what the kernel ends when memory is short */
     unsigned die_with_parent : 1; /* PR_SET_PDEATHSIG SIGKILL, with a check that the parent still lives */
 };
 

@@ -147,13 +147,14 @@ static void print_short(char *out, size_t size, double value)
 static void print_scaled(char *out, double value, double step, const char *const *scale, const char *suffix)
 {
     char number[32];
-    const char *sign = value < 0 ? "-" : "";
+    bool negative = value < 0;
     value = fabs(value);
     while (scale[1] && value >= step * 0.9995) {
         value /= step;
         scale++;
     }
     print_short(number, sizeof number, value);
+    const char *sign = negative && strcmp(number, "0") != 0 ? "-" : ""; /* nobody wants a -0 */
     bool apart = scale[0][0] || (suffix[0] && suffix[0] != '/');
     snprintf(out, TEXT_VALUE_SIZE, "%s%s%s%s%s", sign, number, apart ? " " : "", scale[0], suffix);
 }

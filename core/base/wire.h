@@ -28,20 +28,20 @@ enum wire_type {
     WIRE_FORGET = 2, /* slot u32 */
     WIRE_RUN = 3,    /* run u64, slot u32, timeout_ms u32, kept (core/model/result.h) */
     WIRE_STOP = 4,   /* nothing: finish what runs, then exit */
-    WIRE_PING = 5,   /* number u64 */
+    WIRE_PING = 5,   /* number u64; to the recorder, too */
     /* worker -> keeper */
-    WIRE_READY = 16,    /* plugin_info (core/model/plugin.h): the plugin is loaded */
+    WIRE_READY = 16,    /* plugin_info (core/model/plugin.h), text of the sandbox: the plugin is loaded */
     WIRE_REJECTED = 17, /* path text, why text: it is not, and the process exits */
     WIRE_RESULT = 18,   /* run u64, slot u32, result (core/model/result.h) */
     WIRE_LOG = 19,      /* level u8, check id text, line text */
-    WIRE_PONG = 20,     /* number u64 */
+    WIRE_PONG = 20,     /* number u64; of the recorder, too */
     WIRE_CATALOG = 21,  /* a plugin file described: path text, file mark u64, plugin_info */
     /* keeper -> recorder */
     WIRE_SERIES = 32,        /* slot u32, series (core/model/series.h) */
     WIRE_SERIES_FORGET = 33, /* slot u32 */
     WIRE_SAMPLE = 34,        /* slot u32, wall_ms u64, count u16, count x f64 in the series' order */
     /* recorder -> keeper */
-    WIRE_RECORDER_READY = 48, /* nothing */
+    WIRE_RECORDER_READY = 48, /* text of the sandbox */
     WIRE_RECORDER_EVENT = 49, /* level u8, slot u32, line text */
     WIRE_RECORDER_SAVED = 50, /* samples u64 since the start that need not be sent again, counts (track.h) 7 x u64 */
     WIRE_RECORDER_MOVED = 51, /* path text, text text: a file was moved aside, and why */

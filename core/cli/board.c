@@ -26,6 +26,8 @@
 
 #define INDENT 4
 #define CONFIG_ERROR_LINES 8
+#define PANIC_LINES 4
+#define PANIC_SHOWN_MS (7LL * 86400000)
 
 /* One service with what its place on the board depends on. */
 struct entry {
@@ -397,6 +399,37 @@ static void print_plugins(struct board *b)
     table_close(&table);
 }
 
+static bool lacks_sandbox(const char *standing)
+{
+    return standing && *standing && strncmp(standing, "seccomp, landlock", strlen("seccomp, landlock")) != 0;
+}
+
+/* Whose sandbox is not whole, and why: members that say the same share a line. */
+static void print_sandbox(struct board *b)
+{
+    struct cli *cli = b->cli;
+    const json_t *daemon = json_object_get(b->answer, "daemon");
+    const char *recorder = control_text(cli, daemon, "recorder_sandbox");
+    const char *who = lacks_sandbox(recorder) ? "recorder" : NULL, *why = who ? recorder : NULL;
+    size_t i;
+    json_t *plugin;
+    json_array_foreach(control_list(b->answer, "plugins"), i, plugin)
+    {
+        const char *text = control_text(cli, plugin, "sandbox"), *name = control_text(cli, plugin, "name");
+        if (!lacks_sandbox(text) || (why && strcmp(why, text) != 0))
+            continue;
+        why = text;
+        who = who ? arena_print(&cli->arena, "%s, %s", who, name) : name;
+    }
+    if (!why)
+        return;
+    buf_char(&cli->out, '\n');
+    term_text(&cli->term, &cli->out, STYLE_WARNING, arena_print(&cli->arena, "%s", why));
+    buf_char(&cli->out, '\n');
+    term_spaces(&cli->out, INDENT);
+    term_fold(&cli->term, &cli->out, who, INDENT, 4);
+}
+
 static void print_config_error(struct board *b)
 {
     struct cli *cli = b->cli;
@@ -412,6 +445,50 @@ static void print_config_error(struct board *b)
     term_fold(&cli->term, &cli->out, cli_visible_lines(cli, error), INDENT, CONFIG_ERROR_LINES);
 }
 
+/* The family itself: what hangs, and the daemon's own last crash, for a week. */
+static void print_health(struct board *b)
+{
+    struct cli *cli = b->cli;
+    const json_t *daemon = json_object_get(b->answer, "daemon");
+    int64_t unkillable = control_integer(daemon, "unkillable_workers"), at = control_integer(daemon, "panicked");
+    const char *panic = json_string_value(json_object_get(daemon, "panic"));
+    if (unkillable > 0)
+        term_text(&cli->term, &cli->out, STYLE_WARNING,
+                  arena_print(&cli->arena, "\n%s %s in the kernel and can't be killed\n",
+                              plural(cli, unkillable, "worker"), unkillable == 1 ? "hangs" : "hang"));
+    if (panic == NULL || b->now_ms - at > PANIC_SHOWN_MS)
+        return;
+    term_text(&cli->term, &cli->out, STYLE_WARNING,
+              arena_print(&cli->arena, "\nbelfryd crashed %s ago and was started again\n",
+                          condition_age(cli, at, b->now_ms)));
+    term_spaces(&cli->out, INDENT);
+    term_fold(&cli->term, &cli->out, cli_visible(cli, panic), INDENT, PANIC_LINES);
+}
+
+/* A line for each thing that is not as it should be; a board without the group is of an older daemon. */
+static void print_journal(struct board *b)
+{
+    struct cli *cli = b->cli;
+    const json_t *journal = json_object_get(json_object_get(b->answer, "daemon"), "journal"), *damage;
+    const char *state = control_text(cli, journal, "state"), *recovered = control_text(cli, journal, "recovered");
+    size_t i;
+    if (*state && strcmp(state, "fine") != 0)
+        buf_print(&cli->out, "\nJournal %s: %s; %lld bytes wait for the disk, %lld events were not recorded\n", state,
+                  control_text(cli, journal, "error"), (long long)control_integer(journal, "waiting_bytes"),
+                  (long long)control_integer(journal, "unrecorded"));
+    if (*recovered)
+        buf_print(&cli->out, "\nJournal recovered: %s\n", recovered);
+    json_array_foreach(control_list(journal, "damage"), i, damage)
+        buf_print(&cli->out, "%sJournal damaged: %s line %lld: %s: %s\n", i == 0 ? "\n" : "",
+                  control_text(cli, damage, "segment"), (long long)control_integer(damage, "line"),
+                  control_text(cli, damage, "kind"), control_text(cli, damage, "text"));
+    if (*recovered || i > 0)
+        buf_text(&cli->out, "'belfry journal acknowledge' says that this was seen\n");
+    const char *sync = control_text(cli, journal, "sync");
+    if (*sync && strcmp(sync, "always") != 0)
+        buf_print(&cli->out, "\nJournal synced every %s: a power cut may take what was shown since\n", sync);
+}
+
 void board_print(struct cli *cli, const json_t *answer)
 {
     struct board b;
@@ -420,7 +497,10 @@ void board_print(struct cli *cli, const json_t *answer)
     print_trouble(&b);
     print_well(&b);
     print_plugins(&b);
+    print_sandbox(&b);
     print_config_error(&b);
+    print_health(&b);
+    print_journal(&b);
     table_close(&b.trouble);
 }
 

@@ -2,15 +2,17 @@
 /* belfry check - runs one plugin once, without a daemon: a Nagios plugin in every detail (monitoring-plugins
  * development guidelines).
  *
- * The plugin is loaded and run in a child process (guard.c). So the answer is one clean status line with an exit status
- * of 0 to 3, and it comes in time, also when the plugin crashes, calls exit, prints to stdout or never comes back. The
- * plugin's own deadline is -t; the child is ended GRACE_MS later.
+ * The plugin is loaded and run in a child process (guard.c), in the sandbox that it would have in a worker. So the
+ * answer is one clean status line with an exit status of 0 to 3, and it comes in time, also when the plugin crashes,
+ * calls exit, prints to stdout or never comes back. The plugin's own deadline is -t; the child is ended GRACE_MS later.
  *
  * Diagnostics: mistakes on the command line, a plugin that can't be loaded and a crash are UNKNOWN (3) with the reason
  * on the first line of stdout; no answer in time is CRITICAL (2). */
 #include "core/cli/check.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "config.h"
 #include "core/base/log.h"
@@ -19,6 +21,7 @@
 #include "core/cli/help.h"
 #include "core/cli/places.h"
 #include "core/model/state.h"
+#include "core/sandbox/sandbox.h"
 
 #define GRACE_MS 1000
 
@@ -115,11 +118,23 @@ static int print_result(const struct check *check, struct buf *out)
     return (int)check->verdict.state;
 }
 
+/* As in a worker, so that what a plugin forgot to declare is seen here first. Its own folder may be read, too. */
+static void enter_sandbox(const struct loaded_plugin *plugin)
+{
+    char standing[SANDBOX_TEXT_SIZE], folder[PATH_MAX];
+    text_copy(folder, sizeof folder, plugin->info.path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_WORKER, .needs = plugin->info.needs, .read = folder }, standing);
+}
+
 static int run_plugin(struct check *check, struct buf *out)
 {
     struct why why = { "" };
     if (assemble_task(check, &why) != 0 || assemble_thresholds(check, &why) != 0)
         return refuse_usage(check, out, &why);
+    enter_sandbox(&check->plugin);
     host_run(&check->plugin, &check->task, check->args->timeout_ms, &check->cli->arena, &check->result);
     if (assemble_verify(check, &why) != 0)
         return refuse_usage(check, out, &why);

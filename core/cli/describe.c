@@ -10,6 +10,7 @@
 #include "core/cli/help.h"
 
 #define INDENT 2
+#define DESCRIPTION_LINES 99
 
 static const char *or_empty(const char *text)
 {
@@ -113,9 +114,46 @@ static void print_views(struct arena *arena, const struct term *term, const stru
 
 void describe_tables(struct arena *arena, const struct term *term, const struct plugin_info *info, struct buf *out)
 {
+    char needs[PLUGIN_NEEDS_SIZE];
+    buf_print(out, "\nneeds: %s\n", plugin_needs_text(info->needs, "", ", ", needs));
     print_options(arena, term, info, out);
     print_metrics(term, info, out);
     print_views(arena, term, info, out);
+}
+
+/* ---- description ---------------------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n';
+}
+
+/* Lines that begin with a blank are commands, which nobody breaks. */
+void describe_text(struct arena *arena, const struct term *term, const char *text, struct buf *out)
+{
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        const char *line = arena_text_n(arena, text, n);
+        if (is_blank(*text))
+            buf_print(out, "%s\n", *text == '\n' ? "" : line);
+        else
+            term_fold(term, out, line, 0, DESCRIPTION_LINES);
+    }
+}
+
+static void write_description(struct arena *arena, struct buf *out, const char *text)
+{
+    bool shown = false; /* as it is */
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        if (n > 0 && shown != is_blank(*text)) {
+            shown = !shown;
+            buf_text(out, shown ? ".PP\n.nf\n" : ".fi\n.PP\n");
+        }
+        help_roff(out, arena_text_n(arena, text, n));
+        buf_text(out, n > 0 ? "\n" : shown ? "" : ".PP\n");
+    }
+    buf_text(out, shown ? ".fi\n" : "");
 }
 
 /* ---- example -------------------------------------------------------------------------------------------------- */
@@ -145,28 +183,38 @@ static bool is_bare(int type)
 
 static void write_value(struct buf *out, const struct plugin_option *o)
 {
-    const char *value = o->secret ? "@name" : sample_value(o), *quote = is_bare(o->type) ? "" : "\"";
-    const char *open = o->list ? "[ " : o->map ? "{ name = " : "", *close = o->list ? " ]" : o->map ? "; }" : "";
-    buf_print(out, "%s = %s%s%s%s%s;", o->name, open, quote, value, quote, close);
+    const char *value = o->secret ? "@name" : sample_value(o);
+    buf_print(out, "%s = %s", o->name, o->list ? "[ " : o->map ? "{ name = " : "");
+    if (is_bare(o->type))
+        buf_text(out, value);
+    else
+        buf_json_text(out, value); /* its escapes are those of the configuration, too */
+    buf_text(out, o->list ? " ];" : o->map ? "; };" : ";");
 }
 
-/* Required options, those with an example, and one threshold. */
+/* What is required, and behind # what may be added: options with an example, and one threshold. All of them at once
+ * would contradict each other (an address and a socket). */
 void describe_example(const struct plugin_info *info, struct buf *out)
 {
+    char needs[PLUGIN_NEEDS_SIZE];
+    if (plugin_needs_refused(info->needs, PLUGIN_NEEDS_DEFAULT))
+        buf_print(out, "plugins: { %s: { allow = [ %s ]; }; };\n", info->name,
+                  plugin_needs_text(info->needs, "\"", ", ", needs));
     buf_print(out, "services: {\n  example: {\n    checks: {\n      %s: {\n        plugin = \"%s\";", info->name,
               info->name);
     for (uint32_t i = 0; i < info->option_count; i++) {
         const struct plugin_option *o = &info->options[i];
         if (!o->required && o->example == NULL)
             continue;
-        buf_text(out, "\n        ");
+        buf_text(out, o->required ? "\n        " : "\n        #");
         write_value(out, o);
     }
     for (uint32_t i = 0; i < info->metric_count; i++) {
         const struct plugin_metric *m = &info->metrics[i];
         if (m->warn == NULL || m->crit == NULL)
             continue;
-        buf_print(out, "\n        thresholds: { %s = { warn = \"%s\"; crit = \"%s\"; }; };", m->name, m->warn, m->crit);
+        buf_print(out, "\n        #thresholds: { %s = { warn = \"%s\"; crit = \"%s\"; }; };", m->name, m->warn,
+                  m->crit);
         break;
     }
     buf_text(out, "\n      };\n    };\n  };\n};\n");
@@ -197,6 +245,15 @@ static json_t *pack_view(const struct plugin_view *v)
                      v->limit, "style", v->style == BELFRY_STACK ? "stack" : "lines", "parts", (int)v->parts);
 }
 
+static json_t *pack_needs(uint32_t needs)
+{
+    json_t *names = json_array();
+    for (size_t i = 0; plugin_need_names[i]; i++)
+        if (needs & (1u << i))
+            json_array_append_new(names, json_string(plugin_need_names[i]));
+    return names;
+}
+
 json_t *describe_json(const struct plugin_info *info)
 {
     json_t *options = json_array(), *metrics = json_array(), *views = json_array();
@@ -206,9 +263,10 @@ json_t *describe_json(const struct plugin_info *info)
         json_array_append_new(metrics, pack_metric(&info->metrics[i]));
     for (uint32_t i = 0; i < info->view_count; i++)
         json_array_append_new(views, pack_view(&info->views[i]));
-    return json_pack("{ss ss ss? ss? ss? si sb so so so}", "name", info->name, "version", info->version, "summary",
+    return json_pack("{ss ss ss? ss? ss? si sb so so so so}", "name", info->name, "version", info->version, "summary",
                      info->summary, "description", info->description, "path", info->path, "abi", (int)info->abi,
-                     "blocking", (int)info->blocking, "options", options, "metrics", metrics, "views", views);
+                     "blocking", (int)info->blocking, "needs", pack_needs(info->needs), "options", options, "metrics",
+                     metrics, "views", views);
 }
 
 /* ---- manual page ---------------------------------------------------------------------------------------------- */
@@ -276,6 +334,14 @@ static void write_view(struct arena *arena, struct buf *out, const struct plugin
     buf_text(out, ".\n");
 }
 
+static void write_needs(const struct plugin_info *info, struct buf *out)
+{
+    char needs[PLUGIN_NEEDS_SIZE];
+    buf_print(out, ".SH NEEDS\n%s.\n", plugin_needs_text(info->needs, "", ", ", needs));
+    if (plugin_needs_refused(info->needs, PLUGIN_NEEDS_DEFAULT))
+        buf_text(out, "The configuration has to grant it, as in the example.\n");
+}
+
 void describe_manual(const struct plugin_info *info, struct buf *out)
 {
     struct arena arena = { 0 };
@@ -286,8 +352,8 @@ void describe_manual(const struct plugin_info *info, struct buf *out)
     buf_text(out, " \\- ");
     help_roff(out, or_empty(info->summary));
     buf_text(out, "\n.SH DESCRIPTION\n");
-    help_roff(out, or_empty(info->description ? info->description : info->summary));
-    buf_text(out, "\n.SH OPTIONS\nIn a check's block, or as KEY=VALUE of \\fBbelfry check\\fR.\n");
+    write_description(&arena, out, or_empty(info->description ? info->description : info->summary));
+    buf_text(out, ".SH OPTIONS\nIn a check's block, or as KEY=VALUE of \\fBbelfry check\\fR.\n");
     for (uint32_t i = 0; i < info->option_count; i++)
         write_option(&arena, out, &info->options[i]);
     if (info->metric_count)
@@ -298,10 +364,11 @@ void describe_manual(const struct plugin_info *info, struct buf *out)
         buf_text(out, ".SH VIEWS\nWhat \\fBbelfry graph\\fR \\fISERVICE/CHECK\\fR draws, or by name one of them.\n");
     for (uint32_t i = 0; i < info->view_count; i++)
         write_view(&arena, out, &info->views[i]);
-    buf_text(out, ".SH EXAMPLE\n.nf\n");
+    write_needs(info, out);
+    buf_text(out, ".SH EXAMPLE\nWhat stands behind # may be added.\n.PP\n.nf\n");
     describe_example(info, &example);
     help_roff(out, example.data);
-    buf_text(out, ".fi\n.SH SEE ALSO\n\\fBbelfry\\fR(1), \\fBbelfryd\\fR(8)\n");
+    buf_text(out, ".fi\n.SH SEE ALSO\n\\fBbelfry\\fR(1), \\fBbelfry.conf\\fR(5), \\fBbelfryd\\fR(8)\n");
     buf_close(&example);
     arena_close(&arena);
 }

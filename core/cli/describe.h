@@ -11,6 +11,8 @@
 
 /* Options and metrics as two tables with head lines. */
 void describe_tables(struct arena *arena, const struct term *term, const struct plugin_info *info, struct buf *out);
+/* A plugin's description: paragraphs, folded, and lines that begin with a blank as they are. */
+void describe_text(struct arena *arena, const struct term *term, const char *text, struct buf *out);
 /* A service for conf.d that uses the plugin. */
 void describe_example(const struct plugin_info *info, struct buf *out);
 json_t *describe_json(const struct plugin_info *info);

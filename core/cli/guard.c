@@ -56,6 +56,8 @@ static const char *tell_death(struct arena *arena, int wait_status)
 {
     if (!WIFSIGNALED(wait_status))
         return arena_print(arena, "ended its process with exit status %d", WEXITSTATUS(wait_status));
+    if (WTERMSIG(wait_status) == SIGSYS)
+        return "used a system call that what it needs does not allow; stderr names it";
     const char *name = sigabbrev_np(WTERMSIG(wait_status));
     return arena_print(arena, "crashed: SIG%s", name ? name : "?");
 }

@@ -14,6 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+#include "core/cli/control.h"
 #include "core/cli/places.h"
 #include "core/cli/story.h"
 #include "core/journal/journal.h"
@@ -137,8 +138,34 @@ static const struct verb query = { .name = "query",
                                    .options = query_options,
                                    .args_size = sizeof(struct args),
                                    .run = run_print };
-static const struct verb *const verbs[] = { &tail, &query, &verb_journal_verify, &verb_journal_seal, &verb_journal_head,
-                                            NULL };
+static int run_acknowledge(struct cli *cli, const void *args)
+{
+    (void)args;
+    int status;
+    json_t *answer = control_want(cli, json_pack("{ss ss}", "verb", "journal", "action", "acknowledge"),
+                                  CONTROL_TIMEOUT_MS, &status);
+    if (!answer)
+        return status;
+    long long count = (long long)control_integer(answer, "acknowledged");
+    if (cli->globals.format == FORMAT_JSON) {
+        control_print(cli, answer);
+        return EXIT_DONE;
+    }
+    json_decref(answer);
+    buf_print(&cli->out, "%lld damaged %s acknowledged\n", count, count == 1 ? "place" : "places");
+    return EXIT_DONE;
+}
+
+static const struct verb acknowledge = {
+    .name = "acknowledge",
+    .summary = "take what the journal has lost or repaired off the board",
+    .description = "The damage stays in the journal, where verify goes on reporting it, and so does the record of it. "
+                   "That it was seen is recorded too.",
+    .run = run_acknowledge
+};
+static const struct verb *const verbs[] = {
+    &tail, &query, &verb_journal_verify, &verb_journal_seal, &verb_journal_head, &acknowledge, NULL
+};
 
 const struct verb verb_journal = {
     .name = "journal",

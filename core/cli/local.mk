@@ -34,7 +34,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/verb.h \
 	core/cli/verbs.c
 core_cli_libcli_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
-cli_libs = core/cli/libcli.a $(host_libs) $(config_libs) $(journal_libs) $(model_libs)
+cli_libs = core/cli/libcli.a core/sandbox/libsandbox.a $(host_libs) $(config_libs) $(journal_libs) $(model_libs) $(SECCOMP_LIBS)
 
 bin_PROGRAMS += belfry
 belfry_SOURCES = core/cli/main.c

@@ -121,10 +121,10 @@ static void print_info(struct cli *cli, const struct plugin_info *info)
     buf_print(out, "%s %s - %s\n%s\n", info->name, info->version, info->summary, cli_visible(cli, info->path));
     if (info->description) {
         buf_char(out, '\n');
-        term_fold(&cli->term, out, cli_visible_lines(cli, info->description), 0, 99);
+        describe_text(&cli->arena, &cli->term, cli_visible_lines(cli, info->description), out);
     }
     describe_tables(&cli->arena, &cli->term, info, out);
-    buf_text(out, "\nFor conf.d/NAME.conf:\n\n");
+    buf_text(out, "\nFor conf.d/NAME.conf (what stands behind # may be added):\n\n");
     describe_example(info, out);
 }
 

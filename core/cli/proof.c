@@ -156,12 +156,12 @@ static json_t *pack_report(struct cli *cli, const struct proof *proof)
                               json_pack("{ss sI ss ss}", "segment", cli_visible(cli, report->faults[i].segment), "line",
                                         (json_int_t)report->faults[i].line, "kind", report->faults[i].kind, "text",
                                         cli_visible(cli, report->faults[i].text)));
-    return json_pack("{sb ss ss sI sI sI sI ss sb so sI si so}", "ok", report->fault_count == 0, "folder",
+    return json_pack("{sb ss ss sI sI sI sI sI ss sb so sI si so}", "ok", report->fault_count == 0, "folder",
                      proof->folder, "journal", report->journal_id, "records", (json_int_t)report->records, "segments",
                      (json_int_t)report->segments, "first_seq", (json_int_t)report->first_seq, "last_seq",
-                     (json_int_t)report->last_seq, "head", report->head_hash, "torn_tail", (int)report->torn_tail,
-                     "seals", pack_seals(proof), "anchors_held", (json_int_t)report->anchors_held, "fault_count",
-                     (int)report->fault_count, "faults", faults);
+                     (json_int_t)report->last_seq, "dropped_seq", (json_int_t)report->dropped_seq, "head",
+                     report->head_hash, "torn_tail", (int)report->torn_tail, "seals", pack_seals(proof), "anchors_held",
+                     (json_int_t)report->anchors_held, "fault_count", (int)report->fault_count, "faults", faults);
 }
 
 static void print_seals(struct buf *out, const struct journal_report *report, int64_t now_ms)
@@ -192,11 +192,15 @@ static void print_verdict(struct buf *out, const struct proof *proof)
 
 static void print_report(struct cli *cli, const struct proof *proof)
 {
+    char when[TEXT_TIME_SIZE];
     struct buf *out = &cli->out;
     const struct journal_report *report = &proof->report;
     buf_print(out, "%s: %llu records, numbers %llu to %llu, files %llu\n", proof->folder,
               (unsigned long long)report->records, (unsigned long long)report->first_seq,
               (unsigned long long)report->last_seq, (unsigned long long)report->segments);
+    if (report->dropped_seq)
+        buf_print(out, "records up to %llu were dropped by retention, the last of them on %s\n",
+                  (unsigned long long)report->dropped_seq, text_format_local(when, report->dropped_ms));
     if (report->records)
         buf_print(out, "journal %s, head %s\n", report->journal_id, report->head_hash);
     print_seals(out, report, proof->given.now_ms);

@@ -61,6 +61,14 @@ static void say_no_plugin(struct load *load, const config_setting_t *setting, co
                       catalog->plugin_count ? suggest(load, name, names) : "; the plugin folders hold none");
 }
 
+/* The plugin asks for no more than it is granted. */
+static void check_needs(struct making *m, const config_setting_t *setting)
+{
+    struct why why;
+    if (plugin_needs_explain(m->info, config_plugin(m->load->config, m->info).allow, &why) != 0)
+        setting_error(m->load, setting, "%s", why.text);
+}
+
 static void find_plugin(struct making *m)
 {
     const config_setting_t *setting = level_find(&m->levels, "plugin");
@@ -72,10 +80,13 @@ static void find_plugin(struct making *m)
         m->info = catalog_find(m->load->catalog, name);
     if (name && !m->info)
         say_no_plugin(m->load, setting, name);
-    if (!m->info)
+    if (!m->info) {
         m->load->plugins_missing = true;
-    else
-        m->proto.plugin = arena_text(&m->load->config->arena, m->info->name);
+        return;
+    }
+    m->proto.plugin = arena_text(&m->load->config->arena, m->info->name);
+    if (!m->load->settings_missing)
+        check_needs(m, setting);
 }
 
 static void load_options(struct making *m, const struct instance *instance, struct check_config *check)

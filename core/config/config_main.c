@@ -77,7 +77,9 @@ void main_load_paths(struct load *load, const struct tree *tree)
 
 #define SEAL_EVERY_MS (15 * 60 * 1000)
 #define ANCHOR_EVERY_MS (60 * 60 * 1000)
-#define DAY_MS (24 * 60 * 60 * 1000)
+#define SYNC_LEAST_MS 10
+#define SYNC_MOST_MS (60 * 1000)
+#define DAY_MS INT64_C(86400000)
 
 static void load_anchor_file(struct load *load, const config_setting_t *setting, struct anchor_config *out)
 {
@@ -108,22 +110,58 @@ static void load_anchor(struct load *load, const config_setting_t *group, struct
     out->every_ms = (uint32_t)every_ms;
 }
 
+/* sync = "always"; or sync = { interval = "1s"; }; */
+static void load_sync(struct load *load, const config_setting_t *setting, uint32_t *out_ms)
+{
+    static const char *const known[] = { "interval", NULL };
+    const char *text = NULL;
+    int64_t every_ms = 0;
+    if (config_setting_type(setting) == CONFIG_TYPE_GROUP) {
+        const config_setting_t *every = setting_member(setting, "interval");
+        if (!setting_check_keys(load, setting, "'sync'", known))
+            return;
+        if (!every)
+            setting_error(load, setting, "'sync' has no interval: write interval = \"1s\";");
+        else if (value_duration(load, every, SYNC_LEAST_MS, SYNC_MOST_MS, &every_ms))
+            *out_ms = (uint32_t)every_ms;
+    } else if (value_text(load, setting, &text) && strcmp(text, "always") != 0) {
+        setting_error(load, setting, "'sync' is '%s': write \"always\", or { interval = \"1s\"; }", text);
+    }
+}
+
 void main_load_journal(struct load *load)
 {
-    static const char *const known[] = { "segment", "seal_every", "anchor", NULL };
-    int64_t segment = 16 << 20, seal_every_ms = SEAL_EVERY_MS;
+    static const char *const known[] = {
+        "segment", "keep", "keep_size", "sync", "reserve", "seal_every", "anchor", NULL
+    };
+    int64_t segment = 16 << 20, seal_every_ms = SEAL_EVERY_MS, keep_ms = 0, keep_bytes = 0, reserve = 16 << 20;
     if (load->journal && setting_check_keys(load, load->journal, "'journal'", known)) {
         const config_setting_t *bytes = setting_member(load->journal, "segment");
         const config_setting_t *every = setting_member(load->journal, "seal_every");
         const config_setting_t *anchor = setting_member(load->journal, "anchor");
         if (bytes)
             value_size(load, bytes, 64 << 10, 1 << 30, &segment);
+        const config_setting_t *keep = setting_member(load->journal, "keep");
+        const config_setting_t *keep_size = setting_member(load->journal, "keep_size");
         if (every)
             value_duration(load, every, 1000, DAY_MS, &seal_every_ms);
+        if (keep)
+            value_duration(load, keep, DAY_MS, 100 * 365 * DAY_MS, &keep_ms);
+        if (keep_size)
+            value_size(load, keep_size, 1 << 20, INT64_C(1) << 50, &keep_bytes);
         if (anchor)
             load_anchor(load, anchor, &load->config->journal_anchor);
+        const config_setting_t *sync = setting_member(load->journal, "sync");
+        const config_setting_t *kept = setting_member(load->journal, "reserve");
+        if (sync)
+            load_sync(load, sync, &load->config->journal_sync_ms);
+        if (kept)
+            value_size(load, kept, 0, 1 << 30, &reserve);
     }
+    load->config->journal_reserve_bytes = (uint32_t)reserve;
     load->config->journal_segment_bytes = (uint32_t)segment;
+    load->config->journal_keep_ms = keep_ms;
+    load->config->journal_keep_bytes = (uint64_t)keep_bytes;
     load->config->journal_seal_every_ms = (uint32_t)(seal_every_ms / 1000 * 1000);
 }
 
@@ -132,9 +170,28 @@ void main_load_journal(struct load *load)
 #define WORKERS_MAX 64
 #define CONCURRENCY_MAX 65536
 
+/* allow = [ "network", "files" ]; [] grants nothing. */
+static void load_allow(struct load *load, const config_setting_t *setting, struct plugin_config *out)
+{
+    bool none = config_setting_is_aggregate(setting) && config_setting_length(setting) == 0;
+    const char *const *names = none ? (const char *const[]){ NULL } : value_texts(load, setting);
+    out->allow_given = true;
+    for (; names && *names; names++) {
+        size_t i = 0;
+        while (plugin_need_names[i] && strcmp(plugin_need_names[i], *names) != 0)
+            i++;
+        if (plugin_need_names[i])
+            out->allow |= 1u << i;
+        else
+            setting_error(load, setting, "'%s' can't be allowed to a plugin%s", *names,
+                          suggest(load, *names, plugin_need_names));
+    }
+}
+
 static void load_plugin(struct load *load, const struct block *block, struct plugin_config *out)
 {
-    static const char *const known[] = { "workers", "concurrency", "name", NULL };
+    static const char *const known[] = { "workers", "concurrency", "allow", "name", NULL };
+    const config_setting_t *allow = setting_member(block->setting, "allow");
     const struct plugin_info *info = catalog_find(load->catalog, block->name);
     const config_setting_t *workers = setting_member(block->setting, "workers");
     const config_setting_t *concurrency = setting_member(block->setting, "concurrency");
@@ -152,8 +209,11 @@ static void load_plugin(struct load *load, const struct block *block, struct plu
         value_integer(load, workers, 1, WORKERS_MAX, &worker_count);
     if (concurrency)
         value_integer(load, concurrency, 1, CONCURRENCY_MAX, &runs);
-    *out =
-        (struct plugin_config){ arena_text(&load->config->arena, block->name), (uint32_t)worker_count, (uint32_t)runs };
+    *out = (struct plugin_config){ .name = arena_text(&load->config->arena, block->name),
+                                   .workers = (uint32_t)worker_count,
+                                   .concurrency = (uint32_t)runs };
+    if (allow)
+        load_allow(load, allow, out);
 }
 
 void main_load_plugins(struct load *load)

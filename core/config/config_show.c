@@ -186,6 +186,17 @@ static void show_anchor(struct writer *w, const struct anchor_config *anchor)
     close_group(w);
 }
 
+static void show_sync(struct writer *w, uint32_t every_ms)
+{
+    if (every_ms == 0) {
+        put_text(w, "sync", "always");
+        return;
+    }
+    open_group(w, "sync");
+    put_duration(w, "interval", every_ms);
+    close_group(w);
+}
+
 static void show_paths(struct writer *w, const struct config *config)
 {
     char segment[32];
@@ -198,6 +209,15 @@ static void show_paths(struct writer *w, const struct config *config)
     open_group(w, "journal");
     snprintf(segment, sizeof(segment), "%u", config->journal_segment_bytes);
     put_text(w, "segment", segment);
+    show_sync(w, config->journal_sync_ms);
+    snprintf(segment, sizeof(segment), "%u", config->journal_reserve_bytes);
+    put_text(w, "reserve", segment);
+    if (config->journal_keep_ms)
+        put_duration(w, "keep", config->journal_keep_ms);
+    if (config->journal_keep_bytes) {
+        snprintf(segment, sizeof(segment), "%llu", (unsigned long long)config->journal_keep_bytes);
+        put_text(w, "keep_size", segment);
+    }
     put_duration(w, "seal_every", config->journal_seal_every_ms);
     if (config->journal_anchor.every_ms)
         show_anchor(w, &config->journal_anchor);
@@ -248,6 +268,16 @@ static void show_check_series(struct writer *w, const struct check_config *check
     close_list(w);
 }
 
+static void show_allow(struct writer *w, uint32_t allow)
+{
+    const char *names[8];
+    uint32_t count = 0;
+    for (size_t i = 0; plugin_need_names[i]; i++)
+        if (allow & (1u << i))
+            names[count++] = plugin_need_names[i];
+    put_texts(w, "allow", names, count, false);
+}
+
 static void show_plugins(struct writer *w, const struct config *config)
 {
     open_list(w, "plugins");
@@ -256,6 +286,8 @@ static void show_plugins(struct writer *w, const struct config *config)
         put_text(w, "name", config->plugins[i].name);
         put_number(w, "workers", config->plugins[i].workers);
         put_number(w, "concurrency", config->plugins[i].concurrency);
+        if (config->plugins[i].allow_given)
+            show_allow(w, config->plugins[i].allow);
         close_item(w);
     }
     close_list(w);

@@ -10,7 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/log.h"
 #include "core/base/text.h"
+
+/* libconfig does not look whether it got memory: then a name or a text is missing, and what it was would silently have
+ * its default. */
+static bool is_whole(const config_setting_t *setting)
+{
+    if (config_setting_type(setting) == CONFIG_TYPE_STRING)
+        return config_setting_get_string(setting) != NULL;
+    int count = config_setting_is_aggregate(setting) ? config_setting_length(setting) : 0;
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
+        if ((config_setting_is_group(setting) && !config_setting_name(member)) || !is_whole(member))
+            return false;
+    }
+    return true;
+}
 
 struct tree *tree_read(struct load *load, const char *path, bool main_file)
 {
@@ -35,6 +51,8 @@ struct tree *tree_read(struct load *load, const char *path, bool main_file)
                                  : "not understood");
         tree->usable = false;
     }
+    if (!is_whole(config_root_setting(&tree->parsed)))
+        log_fatal("config", "out of memory while '%s' was read", path);
     buf_close(&tree->source.text);
     load->names_missing |= !tree->usable || tree->source.incomplete;
     load->settings_missing |= tree->source.incomplete;

@@ -103,8 +103,8 @@ static void check_place(struct chain *chain, const struct segment_line *line, co
 
 void chain_begin_segment(struct chain *chain, const char *name, const char *before)
 {
+    text_copy(chain->before, sizeof chain->before, before); /* which may be chain->segment */
     text_copy(chain->segment, sizeof chain->segment, name);
-    text_copy(chain->before, sizeof chain->before, before);
 }
 
 bool chain_take(struct chain *chain, const struct segment_line *line, struct record *record, struct chain_fault *fault)

@@ -3,8 +3,9 @@
  *
  * Writing: journal_append() composes and chains a record at once and hands it to the one journal thread, which writes
  * and fdatasyncs in groups and then signals the event descriptor; nothing that depends on a record may be shown before
- * journal_durable() has reached its number. After a failed write or fdatasync nothing is acknowledged any more
- * (journal_error()): the caller stops. Reading and verifying need no daemon and no lock. */
+ * journal_durable() has reached its number. While a write fails, records wait in memory (journal_stalled()). After a
+ * failed fdatasync nothing is acknowledged any more (journal_error()): the caller stops. Reading and verifying need no
+ * daemon and no lock. */
 #ifndef JOURNAL_JOURNAL_H
 #define JOURNAL_JOURNAL_H
 
@@ -34,17 +35,36 @@ struct journal_record {
 /* Returns 0 to go on; anything else stops and is returned by the function that called it. */
 typedef int (*journal_visit)(void *context, const struct journal_record *record);
 
+/* How long finished segments are kept; 0: for ever. */
+struct journal_keep {
+    int64_t ms;     /* since their last record; measured at the beginning of the newest segment */
+    uint64_t bytes; /* the whole journal's files */
+};
+
 struct journal_options {
     const char *folder;     /* made when missing, mode 0700 */
     uint64_t segment_bytes; /* a new segment begins when one is larger; 0: 16 MiB */
+    int64_t sync_every_ms;  /* 0: always, else journal_durable() is ahead of the disk by as much (and a sync) */
+    uint64_t reserve_bytes; /* kept free for a full disk; 0: none */
+    bool tend;              /* finished segments are compressed and indexed, and dropped when they are ripe */
 };
 
 struct journal_recovery {
     bool cut; /* a torn last record was cut; it is kept in `saved` */
     char segment[64];
     uint64_t offset, bytes;
-    char saved[128];  /* file name beside the segment */
-    char damage[256]; /* damage elsewhere, or "": the segment was left alone and a new one begun */
+    char sha256[65];      /* of the cut bytes */
+    char saved[128];      /* file name beside the segment */
+    char damage[256];     /* damage elsewhere, or "": the segment was left alone and a new one begun */
+    uint32_t fault_count; /* lines at fault, of which the first 16 are kept */
+    struct journal_fault {
+        char segment[64];
+        uint64_t line; /* 0: the segment as a whole, or its end */
+        char kind[32]; /* as doc/journal-format.md names them */
+        char text[160];
+    } faults[16];
+    char end_segment[64]; /* where writing goes on, or went on from */
+    uint64_t end_bytes, end_seq;
 };
 
 /* Opens for writing: repairs a torn tail, calls visit for every record with seq > after (visit may be NULL), starts the
@@ -52,6 +72,8 @@ struct journal_recovery {
  * caller's. */
 int journal_open(const struct journal_options *options, uint64_t after, journal_visit visit, void *context,
                  struct journal **out, struct journal_recovery *recovery, struct why *why);
+/* Takes over all but the folder, from the next record on. */
+void journal_configure(struct journal *journal, const struct journal_options *options);
 /* Waits until everything queued is on disk (or failed), ends the thread, frees. 0 or the journal's error. */
 int journal_close(struct journal **journal);
 
@@ -82,6 +104,11 @@ uint64_t journal_durable(const struct journal *journal);
 int journal_event_fd(const struct journal *journal);
 /* 0, or the negative code after which nothing is acknowledged. */
 int journal_error(const struct journal *journal);
+/* 0, or the negative code for which nothing can be written just now (-ENOSPC, -EROFS, -EIO ...): what is queued waits
+ * in memory and is tried again each second. The event descriptor tells of it, and of the next one. */
+int journal_stalled(const struct journal *journal);
+/* Space is short: the reserve was given back to go on for a while. */
+bool journal_is_low(const struct journal *journal);
 /* Bytes queued and not yet on disk (a stalled disk shows here). */
 uint64_t journal_queued_bytes(const struct journal *journal);
 
@@ -90,6 +117,14 @@ uint64_t journal_queued_bytes(const struct journal *journal);
 void journal_snapshot(struct journal *journal, const char *path, uint64_t seq, const char *json, size_t length);
 /* Reads it back: 0 with *json in the arena, -ENOENT, or ERROR_DAMAGED (then it is as if there were none). */
 int journal_snapshot_read(struct arena *arena, const char *path, uint64_t *seq, char **json, size_t *length);
+
+/* Retention. A segment that is older than wanted is ripe (the event descriptor says so). The caller sees that no state
+ * depends on it (a checkpoint behind *last_seq is in the journal), appends its tombstone with journal_drop(), which is
+ * a journal.dropped record, and lets the files go once that and all records until then are on disk. */
+void journal_set_keep(struct journal *journal, const struct journal_keep *keep);
+bool journal_ripe(const struct journal *journal, uint64_t *last_seq);
+uint64_t journal_drop(struct journal *journal, int64_t wall_ms);
+void journal_drop_files(struct journal *journal);
 
 /* ---- reading, without the daemon ------------------------------------------------------------------------------- */
 
@@ -103,6 +138,9 @@ struct journal_filter {
 };
 int journal_query(const char *folder, const struct journal_filter *filter, journal_visit visit, void *context,
                   struct why *why);
+
+/* The hash of record seq, when it is there and stands by itself: 0, -ENOENT or a negative code. */
+int journal_find(const char *folder, uint64_t seq, char hash[65]);
 
 /* A head of the journal that was noted down elsewhere. */
 struct journal_anchor {
@@ -126,6 +164,8 @@ struct journal_report {
     char journal_id[40];
     char head_hash[65];
     bool torn_tail;        /* an unfinished last line: normal after a crash, not tampering */
+    uint64_t dropped_seq;  /* retention has dropped the records up to this one, 0: none; */
+    int64_t dropped_ms;    /* the last of them then */
     uint64_t seals;        /* journal.sealed records, */
     uint64_t seals_held;   /* of which so many are made with the right key */
     uint64_t seal_epoch;   /* of the last one, */
@@ -134,12 +174,7 @@ struct journal_report {
     bool stopped;          /* it was made at a clean stop, and nothing is behind it */
     uint64_t anchors_held; /* anchors that the journal agrees with */
     uint32_t fault_count;  /* of which the first 16 are kept */
-    struct {
-        char segment[64];
-        uint64_t line;
-        char kind[32]; /* as doc/journal-format.md names them */
-        char text[160];
-    } faults[16];
+    struct journal_fault faults[16];
 };
 /* Checks everything from the raw bytes. proof may be NULL. 0 when it could be read (whatever it found), or a negative
  * code. */

@@ -320,3 +320,78 @@ int record_parse_seal(const struct record *record, struct record_seal *out)
     expect(&t, "\"");
     return t.failed ? ERROR_SYNTAX : 0;
 }
+
+static void take_name(struct scan *s, char out[SEGMENT_NAME_SIZE])
+{
+    if (s->failed || (size_t)(s->end - s->at) < SEGMENT_NAME_SIZE || !segment_is_name(s->at, SEGMENT_NAME_SIZE - 1)) {
+        s->failed = true;
+        return;
+    }
+    text_copy(out, SEGMENT_NAME_SIZE, s->at);
+    s->at += SEGMENT_NAME_SIZE - 1;
+}
+
+/* 0 or a number without leading zeros. */
+static uint64_t take_count(struct scan *s)
+{
+    if (!next_is(s, "0"))
+        return take_integer(s);
+    expect(s, "0");
+    return 0;
+}
+
+static void take_wall(struct scan *s, int64_t *wall_ms)
+{
+    const struct record at = { .at = take_time(s) };
+    if (!s->failed)
+        *wall_ms = record_wall_ms(&at);
+}
+
+/* "segment":"<26>","next":"<26>","last":N,"end":"<64>","records":R,"faults":F, and when there had been seals
+ * "begun":B,"epoch":E,"every":S,"sealed":"T"; more members may follow. */
+int record_parse_dropped(const struct record *record, struct record_dropped *out)
+{
+    struct scan s = { record->members, record->members + record->members_length, false };
+    *out = (struct record_dropped){ 0 };
+    expect(&s, "\"segment\":\"");
+    take_name(&s, out->segment);
+    expect(&s, "\",\"next\":\"");
+    take_name(&s, out->next);
+    expect(&s, "\",\"last\":");
+    out->last_seq = take_count(&s);
+    expect(&s, ",\"end\":\"");
+    const char *end = take_hex(&s, DIGEST_HEX_SIZE - 1);
+    if (!s.failed)
+        text_copy(out->end, sizeof out->end, end);
+    expect(&s, "\",\"records\":");
+    out->records = take_count(&s);
+    expect(&s, ",\"faults\":");
+    out->faults = take_count(&s);
+    if (!s.failed && next_is(&s, ",\"begun\":")) {
+        expect(&s, ",\"begun\":");
+        out->begun = take_integer(&s);
+        expect(&s, ",\"epoch\":");
+        out->epoch = take_integer(&s);
+        expect(&s, ",\"every\":");
+        out->every_s = take_integer(&s);
+        expect(&s, ",\"sealed\":\"");
+        take_wall(&s, &out->sealed_ms);
+        expect(&s, "\"");
+    }
+    if (!s.failed && s.at < s.end)
+        expect(&s, ",");
+    return s.failed ? ERROR_SYNTAX : 0;
+}
+
+void record_compose_dropped(struct buf *members, const struct record_dropped *d)
+{
+    char sealed[TEXT_TIME_SIZE];
+    buf_print(members,
+              "\"segment\":\"%s\",\"next\":\"%s\",\"last\":%llu,\"end\":\"%s\",\"records\":%llu,\"faults\":%llu",
+              d->segment, d->next, (unsigned long long)d->last_seq, d->end, (unsigned long long)d->records,
+              (unsigned long long)d->faults);
+    if (d->epoch != 0)
+        buf_print(members, ",\"begun\":%llu,\"epoch\":%llu,\"every\":%llu,\"sealed\":\"%s\"",
+                  (unsigned long long)d->begun, (unsigned long long)d->epoch, (unsigned long long)d->every_s,
+                  text_format_utc(sealed, d->sealed_ms));
+}

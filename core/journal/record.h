@@ -64,6 +64,19 @@ struct record_seal {
     const char *mac;        /* 64 hex */
     const char *signed_end; /* the line's bytes before this are signed */
 };
+/* The members of a journal.dropped record: a whole segment, the first one of that time, was removed by retention. */
+#define RECORD_DROPPED "journal.dropped"
+struct record_dropped {
+    char segment[SEGMENT_NAME_SIZE], next[SEGMENT_NAME_SIZE]; /* the one removed, the one behind it */
+    uint64_t last_seq;                                        /* the number of its last record */
+    char end[DIGEST_HEX_SIZE];                                /* the hash of that */
+    uint64_t records, faults;                                 /* that stood by themselves; lines at fault */
+    uint64_t begun, epoch, every_s;                           /* of seals up to there: how often begun, the last one; */
+    int64_t sealed_ms;                                        /* its time; all 0: there was none */
+};
+void record_compose_dropped(struct buf *members, const struct record_dropped *dropped);
+int record_parse_dropped(const struct record *record, struct record_dropped *out);
+
 bool record_is(const struct record *record, const char *type);
 int record_parse_seal(const struct record *record, struct record_seal *out);
 

@@ -14,6 +14,7 @@
 #include "core/base/text.h"
 #include "core/journal/chain.h"
 #include "core/journal/record.h"
+#include "core/journal/tomb.h"
 
 #define COPY_SIZE (64u << 10)
 #define SAVED_NAMES_MAX 100u
@@ -25,11 +26,12 @@ struct recovery {
     struct why *why;
     struct segment_list list;
     struct chain chain;
-    uint64_t visited;      /* the greatest number given to visit, or that is not wanted */
-    uint64_t damage_count; /* lines at fault, the torn one aside */
+    uint64_t visited; /* the greatest number given to visit, or that is not wanted */
+    bool dropped;     /* the last segment was empty, and was removed */
     /* of the segment read last */
     uint64_t faults;           /* finished lines at fault */
     bool unfinished;           /* it ends without a newline */
+    bool packed;               /* it is compressed: nothing is written behind it */
     uint64_t last_offset, end; /* of the line or rest read last, and the file's length */
 };
 
@@ -72,14 +74,19 @@ static int copy_bytes(const struct journal_disk *disk, int from, uint64_t offset
     }
 }
 
-/* Copies what lies behind offset into a file of its own, on disk. */
+/* Copies what lies behind offset into a file of its own, on disk; its digest goes into the report. */
 static int save_tail(struct recovery *r, const char *segment, int from, uint64_t offset)
 {
     const struct journal_disk *disk = r->request->disk;
     int to = open_saved(r, segment, offset);
     if (to < 0)
         return to;
+    unsigned char digest[DIGEST_SIZE];
     int code = copy_bytes(disk, from, offset, to);
+    if (code == 0)
+        code = digest_file(from, offset, digest);
+    if (code == 0)
+        digest_hex(digest, r->report->sha256);
     if (code == 0)
         code = disk->sync(disk->self, to);
     if (code == 0)
@@ -124,7 +131,7 @@ static int drop_empty(struct recovery *r, const char *segment)
     int code = segment_lines_open(&lines, r->request->folder, segment);
     if (code < 0)
         return code;
-    code = segment_lines_next(&lines, &line);
+    code = lines.packed != NULL ? SEGMENT_LINE : segment_lines_next(&lines, &line); /* compressed: it was finished */
     if (code == SEGMENT_REST) {
         report_cut(r, segment, 0, lines.end);
         code = save_tail(r, segment, lines.fd, 0);
@@ -136,27 +143,56 @@ static int drop_empty(struct recovery *r, const char *segment)
     return code < 0 ? code : disk->sync_folder(disk->self, r->request->folder);
 }
 
-static int drop_empty_segments(struct recovery *r)
+/* Of the last segment only: the one before it was complete when this one was begun. */
+static int drop_last_if_empty(struct recovery *r)
 {
-    while (r->list.count > 0) {
-        const char *segment = r->list.names[r->list.count - 1];
-        int code = drop_empty(r, segment);
-        if (code < 0)
-            return explain(r, code, segment);
-        if (code > 0)
-            return 0;
-        r->list.count--;
-    }
+    if (r->list.count == 0)
+        return 0;
+    const char *segment = r->list.names[r->list.count - 1];
+    int code = drop_empty(r, segment);
+    if (code < 0)
+        return explain(r, code, segment);
+    r->dropped = code == 0;
+    r->list.count -= r->dropped;
     return 0;
+}
+
+/* ---- from disk -------------------------------------------------------------------------------------------------- */
+
+/* What is read here is shown and written on, so it must be on disk, and what is read must be what is on disk: a daemon
+ * that was killed may have written without a sync, and one whose sync has failed has left pages in memory that the
+ * system calls written. Only the last segment can be in such a state. */
+static int secure_last(struct recovery *r)
+{
+    const struct journal_disk *disk = r->request->disk;
+    const char *segment = r->list.names[r->list.count - 1];
+    int fd = disk->open(disk->self, r->request->folder, segment, O_RDONLY | O_NONBLOCK);
+    if (fd < 0)
+        return explain(r, fd, segment);
+    int code = disk->sync(disk->self, fd);
+    if (code == 0)
+        code = disk->sync_folder(disk->self, r->request->folder);
+    if (code == 0)
+        posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+    return code < 0 ? explain(r, code, segment) : 0;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static void note_damage(struct recovery *r, const char *segment, uint64_t line, const struct chain_fault *fault)
 {
-    if (r->damage_count++ == 0)
-        snprintf(r->report->damage, sizeof r->report->damage, "'%s' line %llu: %s: %s", segment,
-                 (unsigned long long)line, fault->kind, fault->text);
+    struct journal_recovery *report = r->report;
+    if (report->fault_count < sizeof report->faults / sizeof report->faults[0]) {
+        struct journal_fault *out = &report->faults[report->fault_count];
+        text_copy(out->segment, sizeof out->segment, segment);
+        out->line = line;
+        text_copy(out->kind, sizeof out->kind, fault->kind);
+        text_copy(out->text, sizeof out->text, fault->text);
+    }
+    if (report->fault_count++ == 0)
+        snprintf(report->damage, sizeof report->damage, "'%s' line %llu: %s: %s", segment, (unsigned long long)line,
+                 fault->kind, fault->text);
 }
 
 static int show(struct recovery *r, const struct record *record, const struct segment_line *line)
@@ -185,12 +221,22 @@ static int read_line(struct recovery *r, const struct segment_line *line)
     return stands ? show(r, &record, line) : 0;
 }
 
+static int note_unpacked(struct recovery *r, const struct segment_line *line)
+{
+    static const struct chain_fault fault = { "packed", "a compressed block is damaged" };
+    r->faults++;
+    note_damage(r, r->chain.segment, line->number, &fault);
+    r->chain.gap = true;
+    r->chain.bytes_behind += line->bytes;
+    return 0;
+}
+
 static int read_lines(struct recovery *r, struct segment_lines *lines)
 {
     struct segment_line line;
     int next;
-    while ((next = segment_lines_next(lines, &line)) == SEGMENT_LINE) {
-        int code = read_line(r, &line);
+    while ((next = segment_lines_next(lines, &line)) == SEGMENT_LINE || next == SEGMENT_DAMAGED) {
+        int code = next == SEGMENT_LINE ? read_line(r, &line) : note_unpacked(r, &line);
         if (code != 0)
             return code;
     }
@@ -211,7 +257,7 @@ static int read_lines(struct recovery *r, struct segment_lines *lines)
 static int read_segment(struct recovery *r, size_t i)
 {
     const char *name = r->list.names[i];
-    chain_begin_segment(&r->chain, name, i > 0 ? r->list.names[i - 1] : "");
+    chain_begin_segment(&r->chain, name, i > 0 ? r->list.names[i - 1] : r->chain.segment);
     r->faults = 0;
     r->unfinished = false;
     r->last_offset = 0;
@@ -220,24 +266,33 @@ static int read_segment(struct recovery *r, size_t i)
     if (code < 0)
         return explain(r, code, name);
     r->end = lines.end;
+    r->packed = lines.packed != NULL;
     code = read_lines(r, &lines);
     segment_lines_close(&lines);
     return code < 0 ? explain(r, code, name) : code;
 }
 
-/* An unfinished line is at fault in any segment but the last. */
+/* An unfinished line is at fault in any segment but the last, and so is to have no line at all. */
 static void judge_older(struct recovery *r)
 {
-    static const struct chain_fault fault = { "syntax", "an unfinished line" };
-    if (r->unfinished)
-        note_damage(r, r->chain.segment, 0, &fault);
+    static const struct chain_fault unfinished = { "syntax", "an unfinished line" },
+                                    empty = { "segment", "it has no line at all" };
+    if (r->unfinished || r->end == 0)
+        note_damage(r, r->chain.segment, 0, r->unfinished ? &unfinished : &empty);
 }
 
 static int read_from(struct recovery *r, size_t first)
 {
     r->chain = (struct chain){ 0 };
-    r->damage_count = 0;
+    r->report->fault_count = 0;
     r->report->damage[0] = '\0';
+    if (first == 0 && segment_first_seq(r->list.names[0]) > 1) {
+        struct tomb tomb;
+        int code = tomb_find(r->request->folder, r->list.names[0], &tomb);
+        if (code < 0)
+            return explain(r, code, r->list.names[0]);
+        tomb_seed_chain(&tomb, &r->chain);
+    }
     for (size_t i = first; i < r->list.count; i++) {
         int code = read_segment(r, i);
         if (code != 0)
@@ -270,7 +325,11 @@ static int read_all(struct recovery *r)
 static int judge_end(struct recovery *r)
 {
     const char *segment = r->chain.segment;
-    if (!r->unfinished || r->faults > 0)
+    if (r->dropped && !r->packed && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
+        judge_older(r);
+        r->faults++;
+    }
+    if (!r->unfinished || r->faults > 0 || r->packed)
         return 0;
     int code = cut_tail(r, segment);
     if (code < 0)
@@ -288,7 +347,10 @@ static void fill_end(const struct recovery *r, struct recover_end *end)
     text_copy(end->segment, sizeof end->segment, r->chain.segment);
     text_copy(end->hash, sizeof end->hash, r->chain.begun ? r->chain.last_hash : RECORD_NO_HASH);
     end->size = r->end;
-    end->new_segment = r->faults > 0 || r->unfinished;
+    text_copy(r->report->end_segment, sizeof r->report->end_segment, r->chain.segment);
+    r->report->end_bytes = r->end;
+    r->report->end_seq = r->chain.last_seq;
+    end->new_segment = r->faults > 0 || r->unfinished || r->packed;
     end->seq = r->chain.last_seq;
     if (!end->new_segment)
         return;
@@ -301,10 +363,12 @@ static int recover(struct recovery *r, struct recover_end *end)
     int code = segment_list_open(&r->list, r->request->folder);
     if (code < 0)
         return why_say(r->why, code, "the journal's folder can't be read: %s", error_text(code));
-    code = drop_empty_segments(r);
+    code = drop_last_if_empty(r);
     if (code < 0 || r->list.count == 0)
         return code;
-    code = read_all(r);
+    code = secure_last(r);
+    if (code == 0)
+        code = read_all(r);
     if (code == 0)
         code = judge_end(r);
     if (code == 0)

@@ -104,6 +104,12 @@ void seal_before(struct seal *seal, struct instant now)
         make(seal, now, "due");
 }
 
+void seal_make(struct seal *seal, struct instant now, const char *why)
+{
+    if (seal != NULL)
+        make(seal, now, why);
+}
+
 void seal_set_every(struct seal *seal, int64_t every_ms)
 {
     if (seal == NULL)
@@ -145,9 +151,9 @@ static int search_segment(int folder, const char *name, struct last *last, uint6
     int next, code = segment_lines_open(&lines, folder, name);
     if (code < 0)
         return code;
-    *bytes += lines.end;
-    while ((next = segment_lines_next(&lines, &line)) == SEGMENT_LINE)
+    while ((next = segment_lines_next(&lines, &line)) == SEGMENT_LINE || next == SEGMENT_DAMAGED)
         take_seal(last, &line);
+    *bytes += lines.offset;
     segment_lines_close(&lines);
     return next < 0 ? next : 0;
 }

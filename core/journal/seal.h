@@ -30,6 +30,8 @@ struct seal *seal_open(struct journal *journal, const struct seal_options *optio
                        struct why *trouble);
 /* Before each record: makes the seal that is due, so that no record stands behind an epoch that is over. */
 void seal_before(struct seal *seal, struct instant now);
+/* One at once, for a reason of [a-z_]+. */
+void seal_make(struct seal *seal, struct instant now, const char *why);
 void seal_set_every(struct seal *seal, int64_t every_ms);
 /* The last seal of a clean stop: nothing may be appended behind it. Wipes the key and frees; before journal_close(). */
 void seal_close(struct seal **seal, struct instant now);

@@ -122,6 +122,7 @@ static void take_seal(struct seal_check *check, const char *journal, const struc
         check->key = check->proof->keys[check->keys_used++];
     if (!wrong && check->keys_used > 0)
         check->held += !is_key_wrong(check, journal, line, &seal, fault);
+    check->begun += !check->any || (seal.begins && seal.epoch == 1);
     check->any = true;
     check->stopped = seal.stops;
     check->late_told = false;

@@ -21,6 +21,7 @@ struct seal_check {
     bool any, stopped; /* there was a seal; it was a clean stop, and nothing is behind it */
     bool late_told;    /* of the records behind the last seal one was reported */
     bool key_told;     /* why a seal is not of the key was looked into once */
+    uint64_t begun;    /* how often sealing was begun */
     uint64_t epoch;    /* of the last seal, */
     int64_t at_ms;     /* its time, */
     uint64_t every_s;  /* and its promise */

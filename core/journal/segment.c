@@ -7,6 +7,9 @@
  * ".jsonl"; the order of the names is the order of the records. Other files in the folder do not belong to the chain
  * ("NAME.torn-OFFSET" keeps bytes that a recovery has cut).
  *
+ * A finished segment may be compressed (pack.c), its name then ends in ".jsonl.gz"; the first ones may have been
+ * dropped behind a tombstone (tend.c, tomb.c). What follows is said of the uncompressed bytes.
+ *
  * A segment is a sequence of lines, each ended by one newline (0x0a), each a record, each a JSON object of exactly this
  * form, without any space outside of strings:
  *
@@ -76,6 +79,7 @@
 #include <unistd.h>
 
 #include "core/base/arena.h"
+#include "core/base/text.h"
 #include "core/journal/journal.h"
 
 #define NAME_DIGITS 20u
@@ -114,6 +118,10 @@ uint64_t segment_first_seq(const char *name)
 int segment_open_folder(const char *folder, struct why *why)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES)
+        return why_say(why, -EACCES,
+                       "the journal '%s' can only be read by the user that belfryd runs as: run this as that user",
+                       folder);
     if (fd < 0)
         return why_say(why, -errno, "the journal '%s' can't be opened: %s", folder, error_text(-errno));
     return fd;
@@ -129,15 +137,27 @@ static int collect_names(struct segment_list *list, DIR *dir)
     size_t size = 0;
     const struct dirent *entry;
     while (errno = 0, (entry = readdir(dir)) != NULL) {
-        if (!segment_is_name(entry->d_name, strlen(entry->d_name)))
+        size_t length = strlen(entry->d_name), suffix = strlen(SEGMENT_PACKED);
+        bool packed = length > suffix && strcmp(entry->d_name + length - suffix, SEGMENT_PACKED) == 0;
+        if (!segment_is_name(entry->d_name, packed ? length - suffix : length))
             continue;
         if (list->count == size) {
             size = size == 0 ? 16 : size * 2;
             list->names = heap_grow(list->names, size, sizeof *list->names);
         }
-        memcpy(list->names[list->count++], entry->d_name, SEGMENT_NAME_SIZE);
+        text_copy(list->names[list->count++], SEGMENT_NAME_SIZE, entry->d_name);
     }
     return -errno;
+}
+
+/* A segment that is there twice, compressed and not yet removed, counts once. */
+static void drop_doubles(struct segment_list *list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (n == 0 || strcmp(list->names[n - 1], list->names[i]) != 0)
+            memmove(list->names[n++], list->names[i], SEGMENT_NAME_SIZE);
+    list->count = n;
 }
 
 int segment_list_open(struct segment_list *list, int folder)
@@ -160,6 +180,7 @@ int segment_list_open(struct segment_list *list, int folder)
     }
     if (list->count > 0)
         qsort(list->names, list->count, sizeof *list->names, compare_names);
+    drop_doubles(list);
     return 0;
 }
 
@@ -174,6 +195,8 @@ void segment_list_close(struct segment_list *list)
 int segment_lines_refresh(struct segment_lines *lines)
 {
     struct stat st;
+    if (lines->packed != NULL) /* never changes */
+        return 0;
     if (fstat(lines->fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
@@ -183,14 +206,31 @@ int segment_lines_refresh(struct segment_lines *lines)
     return 0;
 }
 
+/* O_NONBLOCK: a FIFO of that name must not stop us */
+static int open_reading(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_packed(struct segment_lines *lines, int folder, const char *name)
+{
+    char packed[SEGMENT_NAME_SIZE + sizeof SEGMENT_PACKED];
+    snprintf(packed, sizeof packed, "%s" SEGMENT_PACKED, name);
+    int fd = open_reading(folder, packed);
+    int code = fd < 0 ? fd : pack_open(&lines->packed, fd);
+    if (code < 0 && fd >= 0)
+        close(fd);
+    lines->end = UINT64_MAX;
+    return code;
+}
+
 int segment_lines_open(struct segment_lines *lines, int folder, const char *name)
 {
-    *lines = (struct segment_lines){ .fd = -1 };
-    /* O_NONBLOCK: a FIFO of that name must not stop us */
-    lines->fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (lines->fd < 0)
-        return -errno;
-    int code = segment_lines_refresh(lines);
+    *lines = (struct segment_lines){ .fd = open_reading(folder, name) };
+    int code = lines->fd == -ENOENT ? open_packed(lines, folder, name)
+               : lines->fd < 0      ? lines->fd
+                                    : segment_lines_refresh(lines);
     if (code < 0) {
         segment_lines_close(lines);
         return code;
@@ -204,8 +244,22 @@ void segment_lines_close(struct segment_lines *lines)
 {
     if (lines->fd >= 0)
         close(lines->fd);
+    pack_close(&lines->packed);
     free(lines->bytes);
     *lines = (struct segment_lines){ .fd = -1 };
+}
+
+void segment_lines_seek(struct segment_lines *lines, uint64_t packed_at, uint64_t offset, uint64_t number)
+{
+    pack_seek(lines->packed, packed_at);
+    lines->offset = offset;
+    lines->number = number;
+    lines->start = lines->fill = 0;
+}
+
+bool segment_lines_is_open(const struct segment_lines *lines)
+{
+    return lines->fd >= 0 || lines->packed != NULL;
 }
 
 static void grow_buffer(struct segment_lines *lines)
@@ -226,11 +280,14 @@ static ssize_t fill_buffer(struct segment_lines *lines)
     if (want > lines->size - rest)
         want = lines->size - rest;
     ssize_t n;
-    do
-        n = pread(lines->fd, lines->bytes + rest, (size_t)want, (off_t)at);
-    while (n < 0 && errno == EINTR);
+    if (lines->packed != NULL)
+        n = pack_read(lines->packed, lines->bytes + rest, (size_t)want);
+    else
+        do
+            n = pread(lines->fd, lines->bytes + rest, (size_t)want, (off_t)at);
+        while (n < 0 && errno == EINTR);
     if (n < 0)
-        return -errno;
+        return lines->packed != NULL ? n : -errno;
     lines->fill += (size_t)n;
     return n;
 }
@@ -255,6 +312,17 @@ static int give_rest(const struct segment_lines *lines, struct segment_line *lin
     return SEGMENT_REST;
 }
 
+/* What was read of the line that the damage is in is not shown. */
+static int give_damage(struct segment_lines *lines, struct segment_line *line)
+{
+    uint64_t most = (lines->fill - lines->start) + pack_passed(lines->packed) * PACK_RATIO_MAX;
+    lines->offset += lines->fill - lines->start;
+    lines->start = lines->fill = 0;
+    lines->bytes[0] = '\0';
+    *line = (struct segment_line){ lines->bytes, 0, lines->offset, ++lines->number, most };
+    return SEGMENT_DAMAGED;
+}
+
 /* The buffer is full and holds no newline: finds the line's end. */
 static int skip_long_line(struct segment_lines *lines, struct segment_line *line)
 {
@@ -272,6 +340,8 @@ static int skip_long_line(struct segment_lines *lines, struct segment_line *line
             return SEGMENT_LINE;
         }
         ssize_t n = fill_buffer(lines);
+        if (n == ERROR_DAMAGED)
+            return give_damage(lines, line);
         if (n < 0)
             return (int)n;
         if (n == 0) {
@@ -295,6 +365,8 @@ int segment_lines_next(struct segment_lines *lines, struct segment_line *line)
         if (rest == lines->size)
             grow_buffer(lines);
         ssize_t n = fill_buffer(lines);
+        if (n == ERROR_DAMAGED)
+            return give_damage(lines, line);
         if (n < 0)
             return (int)n;
         if (n == 0)

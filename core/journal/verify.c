@@ -7,6 +7,7 @@
  * moment later it was being written just then, and is not even called torn. */
 #include "core/journal/verify.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "core/base/text.h"
 #include "core/journal/segment.h"
+#include "core/journal/tomb.h"
 
 #define FAULTS_MAX (sizeof(((struct journal_report *)0)->faults) / sizeof(((struct journal_report *)0)->faults[0]))
 
@@ -119,13 +121,25 @@ static int check_rest(struct verifier *v, struct segment_lines *lines, const str
     return code;
 }
 
+/* Compressed bytes that can't be unpacked: how many lines they were is not known. */
+static void note_unpacked(struct verifier *v, const struct segment_line *line)
+{
+    static const struct chain_fault fault = { "packed", "a compressed block is damaged, its records can't be read" };
+    note_fault(v->report, v->chain.segment, line->number, &fault);
+    v->line = line->number;
+    v->chain.gap = true;
+}
+
 int verify_lines(struct verifier *v, struct segment_lines *lines, bool is_last)
 {
     static const struct chain_fault empty = { "segment", "a segment without any record that is not the last" };
     struct segment_line line;
     int next;
-    while ((next = segment_lines_next(lines, &line)) == SEGMENT_LINE)
-        check_line(v, &line);
+    while ((next = segment_lines_next(lines, &line)) == SEGMENT_LINE || next == SEGMENT_DAMAGED)
+        if (next == SEGMENT_LINE)
+            check_line(v, &line);
+        else
+            note_unpacked(v, &line);
     if (next == SEGMENT_REST)
         return check_rest(v, lines, &line, is_last);
     if (next == SEGMENT_END && lines->number == 0 && !is_last)
@@ -159,12 +173,29 @@ void verify_end(struct verifier *v)
     key_wipe(&v->seals.key);
 }
 
+/* A journal whose first segments were dropped is checked from the tombstone on. */
+static int begin_behind_dropped(struct verifier *v, int folder, const struct segment_list *list)
+{
+    struct tomb tomb;
+    if (list->count == 0 || segment_first_seq(list->names[0]) <= 1)
+        return 0;
+    int code = tomb_find(folder, list->names[0], &tomb);
+    tomb_seed_chain(&tomb, &v->chain);
+    tomb_seed_seals(&tomb, &v->seals);
+    v->report->dropped_seq = tomb.seq != 0 ? v->chain.last_seq : 0;
+    v->report->dropped_ms = tomb.wall_ms;
+    return code < 0 ? code : 0;
+}
+
 static int check_segments(struct verifier *v, int folder, const struct segment_list *list, struct why *why)
 {
+    int code = begin_behind_dropped(v, folder, list);
+    if (code < 0)
+        return why_say(why, code, "the journal can't be read: %s", error_text(code));
     for (size_t i = 0; i < list->count; i++) {
         struct segment_lines lines;
-        chain_begin_segment(&v->chain, list->names[i], i > 0 ? list->names[i - 1] : "");
-        int code = segment_lines_open(&lines, folder, list->names[i]);
+        chain_begin_segment(&v->chain, list->names[i], i > 0 ? list->names[i - 1] : v->chain.segment);
+        code = segment_lines_open(&lines, folder, list->names[i]);
         if (code == 0) {
             code = verify_lines(v, &lines, i + 1 == list->count);
             segment_lines_close(&lines);
@@ -177,14 +208,17 @@ static int check_segments(struct verifier *v, int folder, const struct segment_l
     return 0;
 }
 
-int journal_verify(const char *folder, const struct journal_proof *proof, struct journal_report *report,
-                   struct why *why)
+/* Segments that are dropped meanwhile are not in the next list any more. */
+#define TRIES 5
+
+static int verify_once(const char *folder, const struct journal_proof *proof, struct journal_report *report,
+                       struct why *why)
 {
     struct verifier v;
     verify_begin(&v, proof, report);
     int fd = segment_open_folder(folder, why);
     if (fd < 0)
-        return fd;
+        return fd == -ENOENT ? ERROR_UNKNOWN_NAME : fd;
     struct segment_list list;
     int code = segment_list_open(&list, fd);
     if (code < 0)
@@ -194,4 +228,13 @@ int journal_verify(const char *folder, const struct journal_proof *proof, struct
     segment_list_close(&list);
     close(fd);
     return code;
+}
+
+int journal_verify(const char *folder, const struct journal_proof *proof, struct journal_report *report,
+                   struct why *why)
+{
+    int code = -ENOENT;
+    for (unsigned i = 0; i < TRIES && code == -ENOENT; i++)
+        code = verify_once(folder, proof, report, why);
+    return code == ERROR_UNKNOWN_NAME ? -ENOENT : code;
 }

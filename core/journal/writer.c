@@ -1,297 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* writer - appending. The caller's side numbers, chains and composes each record and puts it into the queue; the
  * journal thread writes what is queued and makes it durable. They share the queue under one lock, which neither holds
- * while it computes or waits for the disk, and three numbers that the thread publishes.
- *
- * The queue is a list of batches. A batch belongs to one segment; when it begins one, the thread first makes the
- * segment before durable, so that only the last segment can ever be torn. All batches taken at once are one group: one
- * write each, one fdatasync for all (and one fsync of the folder when a file was created), then durable is published.
- *
- * After the first error the thread throws away what is queued and publishes nothing any more: fdatasync may have lost
- * pages that a second one would call written. Before each group the file must have exactly the length that we gave it
- * and still have its name: another writer, or somebody who deletes the live file, is such an error too.
- *
- * Diagnostics: `journal snapshot 'PATH' can't be written: WHY` (once until it succeeds again; only the next start gets
- * slower). */
+ * while it computes or waits for the disk, and three numbers that the thread publishes. */
 #include "core/journal/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/arena.h"
 #include "core/base/clock.h"
-#include "core/base/digest.h"
 #include "core/base/file.h"
-#include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/journal/pump.h"
 #include "core/journal/record.h"
 #include "core/journal/recover.h"
-#include "core/journal/segment.h"
-#include "core/journal/snapshot.h"
+#include "core/journal/reserve.h"
+#include "core/journal/tend.h"
 
 #define SEGMENT_BYTES (16u << 20)
 #define BATCH_BYTES (1u << 20) /* a batch that is larger gets no more records */
-#define SUBSYSTEM "journal"
-
-struct batch {
-    struct batch *next;
-    struct buf bytes;
-    uint64_t last_seq;
-    uint64_t begins; /* not 0: the segment that begins with this record */
-};
-
-/* Waits for its record. */
-struct task {
-    struct task *next;
-    uint64_t seq;
-    journal_task run;
-    void *context;
-};
-
-struct snapshot {
-    char path[PATH_MAX];
-    uint64_t seq;
-    struct buf json;
-};
-
-struct journal {
-    const struct journal_disk *disk;
-    int folder, event_fd;
-
-    /* the caller's side */
-    uint64_t last_seq, segment_bytes, composed_bytes; /* composed: of the segment that last_seq is in */
-    char id[SEGMENT_ID_SIZE], segment[SEGMENT_NAME_SIZE], last_hash[DIGEST_HEX_SIZE];
-    struct buf line;
-
-    /* shared, under the lock */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct batch *first, *last;
-    struct snapshot *waiting;
-    struct task *tasks; /* in the order of their records */
-    bool stop;
-
-    /* published by the thread (queued_bytes by both) */
-    _Atomic uint64_t durable, queued_bytes;
-    _Atomic int error;
-
-    /* the thread's side */
-    pthread_t thread;
-    bool started;
-    int fd;
-    uint64_t size; /* of the file */
-    bool snapshot_failed;
-};
-
-/* ---- the thread: files ----------------------------------------------------------------------------------------- */
-
-/* The file is still ours alone. */
-static int check_file(const struct journal *j)
-{
-    struct stat st;
-    if (fstat(j->fd, &st) < 0)
-        return -errno;
-    return st.st_nlink > 0 && (uint64_t)st.st_size == j->size ? 0 : ERROR_REFUSED;
-}
-
-static int create_segment(struct journal *j, uint64_t first_seq)
-{
-    char name[SEGMENT_NAME_SIZE];
-    if (j->fd >= 0)
-        close(j->fd);
-    j->size = 0;
-    j->fd =
-        j->disk->open(j->disk->self, j->folder, segment_name(name, first_seq), O_RDWR | O_APPEND | O_CREAT | O_EXCL);
-    return j->fd < 0 ? j->fd : 0;
-}
-
-static int write_bytes(struct journal *j, const struct buf *bytes)
-{
-    int code = check_file(j);
-    if (code == 0)
-        code = disk_write_all(j->disk, j->fd, bytes->data, bytes->length);
-    if (code == 0)
-        j->size += bytes->length;
-    return code;
-}
-
-static int make_durable(struct journal *j, bool created)
-{
-    int code = j->disk->sync(j->disk->self, j->fd);
-    if (code == 0 && created)
-        code = j->disk->sync_folder(j->disk->self, j->folder);
-    return code;
-}
-
-/* ---- the thread: groups ---------------------------------------------------------------------------------------- */
-
-static void signal_event(const struct journal *j)
-{
-    static const uint64_t one = 1;
-    ssize_t n;
-    do
-        n = write(j->event_fd, &one, sizeof one);
-    while (n < 0 && errno == EINTR);
-}
-
-static void publish(struct journal *j, uint64_t seq)
-{
-    atomic_store(&j->durable, seq);
-    signal_event(j);
-}
-
-/* A group on its way to the disk. */
-struct group {
-    bool dirty, created;
-    uint64_t written_seq;
-};
-
-static int finish(struct journal *j, struct group *group)
-{
-    if (!group->dirty)
-        return 0;
-    int code = make_durable(j, group->created);
-    if (code == 0)
-        publish(j, group->written_seq);
-    *group = (struct group){ 0 };
-    return code;
-}
-
-static int write_batch(struct journal *j, struct group *group, const struct batch *batch)
-{
-    int code = 0;
-    if (batch->begins != 0) {
-        code = finish(j, group);
-        if (code == 0)
-            code = create_segment(j, batch->begins);
-        group->created = true;
-    }
-    if (code == 0)
-        code = write_bytes(j, &batch->bytes);
-    group->dirty = true;
-    group->written_seq = batch->last_seq;
-    return code;
-}
-
-/* Writes the group, or throws it away after an error, and frees it. */
-static void write_group(struct journal *j, struct batch *batch)
-{
-    struct group group = { 0 };
-    int code = atomic_load(&j->error);
-    bool failed_before = code != 0;
-    while (batch != NULL) {
-        struct batch *next = batch->next;
-        if (code == 0)
-            code = write_batch(j, &group, batch);
-        atomic_fetch_sub(&j->queued_bytes, batch->bytes.length);
-        buf_close(&batch->bytes);
-        free(batch);
-        batch = next;
-    }
-    if (code == 0)
-        code = finish(j, &group);
-    if (code != 0 && !failed_before) {
-        atomic_store(&j->error, code);
-        signal_event(j);
-    }
-}
-
-/* ---- the thread: snapshots ------------------------------------------------------------------------------------- */
-
-static void free_snapshot(struct snapshot *snapshot)
-{
-    if (snapshot == NULL)
-        return;
-    buf_close(&snapshot->json);
-    free(snapshot);
-}
-
-static void store_snapshot(struct journal *j, struct snapshot *snapshot)
-{
-    int code = snapshot_write(j->disk, snapshot->path, snapshot->seq, &snapshot->json);
-    if (code < 0 && !j->snapshot_failed)
-        log_warn(SUBSYSTEM, "snapshot '%s' can't be written: %s", snapshot->path, error_text(code));
-    j->snapshot_failed = code < 0;
-    free_snapshot(snapshot);
-}
-
-/* The waiting one when its records are on disk. Under the lock. */
-static struct snapshot *take_snapshot(struct journal *j)
-{
-    struct snapshot *snapshot = j->waiting;
-    if (snapshot == NULL || snapshot->seq > atomic_load(&j->durable) || atomic_load(&j->error) != 0)
-        return NULL;
-    j->waiting = NULL;
-    return snapshot;
-}
-
-/* ---- the thread: tasks ----------------------------------------------------------------------------------------- */
-
-/* The first one when its record is on disk. Under the lock. */
-static struct task *take_task(struct journal *j)
-{
-    struct task *task = j->tasks;
-    if (task == NULL || task->seq > atomic_load(&j->durable) || atomic_load(&j->error) != 0)
-        return NULL;
-    j->tasks = task->next;
-    return task;
-}
-
-static void run_task(struct task *task, bool durable)
-{
-    task->run(task->context, durable);
-    free(task);
-}
-
-/* ---- the thread ------------------------------------------------------------------------------------------------ */
-
-static void *run(void *context)
-{
-    struct journal *j = context;
-    pthread_mutex_lock(&j->lock);
-    for (;;) {
-        struct snapshot *snapshot = NULL;
-        struct task *task = NULL;
-        while ((task = take_task(j)) == NULL && (snapshot = take_snapshot(j)) == NULL && j->first == NULL && !j->stop)
-            pthread_cond_wait(&j->wake, &j->lock);
-        struct batch *batch = j->first;
-        if (batch == NULL && snapshot == NULL && task == NULL)
-            break;
-        j->first = j->last = NULL;
-        pthread_mutex_unlock(&j->lock);
-        write_group(j, batch);
-        if (task != NULL)
-            run_task(task, true);
-        if (snapshot != NULL)
-            store_snapshot(j, snapshot);
-        pthread_mutex_lock(&j->lock);
-    }
-    pthread_mutex_unlock(&j->lock);
-    return NULL;
-}
-
-static int start_thread(struct journal *j)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the caller's */
-    int code = pthread_create(&j->thread, NULL, run, j);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    j->started = code == 0;
-    if (j->started)
-        pthread_setname_np(j->thread, "journal");
-    return -code;
-}
+#define RETRY_MS 1000          /* a disk that took nothing is asked again, and room for the reserve looked for */
 
 /* ---- the caller's side ----------------------------------------------------------------------------------------- */
 
@@ -401,6 +134,16 @@ int journal_error(const struct journal *j)
     return atomic_load(&j->error);
 }
 
+int journal_stalled(const struct journal *j)
+{
+    return atomic_load(&j->stalled);
+}
+
+bool journal_is_low(const struct journal *j)
+{
+    return atomic_load(&j->low);
+}
+
 uint64_t journal_queued_bytes(const struct journal *j)
 {
     return atomic_load(&j->queued_bytes);
@@ -418,7 +161,7 @@ void journal_snapshot(struct journal *j, const char *path, uint64_t seq, const c
     j->waiting = snapshot;
     pthread_cond_signal(&j->wake);
     pthread_mutex_unlock(&j->lock);
-    free_snapshot(old);
+    pump_free_snapshot(old);
 }
 
 /* ---- open and close -------------------------------------------------------------------------------------------- */
@@ -426,23 +169,15 @@ void journal_snapshot(struct journal *j, const char *path, uint64_t seq, const c
 /* The first segment of a journal, or the one behind a damaged one: at once, so that trouble is told by open. */
 static int begin_segment(struct journal *j)
 {
-    uint64_t seq = compose_segment(j, clock_wall_ms());
-    int code = create_segment(j, seq);
+    char name[SEGMENT_NAME_SIZE];
+    size_t done = 0;
+    int code = live_create(&j->live, segment_name(name, compose_segment(j, clock_wall_ms())));
     if (code == 0)
-        code = write_bytes(j, &j->line);
+        code = live_write(&j->live, j->line.data, j->line.length, &done);
     if (code == 0)
-        code = make_durable(j, true);
+        code = live_sync(&j->live);
     j->composed_bytes = j->line.length;
     return code;
-}
-
-static int go_on(struct journal *j, uint64_t size)
-{
-    j->fd = j->disk->open(j->disk->self, j->folder, j->segment, O_RDWR | O_APPEND);
-    if (j->fd < 0)
-        return j->fd;
-    j->size = j->composed_bytes = size;
-    return check_file(j);
 }
 
 static void draw_id(struct journal *j)
@@ -456,10 +191,10 @@ static void draw_id(struct journal *j)
 /* A folder that was just made must still be there after a power cut. */
 static int sync_parent(const struct journal *j)
 {
-    int parent = openat(j->folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int parent = openat(j->live.folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0)
         return -errno;
-    int code = j->disk->sync_folder(j->disk->self, parent);
+    int code = j->live.disk->sync_folder(j->live.disk->self, parent);
     close(parent);
     return code;
 }
@@ -474,9 +209,13 @@ static int continue_from(struct journal *j, const struct recover_end *end, struc
         draw_id(j);
     int code = end->segment[0] == '\0' ? sync_parent(j) : 0;
     if (code == 0)
-        code = end->segment[0] == '\0' || end->new_segment ? begin_segment(j) : go_on(j, end->size);
+        code =
+            end->segment[0] == '\0' || end->new_segment ? begin_segment(j) : live_open(&j->live, j->segment, end->size);
     if (code < 0)
         return why_say(why, code, "the journal's segment '%s' can't be written: %s", j->segment, error_text(code));
+    if (j->composed_bytes == 0)
+        j->composed_bytes = end->size;
+    j->written = j->synced = j->last_seq;
     atomic_store(&j->durable, j->last_seq);
     return 0;
 }
@@ -486,8 +225,18 @@ static int open_folder(struct journal *j, const char *folder, struct why *why)
     int code = file_make_folders(folder, 0700);
     if (code < 0)
         return why_say(why, code, "the journal's folder '%s' can't be made: %s", folder, error_text(code));
-    j->folder = segment_open_folder(folder, why);
-    return j->folder < 0 ? j->folder : 0;
+    j->live.folder = segment_open_folder(folder, why);
+    return j->live.folder < 0 ? j->live.folder : 0;
+}
+
+static int open_segments(struct journal *j, const struct writer_open *request, struct journal_recovery *recovery,
+                         struct why *why)
+{
+    const struct recover_request what = { request->disk, j->live.folder, request->after, request->visit,
+                                          request->context };
+    struct recover_end end;
+    int code = recover_end(&what, &end, recovery, why);
+    return code == 0 ? continue_from(j, &end, why) : code;
 }
 
 static int prepare(struct journal *j, const struct writer_open *request, struct journal_recovery *recovery,
@@ -496,28 +245,57 @@ static int prepare(struct journal *j, const struct writer_open *request, struct 
     int code = open_folder(j, request->options->folder, why);
     if (code < 0)
         return code;
-    struct recover_request what = { request->disk, j->folder, request->after, request->visit, request->context };
-    struct recover_end end;
-    code = recover_end(&what, &end, recovery, why);
-    if (code == 0)
-        code = continue_from(j, &end, why);
+    code = open_segments(j, request, recovery, why);
+    if ((code == -ENOSPC || code == -EDQUOT) && reserve_release(j->live.folder)) { /* this is what it is for */
+        live_close(&j->live);
+        code = open_segments(j, request, recovery, why);
+    }
     if (code != 0)
         return code;
+    if (request->options->tend)
+        j->tend = tend_open(j->live.disk, j->live.folder);
     j->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (j->event_fd < 0)
         return why_say(why, -errno, "no event descriptor: %s", error_text(-errno));
-    code = start_thread(j);
+    code = pump_start(j);
     return code < 0 ? why_say(why, code, "no thread for the journal: %s", error_text(code)) : 0;
+}
+
+void journal_configure(struct journal *j, const struct journal_options *options)
+{
+    j->segment_bytes = options->segment_bytes != 0 ? options->segment_bytes : SEGMENT_BYTES;
+    atomic_store(&j->reserve_bytes, options->reserve_bytes);
+    atomic_store(&j->sync_every_ms, options->sync_every_ms);
+    pthread_mutex_lock(&j->lock);
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* The thread's waits end by the monotonic clock. */
+static void init_lock(struct journal *j)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_cond_init(&j->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+struct tend *writer_tend(const struct journal *j)
+{
+    return j->tend;
 }
 
 int writer_open(const struct writer_open *request, struct journal **out, struct journal_recovery *recovery,
                 struct why *why)
 {
     struct journal *j = heap_alloc(sizeof *j);
-    *j = (struct journal){ .disk = request->disk, .folder = -1, .event_fd = -1, .fd = -1 };
-    j->segment_bytes = request->options->segment_bytes != 0 ? request->options->segment_bytes : SEGMENT_BYTES;
-    pthread_mutex_init(&j->lock, NULL);
-    pthread_cond_init(&j->wake, NULL);
+    const struct journal_options *options = request->options;
+    *j = (struct journal){ .event_fd = -1, .live = { .disk = request->disk, .folder = -1, .fd = -1 } };
+    j->retry_ms = request->retry_ms != 0 ? request->retry_ms : RETRY_MS;
+    init_lock(j);
+    journal_configure(j, options);
     *recovery = (struct journal_recovery){ 0 };
     *out = NULL;
     int code = prepare(j, request, recovery, why);
@@ -531,17 +309,8 @@ int writer_open(const struct writer_open *request, struct journal **out, struct 
 int journal_open(const struct journal_options *options, uint64_t after, journal_visit visit, void *context,
                  struct journal **out, struct journal_recovery *recovery, struct why *why)
 {
-    struct writer_open request = { &disk_system, options, after, visit, context };
+    struct writer_open request = { &disk_system, options, after, visit, context, 0 };
     return writer_open(&request, out, recovery, why);
-}
-
-static void stop_thread(struct journal *j)
-{
-    pthread_mutex_lock(&j->lock);
-    j->stop = true;
-    pthread_cond_signal(&j->wake);
-    pthread_mutex_unlock(&j->lock);
-    pthread_join(j->thread, NULL);
 }
 
 static void close_fd(int fd)
@@ -556,17 +325,13 @@ int journal_close(struct journal **journal)
     if (j == NULL)
         return 0;
     if (j->started)
-        stop_thread(j);
+        pump_stop(j);
     int code = atomic_load(&j->error);
-    while (j->tasks != NULL) {
-        struct task *task = j->tasks;
-        j->tasks = task->next;
-        run_task(task, false);
-    }
-    close_fd(j->fd);
+    pump_close(j);
+    tend_close(&j->tend);
+    live_close(&j->live);
     close_fd(j->event_fd);
-    close_fd(j->folder);
-    free_snapshot(j->waiting);
+    close_fd(j->live.folder);
     buf_close(&j->line);
     pthread_cond_destroy(&j->wake);
     pthread_mutex_destroy(&j->lock);

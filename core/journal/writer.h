@@ -12,7 +12,9 @@ struct writer_open {
     uint64_t after;
     journal_visit visit;
     void *context;
+    int64_t retry_ms; /* after a write that failed; 0: a second */
 };
+struct tend *writer_tend(const struct journal *journal);
 int writer_open(const struct writer_open *request, struct journal **out, struct journal_recovery *recovery,
                 struct why *why);
 

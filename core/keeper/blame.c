@@ -37,14 +37,40 @@ static bool is_executing(const struct worker *worker, uint64_t run)
     return false;
 }
 
+const char *blame_running(const struct worker *worker)
+{
+    uint64_t run;
+    if (read_ledger(worker, &run) != NAMED_ONE)
+        return NULL;
+    for (const struct watched *watched = worker->flights.first; watched; watched = watched->next)
+        if (watched->run == run)
+            return watched->id;
+    return NULL;
+}
+
+bool blame_excuses(const struct worker *worker)
+{
+    uint64_t run = atomic_load(&worker->ledger->slots[0].run);
+    for (const struct watched *watched = worker->flights.first; run && watched; watched = watched->next)
+        if (watched->run == run)
+            return true;
+    return false;
+}
+
 static void blame(struct worker *worker, struct watched *culprit)
 {
     struct keeper *keeper = worker->keeper;
-    char end[64], text[256];
+    char end[96], text[256];
     const char *check = schedule_view(keeper->schedule, culprit->slot)->config->id;
-    child_end_text(&worker->child, end, sizeof end);
-    if (worker->stuck)
+    worker_end_text(worker, end, sizeof end);
+    if (!worker->child.exited)
+        snprintf(text, sizeof text, "did not come back within its timeout, its worker can't be killed");
+    else if (worker->stuck)
         snprintf(text, sizeof text, "did not come back within its timeout, its worker was killed");
+    else if (worker->child.silent)
+        snprintf(text, sizeof text, "its worker did not answer any more and was killed");
+    else if (worker_was_forbidden(worker))
+        snprintf(text, sizeof text, "plugin '%s' used the %s", worker->pool->name, end);
     else
         snprintf(text, sizeof text, "plugin crashed: %s", end);
     worker->pool->crashes++;
@@ -104,9 +130,9 @@ void blame_death(struct worker *worker)
     struct keeper *keeper = worker->keeper;
     uint64_t culprit;
     enum named named = read_ledger(worker, &culprit);
-    if (worker->child.violated)
-        named = NAMED_NOBODY; /* who wrote the bytes may have yielded since */
-    bool draining = worker->state == WORKER_DRAINING;
+    if (worker->child.violated || worker->child.silent)
+        named = NAMED_NOBODY; /* who wrote the bytes may have yielded since; a silent worker executed nothing */
+    bool draining = worker->dismissed && !worker->stuck;
     bool unexplained = !worker->stuck && !draining && named != NAMED_ONE;
     bool search = unexplained && (named == NAMED_SEVERAL || worker->child.violated || dies_often(worker->pool));
     while (worker->flights.first) {

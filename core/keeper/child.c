@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,6 +126,21 @@ static void close_exit(struct child *child)
     uv_close((uv_handle_t *)&child->exit_poll, on_handle_closed);
 }
 
+/* Whatever it says is a sign of life; what a PONG says is nothing more. */
+static bool take_frame(struct child *child, struct wire_frame *frame)
+{
+    child->heard_ms = clock_now_ms();
+    child->asked_ms = 0;
+    if (child->life == LIFE_SILENT) {
+        log_info(child->name, "process %d answers again", (int)child->pid);
+        child_move(child, LIFE_HEARD);
+    }
+    if (frame->type != WIRE_PONG)
+        return child->on_frame(child, frame);
+    wire_u64(&frame->payload);
+    return wire_done(&frame->payload) == 0;
+}
+
 /* Frames that were written before the death are still in the socket. */
 static void drain_link(struct child *child)
 {
@@ -139,7 +155,7 @@ static void drain_link(struct child *child)
         int size = 0;
         size_t taken = 0;
         while (!link->closing && (size = wire_next(link->in.data + taken, link->in.length - taken, &frame)) > 0 &&
-               child->on_frame(child, &frame))
+               take_frame(child, &frame))
             taken += (size_t)size;
         if (link->closing || size != 0)
             break;
@@ -157,11 +173,14 @@ static void on_exit_poll(uv_poll_t *poll, int poll_status, int events)
     /* what it forked goes with it, while its number is still its own */
     if (waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child->pid)
         kill(-child->pid, SIGKILL);
-    pid_t pid = waitpid(child->pid, &status, WNOHANG);
+    struct rusage used = { 0 };
+    pid_t pid = wait4(child->pid, &status, WNOHANG, &used);
     if (pid == 0)
         return;
     child->exited = true;
     child->status = pid < 0 ? 0 : status;
+    child->cpu_ms =
+        (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
     close_exit(child);
     drain_link(child);
     for (int round = 0; round < 64 && child->output.fd >= 0 && read_output(child) > 0; round++)
@@ -169,13 +188,13 @@ static void on_exit_poll(uv_poll_t *poll, int poll_status, int events)
     take_lines(child, true);
     tell_dropped(child, &child->lines);
     tell_dropped(child, &child->messages);
+    child_move(child, LIFE_END);
     child->on_exit(child);
 }
 
 static bool on_link_frame(struct link *link, struct wire_frame *frame)
 {
-    struct child *child = link->owner;
-    return child->on_frame(child, frame);
+    return take_frame(link->owner, frame);
 }
 
 /* The socket ended: either the process is dying, which the pidfd reports, or it broke the protocol and has to die. */
@@ -234,6 +253,7 @@ static pid_t spawn(struct child *child, const struct child_spec *spec, int socke
                                  .limits = spec->limits,
                                  .limit_count = spec->limit_count,
                                  .own_group = true,
+                                 .dies_first = true,
                                  .no_new_privs = true,
                                  .die_with_parent = !spec->outlives };
     (void)child;
@@ -243,7 +263,9 @@ static pid_t spawn(struct child *child, const struct child_spec *spec, int socke
 int child_start(struct child *child, uv_loop_t *loop, struct links *dirty, const struct child_spec *spec)
 {
     int pair[2], output[2];
-    child->exited = false;
+    child->exited = child->silent = false;
+    child->life = LIFE_START;
+    child->started_ms = child->heard_ms = clock_now_ms();
     child->output.child = child;
     child->output.line.max_bytes = 4 * CHILD_LINE_BYTES;
     child->lines.most = CHILD_LINES_PER_S;
@@ -284,7 +306,74 @@ void child_kill(struct child *child)
     if (child->pid > 0 && !child->exited) {
         kill(-child->pid, SIGKILL);
         kill(child->pid, SIGKILL);
+        if (child->life != LIFE_DYING && child->life != LIFE_UNKILLABLE)
+            child->killed_ms = clock_now_ms();
+        child_move(child, LIFE_KILL);
     }
+}
+
+/* ---- its life -------------------------------------------------------------------------------------------------- */
+
+void child_move(struct child *child, enum life_event event)
+{
+    child->life = life_next(child->life, event);
+}
+
+static void ping(struct child *child, int64_t now_ms)
+{
+    size_t begin = wire_begin(&child->link.out, WIRE_PING);
+    wire_put_u64(&child->link.out, (uint64_t)now_ms);
+    wire_end(&child->link.out, begin);
+    link_changed(&child->link);
+    child->asked_ms = now_ms;
+}
+
+/* It is up and was asked something, or is to be asked. */
+static void listen_to(struct child *child, int64_t now_ms, bool excused)
+{
+    int64_t silent_ms = child->asked_ms ? now_ms - child->asked_ms : 0;
+    if (!child->asked_ms && now_ms - child->heard_ms >= CHILD_PING_MS) {
+        ping(child, now_ms);
+    } else if (silent_ms >= CHILD_QUIET_MS && child->life != LIFE_SILENT) {
+        log_warn(child->name, "process %d does not answer", (int)child->pid);
+        child_move(child, LIFE_QUIET);
+    } else if (silent_ms >= CHILD_SILENCE_MS && !excused) {
+        log_warn(child->name, "process %d was silent for %.0f s and is killed", (int)child->pid,
+                 (double)silent_ms / 1000);
+        child->silent = true;
+        child_kill(child);
+    }
+}
+
+bool child_watch(struct child *child, int64_t now_ms, bool excused)
+{
+    if (child->pid <= 0 || child->exited)
+        return false;
+    if (child->life == LIFE_READY || child->life == LIFE_BUSY || child->life == LIFE_SILENT)
+        listen_to(child, now_ms, excused);
+    if (child->life != LIFE_DYING || now_ms - child->killed_ms < CHILD_UNKILLABLE_MS)
+        return false;
+    log_error(child->name, "process %d can't be killed: it hangs in the kernel; its place is given to another",
+              (int)child->pid);
+    child_move(child, LIFE_REFUSE);
+    return true;
+}
+
+void child_forgive(struct child *child, int64_t stalled_ms)
+{
+    child->heard_ms += stalled_ms;
+    child->killed_ms += stalled_ms;
+    child->asked_ms += child->asked_ms ? stalled_ms : 0;
+}
+
+const char *child_obituary(const struct child *child, const struct obituary *obituary, char *out, size_t size)
+{
+    const char *check = obituary->check;
+    snprintf(out, size, "ended by %s with %u runs in flight%s%s; age %.1f s, %llu jobs done, %.2f s of CPU",
+             obituary->end, obituary->flights, check ? "; it was running " : "", check ? check : "",
+             (double)(clock_now_ms() - child->started_ms) / 1000, (unsigned long long)child->jobs,
+             (double)child->cpu_ms / 1000);
+    return out;
 }
 
 void child_close(struct child *child)
@@ -296,7 +385,9 @@ void child_close(struct child *child)
 
 const char *child_end_text(const struct child *child, char *out, size_t size)
 {
-    if (WIFSIGNALED(child->status)) {
+    if (!child->exited) {
+        snprintf(out, size, "nothing, not even SIGKILL");
+    } else if (WIFSIGNALED(child->status)) {
         const char *name = sigabbrev_np(WTERMSIG(child->status));
         snprintf(out, size, "SIG%s", name ? name : "?");
     } else {

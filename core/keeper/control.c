@@ -2,6 +2,7 @@
 /* control - the control socket (doc/control.md): requests in, answers out. One table of verbs. An answer waits until
  * every journal record that it reflects is on disk; answers leave in the order of the requests. */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "core/base/log.h"
 #include "core/keeper/keeper.h"
 #include "core/keeper/link.h"
+#include "core/keeper/trouble.h"
 #include "core/keeper/view.h"
 
 #define CLIENTS_MAX 64
@@ -26,6 +28,7 @@ struct request {
     char *answer;          /* NULL: not made yet */
     size_t size;           /* bytes of the answer */
     uint64_t seq;          /* the journal record that must be on disk */
+    bool recorded;         /* what it asks for is nothing unless it is recorded */
     char check[200];       /* "run": the check waited for; "" otherwise */
     struct request *next;
 };
@@ -44,6 +47,7 @@ struct control {
     struct keeper *keeper;
     uv_poll_t poll;
     int fd;
+    int spare_fd; /* given up for a moment when there is no other, to turn a client away */
     char *path;
     struct client *clients;
     unsigned client_count;
@@ -51,10 +55,35 @@ struct control {
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */
 
+static json_t *failure(const char *code, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+
+/* The disk takes nothing, and nobody knows for how long: what only shows something leaves all the same, marked with
+ * why; what had to be recorded leaves as a failure. False while the disk is only slow. */
+static bool mark_unrecorded(struct request *request)
+{
+    int code = journal_stalled(request->client->control->keeper->journal);
+    if (code == 0)
+        return false;
+    json_t *json = request->recorded ? failure("unrecorded", "it was done, but the record of it is not on disk yet: %s",
+                                               error_text(code))
+                                     : json_loads(request->answer, 0, NULL);
+    if (!request->recorded)
+        json_object_set_new(json, "unrecorded", json_string(error_name(code)));
+    char *text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    request->client->bytes -= request->size;
+    free(request->answer);
+    request->answer = text ? text : heap_text("{}");
+    request->size = strlen(request->answer);
+    request->client->bytes += request->size;
+    return true;
+}
+
 static void send_ready(struct client *client)
 {
     uint64_t durable = journal_durable(client->control->keeper->journal);
-    while (client->first && client->first->answer && client->first->seq <= durable) {
+    while (client->first && client->first->answer &&
+           (client->first->seq <= durable || mark_unrecorded(client->first))) {
         struct request *request = client->first;
         size_t begin = wire_begin(&client->link.out, WIRE_CONTROL);
         wire_put_text(&client->link.out, request->answer);
@@ -76,7 +105,7 @@ static void send_ready(struct client *client)
     }
 }
 
-/* Takes over the reference to json. It leaves with the next send_ready(). */
+/* Takes over the reference to json. It leaves with the next send_ready(), or later. */
 static void set_answer(struct request *request, json_t *json)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -100,7 +129,6 @@ static void answer(struct request *request, json_t *json)
     }
 }
 
-static json_t *failure(const char *code, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
 static json_t *failure(const char *code, const char *format, ...)
 {
     char text[512];
@@ -272,20 +300,61 @@ static void do_plugins(struct keeper *keeper, struct request *request, const jso
            json_pack("{s:b, s:o, s:o}", "ok", 1, "plugins", view_plugins(keeper), "rejected", view_rejections(keeper)));
 }
 
+/* The damage of the journal that is known was seen by somebody. */
+static void do_journal(struct keeper *keeper, struct request *request, const json_t *arguments)
+{
+    const char *action = argument(arguments, "action");
+    char by[32];
+    snprintf(by, sizeof by, "uid:%u", request->client->uid);
+    if (action && strcmp(action, "acknowledge") == 0)
+        answer(request, json_pack("{s:b, s:i}", "ok", 1, "acknowledged", (int)trouble_acknowledge(keeper, by)));
+    else
+        answer(request, failure("bad-request", "what the journal has found can be acknowledged, not '%s'",
+                                action ? action : ""));
+}
+
+static bool always(const json_t *arguments)
+{
+    (void)arguments;
+    return true;
+}
+
+static bool unless_list(const json_t *arguments)
+{
+    const char *action = argument(arguments, "action");
+    return action && strcmp(action, "list") != 0;
+}
+
 static const struct {
     const char *name;
     verb_function run;
+    bool (*recorded)(const json_t *arguments); /* whether it must be recorded; NULL: never */
 } verbs[] = {
-    { "status", do_status }, { "query", do_query },     { "run", do_run },
-    { "reload", do_reload }, { "breaker", do_breaker }, { "plugins", do_plugins },
+    { "status", do_status, NULL },          { "query", do_query, NULL },     { "run", do_run, NULL },
+    { "reload", do_reload, always },        { "plugins", do_plugins, NULL }, { "journal", do_journal, always },
+    { "breaker", do_breaker, unless_list },
 };
+
+/* A command that could not be recorded is not even begun. */
+static bool refuse(struct keeper *keeper, struct request *request)
+{
+    struct why why = { "" };
+    const char *code = request->recorded ? trouble_refuses(keeper, &why) : NULL;
+    if (code) {
+        request->recorded = false;
+        answer(request, failure(code, "%s", why.text));
+    }
+    return code != NULL;
+}
 
 static void run_verb(struct keeper *keeper, struct request *request, const json_t *arguments)
 {
     const char *verb = argument(arguments, "verb");
     for (size_t i = 0; verb && i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(verb, verbs[i].name) == 0) {
-            verbs[i].run(keeper, request, arguments);
+            request->recorded = verbs[i].recorded && verbs[i].recorded(arguments);
+            if (!refuse(keeper, request))
+                verbs[i].run(keeper, request, arguments);
             return;
         }
     }
@@ -358,6 +427,27 @@ static void on_client_end(struct link *link, const char *why)
     drop_client(link->owner);
 }
 
+/* No descriptor is free, and who waits would wake us for ever: the spare one is given to it, and it is turned away. */
+static void refuse_client(struct control *control)
+{
+    close(control->spare_fd);
+    int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* The oldest client that asks nothing makes room for a new one. */
+static void dismiss_idle(struct control *control)
+{
+    struct client *oldest = NULL;
+    for (struct client *client = control->clients; client; client = client->next)
+        if (client->count == 0 && link_waiting(&client->link) == 0)
+            oldest = client;
+    if (oldest)
+        drop_client(oldest);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct control *control = poll->data;
@@ -366,8 +456,13 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            refuse_client(control);
         return;
+    }
+    if (control->client_count >= CLIENTS_MAX)
+        dismiss_idle(control);
     if (control->client_count >= CLIENTS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
         close(fd);
         return;
@@ -444,11 +539,18 @@ int control_open(struct keeper *keeper)
         return fd;
     }
     struct control *control = heap_alloc(sizeof *control);
+    int failed = uv_poll_init(&keeper->loop, &control->poll, fd);
+    if (failed) {
+        log_error("control", "'%s' can't be watched: %s", path, error_text(failed));
+        close(fd);
+        free(control);
+        return failed;
+    }
     control->keeper = keeper;
     control->fd = fd;
+    control->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     control->path = heap_text(path);
     keeper->control = control;
-    uv_poll_init(&keeper->loop, &control->poll, fd);
     control->poll.data = control;
     return uv_poll_start(&control->poll, UV_READABLE, on_connection);
 }
@@ -470,6 +572,8 @@ void control_close(struct keeper *keeper)
     keeper->control = NULL;
     uv_poll_stop(&control->poll);
     close(control->fd);
+    if (control->spare_fd >= 0)
+        close(control->spare_fd);
     unlink(control->path);
     uv_close((uv_handle_t *)&control->poll, on_control_closed);
 }

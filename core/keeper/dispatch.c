@@ -136,6 +136,9 @@ bool dispatch_result(struct keeper *keeper, struct worker *worker, struct wire_r
     pool_forget(watched);
     watched->suspect = false;
     watched->losses = 0;
+    worker->child.jobs++;
+    if (worker->pool)
+        pool_useful(worker->pool);
     judge(keeper, watched, &result, payload, size);
     keeper_plan(keeper);
     if (worker->pool)

@@ -26,6 +26,7 @@
 #include "core/base/digest.h"
 #include "core/base/log.h"
 #include "core/keeper/pool.h"
+#include "core/keeper/trouble.h"
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 
@@ -43,10 +44,15 @@ static enum log_level level_of(const struct event *event)
     case EVENT_CLOCK_STEPPED:
     case EVENT_SERIES_SET_ASIDE:
     case EVENT_JOURNAL_RECOVERED:
+    case EVENT_JOURNAL_DAMAGED:
+    case EVENT_JOURNAL_SPACE:
     case EVENT_JOURNAL_SUSPECT:
     case EVENT_JOURNAL_ANCHOR_FAILED:
+    case EVENT_PLUGIN_THROTTLED:
+    case EVENT_DAEMON_PANICKED:
         return LOG_LEVEL_WARN;
     case EVENT_CHECK_ADDED:
+    case EVENT_CHILD_DIED: /* its obituary is logged under its own name */
         return LOG_LEVEL_DEBUG;
     default:
         return LOG_LEVEL_INFO;
@@ -77,6 +83,13 @@ static void log_event(const struct event *event)
         snprintf(line, sizeof line, "circuit open: %s, next try in %.1f s: %s", what, (double)event->pause_ms / 1000,
                  text);
         break;
+    case EVENT_PLUGIN_THROTTLED:
+        snprintf(line, sizeof line, "circuit open: plugin %s, next try in %.1f s: %s", what,
+                 (double)event->pause_ms / 1000, text);
+        break;
+    case EVENT_PLUGIN_RESUMED:
+        snprintf(line, sizeof line, "circuit closed: plugin %s", what);
+        break;
     case EVENT_BREAKER_CLOSED:
         snprintf(line, sizeof line, "circuit closed: %s", what);
         break;
@@ -92,11 +105,13 @@ void keeper_emit(struct keeper *keeper, const struct event *event)
     struct buf members = { 0 };
     struct instant now = clock_instant();
     stamped.wall_ms = now.wall_ms;
-    seal_before(keeper->seal, now);
-    event_encode(&members, &stamped);
-    journal_append(keeper->journal, stamped.wall_ms, event_name(event->type), "keeper",
-                   members.data ? members.data : "");
-    buf_close(&members);
+    if (trouble_takes(keeper)) {
+        seal_before(keeper->seal, now);
+        event_encode(&members, &stamped);
+        journal_append(keeper->journal, stamped.wall_ms, event_name(event->type), "keeper",
+                       members.data ? members.data : "");
+        buf_close(&members);
+    }
     log_event(&stamped);
 }
 
@@ -141,10 +156,14 @@ static void on_housekeeping(uv_timer_t *timer)
     bool stalled = keeper->housekeeping_ms > 0 && stalled_ms > STALLED_MS;
     keeper->housekeeping_ms = now_ms;
     pools_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
-    record_housekeeping(keeper, now_ms);
     guard_housekeeping(keeper, now_ms);
+    record_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
+    trouble_check(keeper);
+    keep_housekeeping(keeper);
     orphan_housekeeping(keeper, now_ms);
     setup_snapshot(keeper, false);
+    panic_housekeeping(keeper);
+    notify_housekeeping(keeper, now_ms);
     dispatch_all(keeper);
     keeper_plan(keeper);
 }
@@ -166,9 +185,11 @@ static void on_journal(uv_poll_t *poll, int status, int events)
     if (journal_error(keeper->journal) != 0) {
         log_error("keeper", "the journal can't be written: %s; nothing is acknowledged any more",
                   error_text(journal_error(keeper->journal)));
+        trouble_failed(keeper, journal_error(keeper->journal));
         keeper_stop(keeper, "the journal can't be written", EX_IOERR);
         return;
     }
+    trouble_check(keeper);
     control_durable(keeper);
 }
 
@@ -186,6 +207,7 @@ void keeper_stop(struct keeper *keeper, const char *why, int status)
     if (keeper->stopping)
         return;
     log_info("keeper", "stopping: %s", why);
+    notify_send("STOPPING=1");
     if (!journal_error(keeper->journal)) {
         const struct event event = { .type = EVENT_DAEMON_STOPPED, .text = why };
         keeper_emit(keeper, &event);
@@ -198,25 +220,37 @@ void keeper_stop(struct keeper *keeper, const char *why, int status)
 
 /* ---- start and end --------------------------------------------------------------------------------------------- */
 
-static void open_loop(struct keeper *keeper)
+/* Signals and the journal's event descriptor; a negative code of the loop. */
+static int watch_descriptors(struct keeper *keeper)
 {
     static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    int failed = 0;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0] && !failed; i++) {
+        failed = uv_signal_init(&keeper->loop, &keeper->signals[i]);
+        keeper->signals[i].data = keeper;
+        if (!failed)
+            failed = uv_signal_start(&keeper->signals[i], on_signal, numbers[i]);
+    }
+    if (!failed)
+        failed = uv_poll_init(&keeper->loop, &keeper->journal_poll, journal_event_fd(keeper->journal));
+    keeper->journal_poll.data = keeper;
+    return failed ? failed : uv_poll_start(&keeper->journal_poll, UV_READABLE, on_journal);
+}
+
+static int open_loop(struct keeper *keeper)
+{
     uv_timer_init(&keeper->loop, &keeper->tick_timer);
     uv_timer_init(&keeper->loop, &keeper->housekeeping_timer);
     uv_timer_init(&keeper->loop, &keeper->plugins_timer);
     uv_prepare_init(&keeper->loop, &keeper->flush);
     keeper->tick_timer.data = keeper->housekeeping_timer.data = keeper->plugins_timer.data = keeper;
     keeper->flush.data = keeper;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        uv_signal_init(&keeper->loop, &keeper->signals[i]);
-        keeper->signals[i].data = keeper;
-        uv_signal_start(&keeper->signals[i], on_signal, numbers[i]);
-    }
     uv_timer_start(&keeper->housekeeping_timer, on_housekeeping, HOUSEKEEPING_MS, HOUSEKEEPING_MS);
     uv_prepare_start(&keeper->flush, on_flush);
-    uv_poll_init(&keeper->loop, &keeper->journal_poll, journal_event_fd(keeper->journal));
-    keeper->journal_poll.data = keeper;
-    uv_poll_start(&keeper->journal_poll, UV_READABLE, on_journal);
+    int failed = watch_descriptors(keeper);
+    if (failed)
+        log_error("keeper", "signals and the journal can't be watched: %s", error_text(failed));
+    return failed;
 }
 
 /* Everything that the loop needs, in order; an exit status. */
@@ -232,11 +266,13 @@ static int start(struct keeper *keeper)
         status = setup_state(keeper);
     if (status)
         return status;
-    open_loop(keeper);
+    if (open_loop(keeper) != 0)
+        return EX_OSERR;
     const struct event event = { .type = EVENT_DAEMON_STARTED,
                                  .version = PACKAGE_VERSION,
                                  .text = keeper->config_file };
     keeper_emit(keeper, &event);
+    panic_tell(keeper);
     status = reload_first(keeper);
     if (status)
         return status;
@@ -248,6 +284,7 @@ static int start(struct keeper *keeper)
              keeper->config->control_socket);
     keeper->planned_ms = -1;
     keeper_plan(keeper);
+    notify_send("READY=1");
     return 0;
 }
 
@@ -289,6 +326,7 @@ static void finish(struct keeper *keeper)
     config_close(&keeper->config);
     arena_close(&keeper->scratch);
     free(keeper->config_error);
+    free(keeper->panic);
 }
 
 static void usage(FILE *out)
@@ -348,10 +386,16 @@ int main(int argc, char **argv)
         return EX_USAGE;
     }
     log_setup(level);
+    log_never_wait();
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* until the loop takes it; what it asks for is done first of all then anyway */
     orphan_adopt();
-    uv_loop_init(&keeper.loop);
+    int failed = uv_loop_init(&keeper.loop);
+    if (failed) {
+        log_error("keeper", "there is no event loop: %s", error_text(failed));
+        return EX_OSERR;
+    }
     int status = start(&keeper);
     if (!status) {
         uv_run(&keeper.loop, UV_RUN_DEFAULT);

@@ -7,9 +7,13 @@
  *     dispatch.c  starts that the schedule decided → a worker with room; results → judged, back to the schedule
  *     pool.c      the queues of each plugin and its workers: how many, who gets what
  *     worker.c    one worker: started, told, drained, dead; blame.c says whose fault that was
- *     child.c     any process of the family: spawned, read, written, reaped
+ *     child.c     any process of the family: spawned, pinged, read, written, reaped
+ *     life.c      the table that they live by, back-off and budget
  *     orphan.c    what plugins left behind
  *     guard.c     the journal is sealed, and its head noted down elsewhere
+ *     panic.c     the keeper's own crash; notify.c tells systemd that it lives
+ *     trouble.c   a disk that is full, fails or has lost something
+ *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
@@ -50,6 +54,7 @@ struct pool;
 struct worker;
 struct control;
 struct catalog_job;
+struct trouble;
 
 /* ---- a check as the keeper sees it: one for each slot of the schedule ------------------------------------------ */
 
@@ -125,8 +130,10 @@ struct keeper {
 
     struct schedule *schedule;
     struct journal *journal;
-    struct seal *seal;        /* NULL: the journal is not sealed */
-    struct anchor *anchor;    /* or NULL */
+    struct seal *seal;       /* NULL: the journal is not sealed */
+    struct anchor *anchor;   /* or NULL */
+    struct trouble *trouble; /* of the journal's disk */
+    struct keep *keep;
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
     struct watched_list starts; /* decided by the schedule, not yet given to a pool */
@@ -145,7 +152,17 @@ struct keeper {
     int64_t planned_ms;       /* when the tick timer is set to */
     int64_t snapshot_ms;      /* monotonic, of the last one */
     int64_t housekeeping_ms;  /* likewise */
+    uint64_t sandbox_mark;    /* of the files that sandboxes hold (sandbox_mark()); 0: not looked at yet */
+    int64_t sandbox_ms;       /* when */
     uint64_t snapshot_runs, runs;
+    char *panic;           /* of the last crash of our own, or NULL */
+    int64_t panic_wall_ms; /* when that was */
+    uint64_t panic_seq;    /* its record, until it is on disk */
+    bool watchdog_asked;
+    int64_t watchdog_ms;   /* systemd waits so long for a sign of life; 0: it does not */
+    int64_t notified_ms;   /* monotonic: the last one */
+    uint64_t journal_seen; /* journal_durable() when it last moved, or nothing was waiting */
+    int64_t journal_moved_ms;
     json_t *remembered; /* what the snapshot kept for checks, until the first configuration took it over */
     bool stopping;
     int exit_status;
@@ -206,12 +223,25 @@ bool guard_is_anchor(const struct keeper *keeper, pid_t pid);
 /* Before journal_close(): the last seal. */
 void guard_close(struct keeper *keeper);
 
+/* keep.c */
+/* Before journal_open(); then for each record of the fold: true when it was a part of a checkpoint. */
+void keep_open(struct keeper *keeper);
+bool keep_fold(struct keeper *keeper, const struct journal_record *record);
+void keep_folded(struct keeper *keeper);
+/* A configuration came into force. */
+void keep_configure(struct keeper *keeper);
+void keep_housekeeping(struct keeper *keeper);
+void keep_close(struct keeper *keeper);
+
 /* record.c */
 int record_open(struct keeper *keeper);
 void record_result(struct keeper *keeper, struct watched *watched, const struct check_config *check,
                    const struct verdict *verdict, int64_t wall_ms);
 void record_forget(struct keeper *keeper, struct watched *watched);
-void record_housekeeping(struct keeper *keeper, int64_t now_ms);
+const char *record_sandbox(const struct keeper *keeper); /* the recorder's, in its words; "" before it is ready */
+void record_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms);
+/* As life.h names it. */
+const char *record_state_name(const struct keeper *keeper);
 bool record_is_recorder(const struct keeper *keeper, pid_t pid);
 /* Whether it runs, and what it counted. */
 json_t *record_view(const struct keeper *keeper);
@@ -225,6 +255,20 @@ void orphan_worker_died(struct keeper *keeper);
 void orphan_housekeeping(struct keeper *keeper, int64_t now_ms);
 /* The daemon stops: ends every child that is not of the family. */
 void orphan_end_all(struct keeper *keeper);
+
+/* panic.c */
+/* From now on the keeper's own crash leaves a file in this folder. */
+void panic_watch(const char *folder);
+/* A crash since the last start: into the journal; what was left the last time is remembered for view_daemon(). */
+void panic_tell(struct keeper *keeper);
+/* Its record is on disk: it need not be told again. */
+void panic_housekeeping(struct keeper *keeper);
+
+/* notify.c */
+/* To systemd, when it started us: "READY=1", ... Never waits. */
+void notify_send(const char *state);
+/* WATCHDOG=1 in time, as long as the loop turns and the journal gets on. */
+void notify_housekeeping(struct keeper *keeper, int64_t now_ms);
 
 /* control.c */
 int control_open(struct keeper *keeper);

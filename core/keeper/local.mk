@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # keeper: belfryd, the loop that joins configuration, schedule, workers, journal and control socket
 sbin_PROGRAMS += belfryd
-belfryd_SOURCES = \
+# fuzz targets put the other two on a stage of their own
+keeper_parts = \
 	core/keeper/blame.c \
 	core/keeper/child.c core/keeper/child.h \
 	core/keeper/control.c \
 	core/keeper/dispatch.c \
 	core/keeper/guard.c \
-	core/keeper/keeper.c core/keeper/keeper.h \
+	core/keeper/keep.c \
+	core/keeper/keeper.h \
+	core/keeper/life.c core/keeper/life.h \
 	core/keeper/link.c core/keeper/link.h \
+	core/keeper/notify.c \
 	core/keeper/orphan.c \
+	core/keeper/panic.c \
 	core/keeper/pool.c core/keeper/pool.h \
 	core/keeper/record.c \
 	core/keeper/reload.c \
 	core/keeper/setup.c \
-	core/keeper/view.c core/keeper/view.h \
-	core/keeper/worker.c
+	core/keeper/trouble.c core/keeper/trouble.h \
+	core/keeper/view.c core/keeper/view.h
+belfryd_SOURCES = core/keeper/keeper.c core/keeper/worker.c $(keeper_parts)
 belfryd_CFLAGS = $(pie_cflags) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS)
-belfryd_LDFLAGS = $(pie_ldflags)
-belfryd_LDADD = $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS)
+# the names of functions, for the backtrace of a crash
+belfryd_LDFLAGS = $(pie_ldflags) -Wl,--export-dynamic
+belfryd_LDADD = core/sandbox/libsandbox.a $(schedule_libs) $(journal_libs) $(config_libs) $(model_libs) $(UV_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS)
 
 # notes down the journal's head, where that may take its time
 member_PROGRAMS += belfry-anchor
@@ -26,3 +33,8 @@ belfry_anchor_SOURCES = core/keeper/anchor.c
 belfry_anchor_CFLAGS = $(pie_cflags)
 belfry_anchor_LDFLAGS = $(pie_ldflags)
 belfry_anchor_LDADD = $(journal_libs)
+
+unit_tests += tests/unit/test_life
+tests_unit_test_life_SOURCES = tests/unit/test_life.c core/keeper/life.c core/keeper/life.h tests/tap.h
+tests_unit_test_life_CFLAGS = $(pie_cflags)
+tests_unit_test_life_LDFLAGS = $(pie_ldflags)

@@ -20,6 +20,9 @@
 
 #define RECORDER_BACKOFF_MS 500
 #define RECORDER_BACKOFF_MAX_MS 30000
+#define RECORDER_START_MS 90000   /* to become ready: it may wait for its predecessor, and has to write what that left \
+                                   */
+#define RECORDER_LASTING_MS 60000 /* who lived so long was of use: the next may start soon */
 #define RECORDER_END_MS 5000
 /* Series of one check: as many as one result may name, and once more for what comes and goes. */
 #define RECORDED_MAX (2 * RESULT_PARTS_MAX)
@@ -30,9 +33,10 @@ struct recorder {
     struct keeper *keeper;
     struct child child;
     bool running, closed;
+    char sandbox[192]; /* in its own words */
     char *folder;
     uint32_t next_slot, generation;
-    int64_t restart_at_ms, backoff_ms;
+    struct backoff backoff;
     int64_t keep_parts_ms; /* as it was told */
     char *rrdcached;
     bool replaced; /* it was told to end, because the configuration is another */
@@ -104,40 +108,52 @@ static bool on_report(struct recorder *recorder, struct wire_reader *r)
     return true;
 }
 
+static bool on_ready(struct recorder *recorder, struct wire_reader *r)
+{
+    struct arena *arena = &recorder->keeper->scratch;
+    arena_reset(arena);
+    const char *sandbox = wire_text(r, arena, 4096);
+    child_move(&recorder->child, LIFE_IS_READY);
+    text_visible(recorder->sandbox, sizeof recorder->sandbox, sandbox ? sandbox : "", false);
+    return wire_done(r) == 0;
+}
+
 static bool on_frame(struct child *child, struct wire_frame *frame)
 {
     struct recorder *recorder = child->owner;
     if (frame->type == WIRE_RECORDER_READY)
-        recorder->backoff_ms = 0;
-    else if (frame->type == WIRE_RECORDER_EVENT)
+        return on_ready(recorder, &frame->payload);
+    if (frame->type == WIRE_RECORDER_EVENT)
         return on_report(recorder, &frame->payload);
-    else if (frame->type == WIRE_RECORDER_SAVED)
+    if (frame->type == WIRE_RECORDER_SAVED)
         return on_saved(recorder, &frame->payload);
-    else if (frame->type == WIRE_RECORDER_MOVED)
+    if (frame->type == WIRE_RECORDER_MOVED)
         return on_moved(recorder, &frame->payload);
-    else
-        return false;
-    return true;
+    return false;
 }
 
 static void on_child_exit(struct child *child)
 {
     struct recorder *recorder = child->owner;
-    char end[64];
+    char text[512], end[64];
+    int64_t now_ms = clock_now_ms();
     recorder->running = false;
     if (recorder->replaced) {
         recorder->replaced = false;
-        recorder->restart_at_ms = 0;
+        recorder->backoff.until_ms = 0;
         child_close(child);
         return;
     }
-    recorder->backoff_ms = recorder->backoff_ms == 0 ? RECORDER_BACKOFF_MS : recorder->backoff_ms * 2;
-    if (recorder->backoff_ms > RECORDER_BACKOFF_MAX_MS)
-        recorder->backoff_ms = RECORDER_BACKOFF_MAX_MS;
-    recorder->restart_at_ms = clock_now_ms() + recorder->backoff_ms;
-    if (!recorder->keeper->stopping)
-        log_error("recorder", "ended by %s; next try in %.1f s", child_end_text(child, end, sizeof end),
-                  (double)recorder->backoff_ms / 1000);
+    if (now_ms - child->started_ms >= RECORDER_LASTING_MS)
+        backoff_clear(&recorder->backoff);
+    backoff_more(&recorder->backoff, now_ms);
+    child_move(child, LIFE_PAUSE);
+    if (!recorder->keeper->stopping) {
+        child_obituary(child, &(struct obituary){ child_end_text(child, end, sizeof end), NULL, 0 }, text, sizeof text);
+        log_error("recorder", "%s; next try in %.1f s", text, (double)recorder->backoff.pause_ms / 1000);
+        const struct event event = { .type = EVENT_CHILD_DIED, .name = "recorder", .text = text };
+        keeper_emit(recorder->keeper, &event);
+    }
     child_close(child);
 }
 
@@ -197,6 +213,7 @@ int record_open(struct keeper *keeper)
     struct recorder *recorder = heap_alloc(sizeof *recorder);
     struct arena arena = { 0 };
     recorder->keeper = keeper;
+    recorder->backoff = (struct backoff){ .first_ms = RECORDER_BACKOFF_MS, .most_ms = RECORDER_BACKOFF_MAX_MS };
     recorder->folder = heap_text(file_join(&arena, keeper->config->state_dir, "rrd"));
     arena_close(&arena);
     keeper->recorder = recorder;
@@ -221,16 +238,35 @@ static bool is_outdated(const struct recorder *recorder)
     return recorder->keep_parts_ms != config->keep_parts_ms || !same_text(recorder->rrdcached, config->rrdcached);
 }
 
-void record_housekeeping(struct keeper *keeper, int64_t now_ms)
+const char *record_sandbox(const struct keeper *keeper)
+{
+    return keeper->recorder ? keeper->recorder->sandbox : "";
+}
+
+/* One that can't be killed keeps its files: no second one is started beside it, samples are dropped and counted. */
+static void look_after(struct recorder *recorder, int64_t now_ms, int64_t stalled_ms)
+{
+    struct child *child = &recorder->child;
+    child->started_ms += stalled_ms;
+    child_forgive(child, stalled_ms);
+    if (child->life == LIFE_START && now_ms - child->started_ms > RECORDER_START_MS)
+        child_kill(child);
+    if (child_watch(child, now_ms, false))
+        recorder->running = false;
+}
+
+void record_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms)
 {
     struct recorder *recorder = keeper->recorder;
+    if (recorder->child.pid != 0)
+        look_after(recorder, now_ms, stalled_ms);
     if (recorder->running && !recorder->replaced && is_outdated(recorder)) {
         struct buf *out = &recorder->child.link.out;
         wire_end(out, wire_begin(out, WIRE_STOP));
         link_changed(&recorder->child.link);
         recorder->replaced = true;
     }
-    if (recorder->running || recorder->child.pid != 0 || now_ms < recorder->restart_at_ms)
+    if (recorder->running || recorder->child.pid != 0 || now_ms < recorder->backoff.until_ms)
         return;
     if (recorder->dropped) {
         log_warn("recorder", "%llu samples were dropped: it did not take them for too long",
@@ -238,7 +274,12 @@ void record_housekeeping(struct keeper *keeper, int64_t now_ms)
         recorder->dropped = 0;
     }
     if (start(recorder) != 0)
-        recorder->restart_at_ms = now_ms + RECORDER_BACKOFF_MAX_MS;
+        backoff_more(&recorder->backoff, now_ms);
+}
+
+const char *record_state_name(const struct keeper *keeper)
+{
+    return keeper->recorder ? life_name(keeper->recorder->child.life) : "none";
 }
 
 bool record_is_recorder(const struct keeper *keeper, pid_t pid)
@@ -526,6 +567,7 @@ void record_result(struct keeper *keeper, struct watched *watched, const struct 
     for (series = watched->recorded; series; series = series->next)
         if (series->touched)
             send_sample(recorder, series, check, wall_ms);
+    recorder->child.jobs++;
     if (recorder->running)
         link_changed(&recorder->child.link);
 }

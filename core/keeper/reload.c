@@ -19,6 +19,7 @@
 
 #include "core/base/log.h"
 #include "core/keeper/pool.h"
+#include "core/keeper/trouble.h"
 
 #define CATALOG_START_MS 20000
 /* Files are looked at this long after the last change was seen: a copy is several events. */
@@ -86,6 +87,8 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     const struct event event = { .type = EVENT_CONFIG_LOADED, .text = text };
     keeper_emit(keeper, &event);
     guard_configure(keeper);
+    trouble_configure(keeper);
+    keep_configure(keeper);
     if (old != config)
         config_close(&old);
 }
@@ -398,7 +401,13 @@ void reload_watch_plugins(struct keeper *keeper)
             log_warn("keeper", "plugin folders are not watched: %s; use 'belfry reload'", strerror(errno));
             return;
         }
-        uv_poll_init(&keeper->loop, &keeper->plugins_poll, keeper->plugins_fd);
+        int failed = uv_poll_init(&keeper->loop, &keeper->plugins_poll, keeper->plugins_fd);
+        if (failed) {
+            log_warn("keeper", "plugin folders are not watched: %s; use 'belfry reload'", error_text(failed));
+            close(keeper->plugins_fd);
+            keeper->plugins_fd = -1;
+            return;
+        }
         keeper->plugins_poll.data = keeper;
         uv_poll_start(&keeper->plugins_poll, UV_READABLE, on_plugins_changed);
     }

@@ -2,12 +2,14 @@
 /* setup - what the daemon finds when it starts: its folders, the lock that keeps a second one out, the journal, the
  * snapshot.
  *
- * The snapshot, state/snapshot.json, is {"schedule": ..., "checks": {ID: {"kept": BASE64, "last": BASE64}}}: the
- * schedule's state as of one journal record, and for each check what is convenient but not history, as core/model
- * encodes it on the wire. Records that are younger are folded in. Throwing it away costs one rate sample and one run.
+ * The snapshot, state/snapshot.json, is {"head": HASH, "schedule": ..., "damage": ..., "checks": {ID: {"kept": BASE64,
+ * "last": BASE64}}}: the schedule's state as of one journal record, the hash of that record (which a snapshot of
+ * another journal, or one that is newer than the journal, does not have), what trouble.c knows of, and for each check
+ * what is convenient but not history, as core/model encodes it on the wire. Records that are younger are folded in.
+ * Throwing it away costs one rate sample and one run.
  *
  * Diagnostics: `another belfryd has 'FOLDER'`, `journal: a torn last record was cut, kept in FILE`, `snapshot is
- * damaged and not used`. */
+ * damaged, or not of this journal, and not used`. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -21,9 +23,11 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/digest.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/keeper/keeper.h"
+#include "core/keeper/trouble.h"
 
 #define LOCK_WAIT_MS 1000
 
@@ -106,9 +110,13 @@ static void compose_snapshot(struct keeper *keeper, struct buf *out, bool with_l
 {
     static const struct buf none = { 0 };
     const char *comma = "";
-    buf_text(out, "{\"schedule\":");
+    json_t *trouble = trouble_save(keeper);
+    buf_print(out, "{\"head\":\"%s\",\"schedule\":", journal_head(keeper->journal));
     schedule_snapshot(keeper->schedule, out);
-    buf_text(out, ",\"checks\":{");
+    char *damage = json_dumps(trouble, JSON_COMPACT);
+    buf_print(out, ",\"damage\":%s,\"checks\":{", damage ? damage : "[]");
+    free(damage);
+    json_decref(trouble);
     for (uint32_t i = 0; i < keeper->watched_count; i++) {
         const struct watched *watched = keeper->watched[i];
         if (!watched->known)
@@ -149,6 +157,14 @@ void setup_snapshot(struct keeper *keeper, bool force)
     buf_close(&out);
 }
 
+/* Whether the journal has the record that the snapshot stands for. */
+static bool is_of_journal(const struct keeper *keeper, struct arena *arena, uint64_t seq, const char *head)
+{
+    char hash[DIGEST_HEX_SIZE];
+    return head && journal_find(file_join(arena, keeper->config->state_dir, "journal"), seq, hash) == 0 &&
+           strcmp(hash, head) == 0;
+}
+
 /* Returns the number of the record that the snapshot stands for, 0 when there is none. */
 static uint64_t read_snapshot(struct keeper *keeper)
 {
@@ -160,12 +176,15 @@ static uint64_t read_snapshot(struct keeper *keeper)
     int failed = journal_snapshot_read(&arena, path, &seq, &text, &length);
     json_t *root = failed ? NULL : json_loadb(text, length, 0, NULL);
     char *schedule = root ? json_dumps(json_object_get(root, "schedule"), JSON_COMPACT) : NULL;
-    if (schedule && schedule_restore_snapshot(keeper->schedule, schedule, strlen(schedule)) == 0) {
+    bool known = is_of_journal(keeper, &arena, seq, json_string_value(json_object_get(root, "head")));
+    if (schedule && known && schedule_restore_snapshot(keeper->schedule, schedule, strlen(schedule)) == 0) {
         keeper->remembered = json_incref(json_object_get(root, "checks"));
+        trouble_restore(keeper, json_object_get(root, "damage"));
     } else {
         seq = 0;
         if (failed != -ENOENT)
-            log_warn("keeper", "snapshot '%s' is damaged and not used: the journal is read from its beginning", path);
+            log_warn("keeper", "snapshot '%s' is %s and not used: the journal is read from its beginning", path,
+                     schedule && !known ? "not of this journal" : "damaged");
     }
     free(schedule);
     json_decref(root);
@@ -204,26 +223,14 @@ static int fold(void *context, const struct journal_record *record)
 {
     struct keeper *keeper = context;
     struct event event;
+    if (keep_fold(keeper, record))
+        return 0;
     arena_reset(&keeper->scratch);
-    if (event_decode(&keeper->scratch, record->line, record->length, &event) == 0)
-        schedule_restore_event(keeper->schedule, &event);
+    if (event_decode(&keeper->scratch, record->line, record->length, &event) != 0)
+        return 0;
+    schedule_restore_event(keeper->schedule, &event);
+    trouble_fold(keeper, &event);
     return 0;
-}
-
-static void tell_recovery(struct keeper *keeper, const struct journal_recovery *recovery)
-{
-    struct event event = { .type = EVENT_JOURNAL_RECOVERED, .path = recovery->segment };
-    char text[512];
-    if (recovery->cut) {
-        snprintf(text, sizeof text, "a torn last record was cut at offset %llu: %llu bytes, kept in %s",
-                 (unsigned long long)recovery->offset, (unsigned long long)recovery->bytes, recovery->saved);
-        event.text = text;
-        keeper_emit(keeper, &event);
-    }
-    if (recovery->damage[0]) {
-        event.text = recovery->damage;
-        keeper_emit(keeper, &event);
-    }
 }
 
 static int open_journal(struct keeper *keeper)
@@ -232,14 +239,17 @@ static int open_journal(struct keeper *keeper)
     struct why why = { "" };
     struct journal_recovery recovery = { 0 };
     const struct journal_options options = { .folder = file_join(&arena, keeper->config->state_dir, "journal"),
-                                             .segment_bytes = keeper->config->journal_segment_bytes };
+                                             .tend = true };
+    trouble_open(keeper);
+    keep_open(keeper);
     uint64_t seq = read_snapshot(keeper);
     int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);
     if (failed)
         log_error("keeper", "the journal in '%s' can't be opened: %s", options.folder, why.text);
+    keep_folded(keeper);
     if (!failed) {
         guard_open(keeper);
-        tell_recovery(keeper, &recovery);
+        trouble_tell(keeper, &recovery);
     }
     arena_close(&arena);
     return failed ? EX_IOERR : 0;
@@ -257,6 +267,8 @@ int setup_state(struct keeper *keeper)
     if (!status)
         status = take_lock(keeper);
     if (!status)
+        panic_watch(file_join(&arena, config->state_dir, "state"));
+    if (!status)
         status = open_journal(keeper);
     arena_close(&arena);
     return status;
@@ -270,6 +282,8 @@ void setup_close(struct keeper *keeper)
         if (failed)
             log_error("keeper", "the journal could not be completed: %s", error_text(failed));
     }
+    trouble_close(keeper);
+    keep_close(keeper);
     setup_forget_remembered(keeper);
     if (keeper->lock_fd >= 0)
         close(keeper->lock_fd);

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/log.h"
 #include "core/keeper/pool.h"
+#include "core/keeper/trouble.h"
 
 static json_t *text_or_null(const char *text)
 {
@@ -182,6 +184,20 @@ json_t *view_services(struct keeper *keeper, const char *subject)
     return list;
 }
 
+/* How the family itself is. */
+static void add_health(struct keeper *keeper, json_t *daemon)
+{
+    uint32_t unkillable = 0;
+    const struct pool *pool;
+    for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
+        unkillable += pool_unkillable_count(pool);
+    json_t *more = json_pack("{s:s, s:I, s:I, s:o, s:I}", "recorder", record_state_name(keeper), "unkillable_workers",
+                             (json_int_t)unkillable, "log_dropped", (json_int_t)log_dropped(), "panic",
+                             text_or_null(keeper->panic), "panicked", (json_int_t)keeper->panic_wall_ms);
+    json_object_update(daemon, more);
+    json_decref(more);
+}
+
 json_t *view_daemon(struct keeper *keeper)
 {
     uint64_t missed = 0;
@@ -189,13 +205,16 @@ json_t *view_daemon(struct keeper *keeper)
         const struct check_view *view = schedule_view(keeper->schedule, i);
         missed += view && view->config ? view->missed : 0;
     }
-    return json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "version", PACKAGE_VERSION,
-                     "pid", (json_int_t)getpid(), "started", (json_int_t)keeper->started_wall_ms, "now",
-                     (json_int_t)clock_wall_ms(), "config", keeper->config_file, "config_loaded",
-                     (json_int_t)keeper->loaded_wall_ms, "config_error", text_or_null(keeper->config_error), "checks",
-                     (json_int_t)keeper->config->check_count, "runs", (json_int_t)keeper->runs, "missed",
-                     (json_int_t)missed, "lag_ms", (json_int_t)keeper->lag_ms, "journal_seq",
-                     (json_int_t)journal_last(keeper->journal), "recorder", record_view(keeper));
+    json_t *daemon = json_pack(
+        "{s:s, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}", "version", PACKAGE_VERSION,
+        "pid", (json_int_t)getpid(), "started", (json_int_t)keeper->started_wall_ms, "now", (json_int_t)clock_wall_ms(),
+        "config", keeper->config_file, "config_loaded", (json_int_t)keeper->loaded_wall_ms, "config_error",
+        text_or_null(keeper->config_error), "checks", (json_int_t)keeper->config->check_count, "runs",
+        (json_int_t)keeper->runs, "missed", (json_int_t)missed, "lag_ms", (json_int_t)keeper->lag_ms, "journal_seq",
+        (json_int_t)journal_last(keeper->journal), "recorder_sandbox", record_sandbox(keeper), "journal",
+        trouble_view(keeper), "recorder", record_view(keeper));
+    add_health(keeper, daemon);
+    return daemon;
 }
 
 json_t *view_plugins(struct keeper *keeper)
@@ -204,23 +223,24 @@ json_t *view_plugins(struct keeper *keeper)
     for (uint32_t i = 0; i < keeper->catalog->plugin_count; i++) {
         const struct plugin_info *info = keeper->catalog->plugins[i];
         const struct pool *pool = map_get(&keeper->pools, info->name);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "name", info->name,
-                                        "version", info->version, "summary", info->summary, "path", info->path, "state",
-                                        pool ? pool_state_name(pool) : "idle", "workers",
-                                        (json_int_t)(pool ? pool_worker_count(pool) : 0), "in_flight",
-                                        (json_int_t)(pool ? pool_flight_count(pool) : 0), "queued",
-                                        (json_int_t)(pool ? pool->queue.count + pool->quarantined.count : 0), "crashes",
-                                        (json_int_t)(pool ? pool->crashes : 0), "text", pool ? pool->why : ""));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}", "name",
+                                              info->name, "version", info->version, "summary", info->summary, "path",
+                                              info->path, "state", pool ? pool_state_name(pool) : "idle", "workers",
+                                              (json_int_t)(pool ? pool_worker_count(pool) : 0), "in_flight",
+                                              (json_int_t)(pool ? pool_flight_count(pool) : 0), "queued",
+                                              (json_int_t)(pool ? pool->queue.count + pool->quarantined.count : 0),
+                                              "crashes", (json_int_t)(pool ? pool->crashes : 0), "unkillable",
+                                              (json_int_t)(pool ? pool_unkillable_count(pool) : 0), "text",
+                                              pool ? pool->why : "", "sandbox", pool ? pool->sandbox : ""));
     }
     struct pool *pool;
     for (size_t i = 0; (pool = map_next(&keeper->pools, &i)) != NULL;)
         if (!pool->info)
             json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "name", pool->name,
-                                            "version", "", "summary", "", "path", "", "state", "missing", "workers", 0,
-                                            "in_flight", 0, "queued", 0, "crashes", (int)pool->crashes, "text",
-                                            "its file is not in the plugin folders any more"));
+                                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s}", "name",
+                                            pool->name, "version", "", "summary", "", "path", "", "state", "missing",
+                                            "workers", 0, "in_flight", 0, "queued", 0, "crashes", (int)pool->crashes,
+                                            "text", "its file is not in the plugin folders any more", "sandbox", ""));
     return list;
 }
 

@@ -2,55 +2,38 @@
 /* worker - one process that runs a plugin's checks, as the keeper sees it: started, told of checks, given runs, asked
  * to end, dead.
  *
- * Diagnostics: `plugin 'x' does not start: WHY, next try in N s`, `worker N ended by SIGSEGV with M runs in flight`. */
+ * Diagnostics: `worker N ended by SIGSEGV with M runs in flight; it was running CHECK; age, jobs done, CPU`, `worker N
+ * has grown to N MiB and M descriptors and is replaced`. */
 #include <config.h>
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/keeper/pool.h"
 #include "core/model/task.h"
+#include "core/sandbox/sandbox.h"
 
-/* ---- the life of a worker -------------------------------------------------------------------------------------- */
-
-enum worker_event {
-    WORKER_IS_READY,
-    WORKER_DRAIN,
-    WORKER_KILL,
-    WORKER_ENDED,
-    WORKER_EVENT_COUNT
-};
-
-static const enum worker_state lifecycle[WORKER_STATE_COUNT][WORKER_EVENT_COUNT] = {
-    /*                       ready            drain            kill            ended      */
-    [WORKER_STARTING] = { WORKER_READY, WORKER_DRAINING, WORKER_KILLED, WORKER_DEAD },
-    [WORKER_READY] = { WORKER_READY, WORKER_DRAINING, WORKER_KILLED, WORKER_DEAD },
-    [WORKER_DRAINING] = { WORKER_DRAINING, WORKER_DRAINING, WORKER_KILLED, WORKER_DEAD },
-    [WORKER_KILLED] = { WORKER_KILLED, WORKER_KILLED, WORKER_KILLED, WORKER_DEAD },
-    [WORKER_DEAD] = { WORKER_DEAD, WORKER_DEAD, WORKER_DEAD, WORKER_DEAD },
-};
-
-static void move(struct worker *worker, enum worker_event event)
-{
-    worker->state = lifecycle[worker->state][event];
-}
+/* ---- the life of a worker (life.c) ------------------------------------------------------------------------------- */
 
 void worker_kill(struct worker *worker)
 {
-    move(worker, WORKER_KILL);
     child_kill(&worker->child);
 }
 
 void worker_drain(struct worker *worker)
 {
-    if (worker->state == WORKER_DRAINING || worker->state == WORKER_KILLED || worker->state == WORKER_DEAD)
+    if (!life_counts(worker->child.life))
         return;
-    move(worker, WORKER_DRAIN);
+    child_move(&worker->child, LIFE_LEAVE);
     worker->dismissed = true;
     worker->idle_ms = clock_now_ms();
     wire_end(&worker->child.link.out, wire_begin(&worker->child.link.out, WIRE_STOP));
@@ -59,10 +42,88 @@ void worker_drain(struct worker *worker)
 
 bool worker_serves(const struct worker *worker)
 {
-    return worker->state == WORKER_READY && !worker->child.exited && !worker->child.link.closing;
+    return life_serves(worker->child.life) && !worker->child.exited && !worker->child.link.closing;
+}
+
+void worker_rest(struct worker *worker)
+{
+    child_move(&worker->child, LIFE_REST);
+}
+
+void worker_give_up(struct worker *worker)
+{
+    blame_death(worker);
+    keeper_plan(worker->keeper);
+}
+
+/* Pages in memory, as /proc says; 0 when it can't be read. */
+static uint64_t resident_bytes(pid_t pid)
+{
+    char path[64];
+    unsigned long long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *statm = fopen(path, "re");
+    if (!statm)
+        return 0;
+    if (fscanf(statm, "%*u %llu", &pages) != 1)
+        pages = 0;
+    fclose(statm);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static unsigned count_descriptors(pid_t pid)
+{
+    char path[64];
+    unsigned count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *fds = opendir(path);
+    while (fds && readdir(fds))
+        count++;
+    if (fds)
+        closedir(fds);
+    return count;
+}
+
+static uint64_t descriptors_max(const struct pool *pool)
+{
+    return 256 + 8ull * pool->concurrency;
+}
+
+/* A plugin that leaks gets a fresh process now and then; what runs in the old one ends there. */
+void worker_weigh(struct worker *worker, int64_t now_ms)
+{
+    if (!worker_serves(worker) || now_ms - worker->weighed_ms < WORKER_WEIGH_MS)
+        return;
+    worker->weighed_ms = now_ms;
+    uint64_t bytes = resident_bytes(worker->child.pid);
+    unsigned descriptors = count_descriptors(worker->child.pid);
+    if (bytes <= WORKER_RSS_MAX && descriptors <= descriptors_max(worker->pool) / 4 * 3)
+        return;
+    log_warn(worker->child.name, "worker %d has grown to %llu MiB and %u descriptors and is replaced",
+             (int)worker->child.pid, (unsigned long long)(bytes >> 20), descriptors);
+    worker_drain(worker);
 }
 
 /* ---- callbacks of the child ------------------------------------------------------------------------------------ */
+
+static bool on_ready(struct worker *worker, struct wire_reader *r)
+{
+    struct arena *arena = &worker->keeper->scratch;
+    struct plugin_info info;
+    arena_reset(arena);
+    if (plugin_info_decode(r, arena, &info) != 0)
+        return false;
+    const char *sandbox = wire_text(r, arena, 4096);
+    if (wire_done(r) != 0 || !sandbox)
+        return false;
+    child_move(&worker->child, LIFE_IS_READY);
+    worker->was_ready = true;
+    if (!worker->pool)
+        return true;
+    text_visible(worker->pool->sandbox, sizeof worker->pool->sandbox, sandbox, false);
+    pool_dispatch(worker->pool);
+    return true;
+}
 
 static bool on_frame(struct child *child, struct wire_frame *frame)
 {
@@ -71,19 +132,13 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
     struct wire_reader *r = &frame->payload;
     switch (frame->type) {
     case WIRE_READY:
-        move(worker, WORKER_IS_READY);
-        worker->was_ready = true;
-        if (worker->pool) {
-            worker->pool->backoff_ms = 0;
-            worker->pool->why[0] = '\0';
-            pool_dispatch(worker->pool);
-        }
-        return true;
+        return on_ready(worker, r);
     case WIRE_REJECTED: {
         arena_reset(arena);
         const char *path = wire_text(r, arena, 4096), *why = wire_text(r, arena, 4096);
         if (wire_done(r) != 0 || !path || !why)
             return false;
+        worker->explained = true;
         if (worker->pool)
             text_visible(worker->pool->why, sizeof worker->pool->why, why, false);
         return true;
@@ -102,41 +157,71 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
                      schedule_find(worker->keeper->schedule, check) == SCHEDULE_NONE ? child->name : check, line);
         return true;
     }
-    case WIRE_PONG:
-        wire_u64(r);
-        return wire_done(r) == 0;
     default:
         return false;
     }
+}
+
+bool worker_was_forbidden(const struct worker *worker)
+{
+    uint64_t call = atomic_load(&worker->ledger->forbidden);
+    int status = worker->child.status;
+    return call > 0 && call <= INT_MAX && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
+const char *worker_end_text(const struct worker *worker, char *out, size_t size)
+{
+    char name[SANDBOX_CALL_SIZE];
+    if (!worker_was_forbidden(worker))
+        return child_end_text(&worker->child, out, size);
+    int call = (int)(atomic_load(&worker->ledger->forbidden) - 1) & INT_MAX;
+    snprintf(out, size, "forbidden system call %d (%s)", call, sandbox_call_name(call, name));
+    return out;
 }
 
 /* It died before it was ready. */
 static void fail_start(struct worker *worker)
 {
     struct pool *pool = worker->pool;
-    char end[64];
-    child_end_text(&worker->child, end, sizeof end);
-    if (pool->why[0] == '\0')
+    char end[96];
+    worker_end_text(worker, end, sizeof end);
+    if (!worker->explained)
         snprintf(pool->why, sizeof pool->why, "it ended before it was ready: %s", end);
-    pool_throttle(pool, worker->child.name);
+    pool_throttle(pool);
+}
+
+/* It was ready and died, and nobody had wanted that. One that died before its first result, while none of its runs was
+ * executing, was of no use; several of them in a row, and the plugin is left alone for a while. In quarantine every run
+ * has its own, which the budget bounds. */
+static void tell_death(struct worker *worker)
+{
+    char text[512], end[96];
+    struct pool *pool = worker->pool;
+    const char *check = blame_running(worker);
+    const struct obituary obituary = { worker_end_text(worker, end, sizeof end), check, worker->flights.count };
+    child_obituary(&worker->child, &obituary, text, sizeof text);
+    log_warn(worker->child.name, "worker %d %s", (int)worker->child.pid, text);
+    const struct event event = { .type = EVENT_CHILD_DIED, .name = worker->child.name, .check = check, .text = text };
+    keeper_emit(worker->keeper, &event);
+    if (!pool || check || worker->quarantine || worker->child.jobs > 0 || ++pool->fruitless < FRUITLESS_MAX)
+        return;
+    snprintf(pool->why, sizeof pool->why, "its last %u workers died before their first result: %s", pool->fruitless,
+             end);
+    pool_throttle(pool);
 }
 
 static void on_child_exit(struct child *child)
 {
     struct worker *worker = child->owner;
     struct keeper *keeper = worker->keeper;
-    bool expected = keeper->stopping || worker->dismissed || worker->stuck;
-    char end[64];
-    child_end_text(child, end, sizeof end);
-    if (worker->was_ready && !expected)
-        log_warn(child->name, "worker %d ended by %s with %u runs in flight", (int)child->pid, end,
-                 worker->flights.count);
+    bool left = worker->dismissed && WIFEXITED(child->status) && worker->flights.count == 0;
+    if (!keeper->stopping && worker->was_ready && !left)
+        tell_death(worker);
     if (!keeper->stopping && worker->pool) {
         if (!worker->was_ready && !worker->dismissed)
             fail_start(worker);
         blame_death(worker);
     }
-    move(worker, WORKER_ENDED);
     child_close(child);
     if (!keeper->stopping) {
         orphan_worker_died(keeper);
@@ -184,13 +269,15 @@ static int open_ledger(struct worker *worker)
 static int spawn(struct worker *worker, int ledger_fd)
 {
     const struct pool *pool = worker->pool;
-    char concurrency[16];
+    char concurrency[16], needs[PLUGIN_NEEDS_SIZE];
     snprintf(concurrency, sizeof concurrency, "%u", pool->concurrency);
-    const char *argv[] = { "belfry-worker", "--plugin", pool->info->path, "--concurrency", concurrency, NULL };
+    plugin_needs_text(pool->info->needs, "", ",", needs);
+    const char *argv[] = { "belfry-worker", "--plugin",      pool->info->path, "--allow",
+                           needs,           "--concurrency", concurrency,      NULL };
     /* a run may hold several sockets; stacks are reserved, not used. No limit on memory under a sanitizer, which maps
      * terabytes */
     const struct spawn_limit limits[] = {
-        { RLIMIT_NOFILE, 256 + 8ull * pool->concurrency },
+        { RLIMIT_NOFILE, descriptors_max(pool) },
         { RLIMIT_CORE, 0 },
 #ifndef BELFRY_SANITIZERS
         { RLIMIT_AS, (2ull << 30) + pool->concurrency * (1ull << 20) },
@@ -211,7 +298,7 @@ void worker_start(struct pool *pool, bool quarantine)
     worker->quarantine = quarantine;
     worker->blocking = pool->info->blocking;
     worker->keeper = pool->keeper;
-    worker->started_ms = clock_now_ms();
+    worker->weighed_ms = clock_now_ms();
     snprintf(worker->child.name, sizeof worker->child.name, "plugin %s", pool->name);
     worker->child.owner = worker;
     worker->child.on_frame = on_frame;
@@ -223,7 +310,7 @@ void worker_start(struct pool *pool, bool quarantine)
         close(ledger_fd);
     if (failed) {
         snprintf(pool->why, sizeof pool->why, "no worker can be started: %s", error_text(failed));
-        pool_throttle(pool, worker->child.name);
+        pool_throttle(pool);
         if (worker->ledger)
             munmap(worker->ledger, sizeof *worker->ledger);
         free(worker);
@@ -291,4 +378,5 @@ void worker_send(struct worker *worker, struct watched *watched)
     watched->sent_ms = clock_now_ms();
     watched->deadline_ms = watched->sent_ms + check->timeout_ms + RUN_GRACE_MS;
     watched_push(&worker->flights, watched);
+    child_move(&worker->child, LIFE_WORK);
 }

@@ -41,6 +41,8 @@ struct plugin_config config_plugin(const struct config *config, const struct plu
     }
     if (plugin.workers == 0)
         plugin.workers = PLUGIN_WORKERS_DEFAULT;
+    if (!plugin.allow_given)
+        plugin.allow = PLUGIN_NEEDS_DEFAULT;
     if (plugin.concurrency == 0)
         plugin.concurrency = info->blocking ? PLUGIN_CONCURRENCY_BLOCKING_DEFAULT : PLUGIN_CONCURRENCY_DEFAULT;
     return plugin;

@@ -75,10 +75,12 @@ struct service_config {
     uint32_t first_check, check_count; /* in config.checks */
 };
 
-/* plugins: { NAME: { workers = 1; concurrency = 512; }; } */
+/* plugins: { NAME: { workers = 1; concurrency = 512; allow = [ "network", "files" ]; }; } */
 struct plugin_config {
     const char *name;
     uint32_t workers, concurrency; /* concurrency: runs in progress in one worker (threads, for a blocking plugin) */
+    uint32_t allow;                /* BELFRY_NEEDS_* that are granted */
+    bool allow_given;
 };
 
 /* Where and how often the journal's head is noted down. */
@@ -105,6 +107,10 @@ struct config {
     int64_t keep_parts_ms; /* files of parts that are gone */
     const char *rrdcached; /* path of its socket, or NULL */
     uint32_t journal_segment_bytes;
+    uint32_t journal_sync_ms;       /* 0: always */
+    uint32_t journal_reserve_bytes; /* 0: none */
+    int64_t journal_keep_ms;        /* 0: for ever */
+    uint64_t journal_keep_bytes;    /* 0: any size */
     uint32_t journal_seal_every_ms; /* 0: the default, until all files were read */
     struct anchor_config journal_anchor;
     const char *const *files; /* every file that was read, NULL-terminated */

@@ -35,14 +35,28 @@ static const struct text_field {
     { E_PATH, "path", offsetof(struct event, path), false },
     { E_NAME, "name", offsetof(struct event, name), false },
     { E_WHO, "by", offsetof(struct event, by), false },
+    { E_DIGEST, "sha256", offsetof(struct event, sha256), false },
     { E_TEXT, "text", offsetof(struct event, text), false },
 };
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])
 
+/* Counts that a record may be without. */
+static const struct count_field {
+    unsigned field;
+    const char *name;
+    size_t offset;
+} counts[] = {
+    { E_OFFSET, "offset", offsetof(struct event, offset) },
+    { E_BYTES, "bytes", offsetof(struct event, bytes) },
+    { E_LINE, "line", offsetof(struct event, line) },
+    { E_COUNT, "count", offsetof(struct event, count) },
+};
+#define COUNT_COUNT (sizeof counts / sizeof counts[0])
+
 /* A worker may crash between runs, and an event may concern no part. */
 static bool may_miss(enum event_type type, const struct text_field *field)
 {
-    return !field->needed || (type == EVENT_PLUGIN_CRASHED && field->field == E_CHECK) ||
+    return !field->needed || ((type == EVENT_PLUGIN_CRASHED || type == EVENT_CHILD_DIED) && field->field == E_CHECK) ||
            (type == EVENT_CHECK_EVENT && field->field == E_PART);
 }
 
@@ -106,6 +120,9 @@ static void put_numbers(struct buf *out, size_t begin, const struct event *event
         put_integer(out, begin, "failures", event->failures);
     if (fields & E_PAUSE)
         put_integer(out, begin, "ms", event->pause_ms);
+    for (size_t i = 0; i < COUNT_COUNT; i++)
+        if (fields & counts[i].field)
+            put_integer(out, begin, counts[i].name, *(const int64_t *)((const char *)event + counts[i].offset));
 }
 
 void event_encode(struct buf *out, const struct event *event)
@@ -140,6 +157,19 @@ static bool read_texts(const json_t *root, struct arena *arena, struct event *ev
         if (!text && (!may_miss(event->type, &texts[i]) || (member && !json_is_null(member))))
             return false;
         *text_at(event, &texts[i]) = arena_text(arena, text);
+    }
+    return true;
+}
+
+static bool read_counts(const json_t *root, struct event *event)
+{
+    for (size_t i = 0; i < COUNT_COUNT; i++) {
+        const json_t *member = json_object_get(root, counts[i].name);
+        if (!(types[event->type].fields & counts[i].field) || !member)
+            continue;
+        if (!json_is_integer(member) || json_integer_value(member) < 0)
+            return false;
+        *(int64_t *)((char *)event + counts[i].offset) = json_integer_value(member);
     }
     return true;
 }
@@ -195,13 +225,13 @@ static int read_event(const json_t *root, struct arena *arena, struct event *eve
     event->type = event_from_name(type);
     if (event->type == EVENT_TYPE_COUNT)
         return ERROR_UNKNOWN_NAME;
-    return read_texts(root, arena, event) && read_others(root, event) ? 0 : ERROR_SYNTAX;
+    return read_texts(root, arena, event) && read_counts(root, event) && read_others(root, event) ? 0 : ERROR_SYNTAX;
 }
 
 int event_decode(struct arena *arena, const char *line, size_t length, struct event *out)
 {
     struct event event = { 0 };
-    json_t *root = json_loadb(line, length, 0, NULL);
+    json_t *root = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL); /* members can't say another type */
     int code = json_is_object(root) ? read_event(root, arena, &event) : ERROR_SYNTAX;
     json_decref(root);
     if (code == 0)

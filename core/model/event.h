@@ -36,10 +36,17 @@
     X(EVENT_MONITOR_BLIND, "monitor.blind", E_PAUSE | E_TEXT)                                                          \
     X(EVENT_COMMAND_DONE, "command.done", E_NAME | E_WHO | E_TEXT)                                                     \
     X(EVENT_SERIES_SET_ASIDE, "series.set_aside", E_PATH | E_TEXT)                                                     \
-    X(EVENT_JOURNAL_RECOVERED, "journal.recovered", E_PATH | E_TEXT)                                                   \
+    X(EVENT_JOURNAL_RECOVERED, "journal.recovered", E_PATH | E_OFFSET | E_BYTES | E_DIGEST | E_TEXT)                   \
+    X(EVENT_JOURNAL_DAMAGED, "journal.damaged", E_PATH | E_LINE | E_NAME | E_TEXT)                                     \
+    X(EVENT_JOURNAL_ACKNOWLEDGED, "journal.acknowledged", E_WHO | E_TEXT)                                              \
+    X(EVENT_JOURNAL_SPACE, "journal.space", E_NAME | E_COUNT | E_TEXT)                                                 \
     X(EVENT_JOURNAL_SUSPECT, "journal.suspect", E_TEXT)                                                                \
     X(EVENT_JOURNAL_ANCHORED, "journal.anchored", E_NAME)                                                              \
-    X(EVENT_JOURNAL_ANCHOR_FAILED, "journal.anchor_failed", E_TEXT)
+    X(EVENT_JOURNAL_ANCHOR_FAILED, "journal.anchor_failed", E_TEXT)                                                    \
+    X(EVENT_PLUGIN_THROTTLED, "plugin.throttled", E_PLUGIN | E_PAUSE | E_TEXT)                                         \
+    X(EVENT_PLUGIN_RESUMED, "plugin.resumed", E_PLUGIN)                                                                \
+    X(EVENT_CHILD_DIED, "child.died", E_NAME | E_CHECK | E_TEXT)                                                       \
+    X(EVENT_DAEMON_PANICKED, "daemon.panicked", E_TEXT)
 
 enum event_field {
     E_CHECK = 1 << 0,    /* "check" */
@@ -57,7 +64,12 @@ enum event_field {
     E_VERSION = 1 << 12, /* "version" */
     E_PATH = 1 << 13,    /* "path" */
     E_NAME = 1 << 14,    /* "name" */
-    E_WHO = 1 << 15      /* "by" */
+    E_WHO = 1 << 15,     /* "by" */
+    E_OFFSET = 1 << 16,  /* "offset" */
+    E_BYTES = 1 << 17,   /* "bytes" */
+    E_LINE = 1 << 18,    /* "line" */
+    E_COUNT = 1 << 19,   /* "count" */
+    E_DIGEST = 1 << 20   /* "sha256" */
 };
 
 enum event_type {
@@ -71,7 +83,7 @@ enum event_type {
 struct event {
     enum event_type type;
     int64_t wall_ms;
-    const char *check, *part, *breaker, *service, *plugin, *version, *path, *name, *by, *text;
+    const char *check, *part, *breaker, *service, *plugin, *version, *path, *name, *by, *sha256, *text;
     enum belfry_state from, to;
     bool hard;
     uint32_t attempt, attempts;
@@ -79,6 +91,7 @@ struct event {
     double percent;
     uint32_t failures;
     int64_t pause_ms;
+    int64_t offset, bytes, line, count; /* 0 where a record has none */
 };
 
 const char *event_name(enum event_type type);

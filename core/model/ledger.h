@@ -20,6 +20,7 @@ struct ledger_slot {
 struct ledger {
     uint32_t magic, size;
     _Atomic uint64_t crashed; /* set by the worker's signal handler: the run of the thread that crashed; 0: not known */
+    _Atomic uint64_t forbidden; /* likewise: the number of the system call that it died of, + 1; 0: none */
     struct ledger_slot slots[LEDGER_SLOTS];
 };
 

@@ -5,7 +5,8 @@ core_model_libmodel_a_SOURCES = \
 	core/model/config.c core/model/config.h \
 	core/model/event.c core/model/event.h \
 	core/model/ledger.h \
-	core/model/plugin.c core/model/plugin.h core/model/plugin_private.h core/model/plugin_type.c core/model/plugin_view.c \
+	core/model/plugin.c core/model/plugin.h core/model/plugin_needs.c core/model/plugin_private.h \
+	core/model/plugin_type.c core/model/plugin_view.c \
 	core/model/range.c core/model/range.h \
 	core/model/result.c core/model/result.h \
 	core/model/series.c core/model/series.h \

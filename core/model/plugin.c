@@ -5,7 +5,7 @@
  * Tables in a descriptor have the stride that the plugin was compiled with: a smaller entry (an older header) is filled
  * up with zeros, the rest of a larger one (a newer header) is left unread.
  *
- * On the wire: name, version, summary, description, path texts, file_mark u64, abi u32, blocking u8,
+ * On the wire: name, version, summary, description, path texts, file_mark u64, abi u32, needs u32, blocking u8,
  * options (count u32; name, doc, fallback, example texts, type u32, flags u8 (1 required, 2 list, 4 map, 8 secret),
  * choices (count u32, texts)), metrics (count u32; name, unit, doc, warn, crit, min, max texts, kind u32), views as
  * plugin_view.c has them. */
@@ -225,6 +225,9 @@ static int check_metric(const struct plugin_info *info, const struct plugin_metr
 static int check_info(const struct plugin_info *info, struct why *why)
 {
     int code = 0;
+    if (info->needs & ~PLUGIN_NEEDS_ALL)
+        return why_say(why, ERROR_UNSUPPORTED, "it needs something that this belfry does not know (0x%x)",
+                       (unsigned)info->needs);
     if (!info->name || !text_is_name(info->name))
         return why_say(why, ERROR_SYNTAX,
                        "'%s' is no name for a plugin, write [a-z0-9][a-z0-9_.-]* of at most 64 bytes",
@@ -263,6 +266,13 @@ static int check_head(const struct belfry_plugin *plugin, struct why *why)
     return 0;
 }
 
+/* A plugin of before it could say what it needs had the network and the files. */
+static uint32_t find_needs(const struct belfry_plugin *plugin)
+{
+    bool declared = plugin->size >= offsetof(struct belfry_plugin, needs) + sizeof(plugin->needs);
+    return declared ? plugin->needs : PLUGIN_NEEDS_DEFAULT;
+}
+
 int plugin_info_make(struct arena *arena, const struct belfry_plugin *plugin, struct plugin_info *out, struct why *why)
 {
     struct copier copier = { .arena = arena };
@@ -278,6 +288,7 @@ int plugin_info_make(struct arena *arena, const struct belfry_plugin *plugin, st
         .description = copy_text(&copier, from.description, DESCRIPTION_BYTES),
         .path = "",
         .abi = from.abi,
+        .needs = find_needs(plugin),
         .blocking = from.blocking,
         .option_count = count_entries(from.options, from.option_size, PLUGIN_OPTIONS_MAX),
         .metric_count = count_entries(from.metrics, from.metric_size, PLUGIN_METRICS_MAX),
@@ -358,6 +369,7 @@ void plugin_info_encode(struct buf *out, const struct plugin_info *info)
     wire_put_text(out, info->path);
     wire_put_u64(out, info->file_mark);
     wire_put_u32(out, info->abi);
+    wire_put_u32(out, info->needs);
     wire_put_u8(out, info->blocking);
     wire_put_u32(out, info->option_count);
     for (uint32_t i = 0; i < info->option_count; i++)
@@ -414,6 +426,7 @@ int plugin_info_decode(struct wire_reader *r, struct arena *arena, struct plugin
     info.path = wire_text(r, arena, PATH_BYTES);
     info.file_mark = wire_u64(r);
     info.abi = wire_u32(r);
+    info.needs = wire_u32(r);
     info.blocking = wire_u8(r) != 0;
     info.option_count = wire_count(r, PLUGIN_OPTIONS_MAX, OPTION_BYTES_MIN);
     info.options = arena_array(arena, info.option_count, sizeof *info.options);

@@ -42,6 +42,7 @@ struct plugin_info {
     const char *path;   /* of the file */
     uint64_t file_mark; /* changes when the file is replaced (device, inode, size, mtime, ctime) */
     uint32_t abi;
+    uint32_t needs; /* BELFRY_NEEDS_* */
     bool blocking;
     struct plugin_option *options;
     uint32_t option_count;
@@ -60,6 +61,20 @@ uint64_t plugin_file_mark(int fd);
 void plugin_info_encode(struct buf *out, const struct plugin_info *info);
 /* Checks everything again: the bytes come from a process that ran foreign code. */
 int plugin_info_decode(struct wire_reader *r, struct arena *arena, struct plugin_info *out);
+
+/* Needs by their names in the configuration, "network", "files", "processes"; NULL-terminated, bit 0 first. */
+extern const char *const plugin_need_names[];
+#define PLUGIN_NEEDS_ALL 7u
+#define PLUGIN_NEEDS_DEFAULT                                                                                           \
+    (BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES) /* granted unless the configuration differs                            \
+                                                 */
+#define PLUGIN_NEEDS_SIZE 48
+/* "network, files", or "nothing": quote goes around each name. Returns out. */
+const char *plugin_needs_text(uint32_t needs, const char *quote, const char *between, char out[PLUGIN_NEEDS_SIZE]);
+/* What is asked for and not granted. Who may start programs may do everything, as they may. */
+uint32_t plugin_needs_refused(uint32_t needs, uint32_t granted);
+/* "plugin 'exec' needs processes, which is not granted: write plugins: { exec: { allow = [ "processes" ]; }; };" */
+int plugin_needs_explain(const struct plugin_info *info, uint32_t granted, struct why *why);
 
 /* The unit of what is recorded: a counter's is per second. kind is enum belfry_metric_kind. */
 #define PLUGIN_UNIT_SIZE 32

@@ -4,7 +4,8 @@
  * verdict_nagios.c.
  *
  * What is beyond its threshold is said in words: in the check's text for all metrics, the worst first and at most
- * COMPLAINTS_MAX of them, and in a part's text for its own. */
+ * COMPLAINTS_MAX of them, and in a part's text for its own. A part that is worse than what the plugin says of the whole
+ * is named in the check's text, unless the plugin has named it or another as bad. */
 #include "core/model/verdict.h"
 
 #include <math.h>
@@ -166,6 +167,34 @@ static struct metric_list *group_by_part(struct arena *arena, const struct verdi
     return lists;
 }
 
+static bool is_told(const char *text, const struct result_part *part)
+{
+    return part->text && part->text[0] ? strstr(text, part->text) != NULL : strstr(text, part->name) != NULL;
+}
+
+/* text and the worst of the parts that are worse than own: a reader of one line must see why. */
+static const char *with_worst_part(struct arena *arena, const struct result *result, enum belfry_state own,
+                                   const char *text)
+{
+    const struct result_part *worst = NULL;
+    uint32_t worse = 0;
+    for (uint32_t i = 0; i < result->part_count; i++) {
+        const struct result_part *part = &result->parts[i];
+        if (state_rank(part->state) <= state_rank(own))
+            continue;
+        if (is_told(text, part))
+            return text;
+        worse++;
+        if (!worst || state_rank(part->state) > state_rank(worst->state))
+            worst = part;
+    }
+    if (!worst)
+        return text;
+    const char *why = worst->text && worst->text[0] ? worst->text : "not well";
+    const char *more = worse > 1 ? arena_print(arena, ", and %u more", worse - 1) : "";
+    return arena_print(arena, "%s%s%s: %s%s", text, *text ? "; " : "", worst->name, why, more);
+}
+
 static void judge_parts(struct arena *arena, const struct result *result, struct verdict *out, bool complaints)
 {
     out->part_count = result->part_count;
@@ -222,8 +251,10 @@ void verdict_judge(struct arena *arena, const struct result *result, const struc
             worst = state_worse(worst, out->metrics[i].state);
         }
     }
-    if (result->part_count > 0)
+    if (result->part_count > 0) {
+        out->text = with_worst_part(arena, result, out->state, out->text);
         judge_parts(arena, result, out, worst != BELFRY_OK);
+    }
     if (worst != BELFRY_OK)
         out->text = with_complaints(arena, out, out->text, &(struct metric_list){ .first = 1 });
     out->state = state_worse(out->state, worst);

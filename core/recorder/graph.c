@@ -36,6 +36,7 @@
 #include "core/base/text.h"
 #include "core/recorder/compose.h"
 #include "core/recorder/page.h"
+#include "core/sandbox/sandbox.h"
 
 #define SECONDS_MAX 5
 #define WANTED_MAX 64
@@ -420,13 +421,25 @@ static int draw(struct arena *arena, const struct request *request, const struct
         return status;
     if (page.left_out > 0)
         complain("left out, being too many for one page: %u pictures; draw them by name", page.left_out);
-    int start = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC); /* to go back: no right to read it is needed */
     if (chdir(shelf->folder) != 0) /* so that no path of ours is ever part of librrd's arguments */
         status = complain("can't enter '%s': %s", shelf->folder, strerror(errno));
     else
         status = draw_page(arena, request, &page, find_since(request, shelf), start);
     close(start);
     return status;
+}
+
+/* It reads the recorded and fonts, and writes into the folder of its output. That it can't be sandboxed is no reason
+ * not to draw. */
+static void enter_sandbox(struct arena *arena, const struct request *request)
+{
+    char standing[SANDBOX_TEXT_SIZE];
+    const char *slash = request->out ? strrchr(request->out, '/') : NULL, *folder = NULL;
+    if (request->out && strcmp(request->out, "-") != 0)
+        folder =
+            slash ? arena_text_n(arena, request->out, slash > request->out ? (size_t)(slash - request->out) : 1) : ".";
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_GRAPH, .read = request->folder, .write = folder }, standing);
 }
 
 int main(int argc, char **argv)
@@ -445,6 +458,7 @@ int main(int argc, char **argv)
     struct arena arena = { 0 };
     struct shelf shelf = { 0 };
     int status = 2;
+    enter_sandbox(&arena, &request);
     if (shelf_open(&arena, request.folder, request.check, request.part, clock_wall_ms() / 1000, &shelf) == 0)
         status = request.list ? list(&arena, &request, &shelf) : draw(&arena, &request, &shelf);
     arena_close(&arena);

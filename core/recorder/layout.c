@@ -108,7 +108,7 @@ static int set_archives(const struct series *series, struct layout *out, struct 
 static int set_sources(const struct series *series, struct layout *out, struct why *why)
 {
     for (uint32_t i = 0; i < series->source_count; i++) {
-        struct layout_source source;
+        struct layout_source source = { .was = "" };
         set_source(&source, series, &series->sources[i]);
         if (find_source(out, source.name))
             return why_say(why, ERROR_SYNTAX, "the metric '%s' is there twice", series->sources[i].metric);

@@ -27,11 +27,11 @@ member_PROGRAMS += belfry-recorder belfry-graph
 belfry_recorder_SOURCES = core/recorder/recorder.c
 belfry_recorder_CFLAGS = $(pie_cflags)
 belfry_recorder_LDFLAGS = $(pie_ldflags)
-belfry_recorder_LDADD = $(recorder_libs)
+belfry_recorder_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 belfry_graph_SOURCES = core/recorder/graph.c
 belfry_graph_CFLAGS = $(pie_cflags)
 belfry_graph_LDFLAGS = $(pie_ldflags)
-belfry_graph_LDADD = $(recorder_libs)
+belfry_graph_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 
 unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire tests/unit/test_recorder_crash tests/unit/test_recorder_fuzz
 tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/tap.h

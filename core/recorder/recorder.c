@@ -4,10 +4,11 @@
  * RRD files, and is the only one that does.
  *
  * Started by the keeper; descriptor 3 is a stream socket to it. It reads WIRE_SERIES (what a slot's file holds),
- * WIRE_SAMPLE, WIRE_SERIES_FORGET and WIRE_STOP, and writes WIRE_RECORDER_READY once and WIRE_RECORDER_EVENT when
- * people should know something about a file. Samples gather in their tracks; each file is written at most once per
- * delay (1 s unless told otherwise), for a few milliseconds between two looks at the socket, so that a slow disk does
- * not stop the reading. A sample for a slot that has no series is counted and dropped.
+ * WIRE_SAMPLE, WIRE_SERIES_FORGET, WIRE_PING and WIRE_STOP, and writes WIRE_RECORDER_READY once, WIRE_PONG for each
+ * ping, and WIRE_RECORDER_EVENT when people should know something about a file. Samples gather in their tracks; each
+ * file is written at most once per delay (1 s unless told otherwise), for a few milliseconds between two looks at
+ * the socket, so that a slow disk does not stop the reading. A sample for a slot that has no series is counted and
+ * dropped.
  *
  * Nothing that was taken is lost with a process: before samples are acknowledged (WIRE_RECORDER_SAVED) they are in the
  * write-ahead file (wal.c), which the next recorder writes into the RRD files first of all. While librrd works on a
@@ -44,6 +45,7 @@
 #include "core/recorder/revive.h"
 #include "core/recorder/track.h"
 #include "core/recorder/wal.h"
+#include "core/sandbox/sandbox.h"
 
 #define KEEPER_FD 3
 #define SLOTS_MAX (1u << 20)
@@ -65,6 +67,7 @@ struct recorder {
     struct buf in, out;
     struct ledger ledger;
     struct wal wal;
+    char sandbox[SANDBOX_TEXT_SIZE]; /* how it stands, in words */
     struct retain retain;
     struct cached cached;
     const char *rrdcached; /* path of its socket, or NULL */
@@ -272,6 +275,16 @@ static int on_sample(struct recorder *recorder, struct wire_reader *r)
     return 0;
 }
 
+static int on_ping(struct recorder *recorder, struct wire_reader *r)
+{
+    uint64_t number = wire_u64(r);
+    if (wire_done(r) != 0)
+        return ERROR_PROTOCOL;
+    size_t begin = wire_begin(&recorder->out, WIRE_PONG);
+    wire_put_u64(&recorder->out, number);
+    return wire_end(&recorder->out, begin);
+}
+
 static int on_stop(struct recorder *recorder, struct wire_reader *r)
 {
     recorder->ended = true;
@@ -282,10 +295,8 @@ static const struct {
     enum wire_type type;
     int (*handle)(struct recorder *recorder, struct wire_reader *r);
 } handlers[] = {
-    { WIRE_SERIES, on_series },
-    { WIRE_SERIES_FORGET, on_forget },
-    { WIRE_SAMPLE, on_sample },
-    { WIRE_STOP, on_stop },
+    { WIRE_SERIES, on_series }, { WIRE_SERIES_FORGET, on_forget }, { WIRE_SAMPLE, on_sample }, { WIRE_STOP, on_stop },
+    { WIRE_PING, on_ping },
 };
 
 static int handle(struct recorder *recorder, struct wire_frame *frame)
@@ -443,9 +454,16 @@ static void settle_all(struct recorder *recorder)
         drop(recorder, slot);
 }
 
+static void announce(struct recorder *recorder)
+{
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_READY);
+    wire_put_text(&recorder->out, recorder->sandbox);
+    wire_end(&recorder->out, begin);
+}
+
 static int run(struct recorder *recorder)
 {
-    wire_end(&recorder->out, wire_begin(&recorder->out, WIRE_RECORDER_READY));
+    announce(recorder);
     while (!recorder->ended && recorder->broken == 0)
         turn(recorder);
     settle_all(recorder);
@@ -533,6 +551,8 @@ static int prepare(struct recorder *recorder)
 {
     struct why why = { "" };
     int code = file_make_folders(recorder->room.folder, 0700);
+    /* no network; nothing is written but below the folder, which has to be there for that */
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER, .write = recorder->room.folder }, recorder->sandbox);
     if (code == 0)
         code = ledger_open(&recorder->ledger, recorder->room.folder, LOCK_WAIT_MS, &why);
     if (code < 0)

@@ -225,6 +225,7 @@ static bool get_all(struct schedule *s, const json_t *root, const char *key,
 int schedule_restore_snapshot(struct schedule *s, const char *json, size_t length)
 {
     json_t *root = json_loadb(json, length, JSON_REJECT_DUPLICATES, NULL);
+    schedule_forget_all(s);
     bool good = get_integer(root, "version", INT64_MAX) == SNAPSHOT_VERSION && get_all(s, root, "checks", get_check) &&
                 get_all(s, root, "breakers", get_breaker) && get_all(s, root, "services", get_service);
     json_decref(root);

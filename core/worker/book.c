@@ -68,3 +68,9 @@ void book_blame_nobody(struct book *book)
 {
     note(book, BOOK_NOBODY);
 }
+
+void book_note_forbidden(struct book *book, int call)
+{
+    if (getpid() == book->process)
+        atomic_store(&book->ledger->forbidden, (uint64_t)(unsigned)call + 1);
+}

@@ -39,4 +39,7 @@ void book_blame_thread(struct book *book);
 /* Notes that no run does. Likewise. */
 void book_blame_nobody(struct book *book);
 
+/* Notes that it dies of a system call that is forbidden. Likewise. */
+void book_note_forbidden(struct book *book, int call);
+
 #endif

@@ -27,7 +27,7 @@ belfry_worker_SOURCES = \
 	core/worker/worker.c
 belfry_worker_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 belfry_worker_LDFLAGS = $(pie_ldflags)
-belfry_worker_LDADD = $(host_libs)
+belfry_worker_LDADD = core/sandbox/libsandbox.a $(host_libs) $(SECCOMP_LIBS)
 
 # plugins to test with: modules that are never installed
 fixture_ldflags = $(AM_LDFLAGS) -module -avoid-version -shared -rpath /nowhere

@@ -3,8 +3,11 @@
  *
  * A strand is a fiber and what it waits for. It is in exactly one place: running, in the heap (waiting until wake_ns,
  * its descriptors in the epoll set), in the queue of those that may go on, or idle. A wait adds its descriptors to the
- * set and removes them when it is over, so nothing in the set ever points to a strand that does not wait; EPOLLONESHOT
- * keeps a descriptor that a plugin closed while another run waited for it from waking the loop for ever. A wait that
+ * set and removes them when it is over; but EPOLLONESHOT has disarmed the single descriptor whose event ended it, so
+ * that one stays, noted in `left`, and is armed again by the next wait for it: most waits of a run are for the same
+ * socket, and closing it takes it out of the set. So nothing that is armed ever points to a strand that does not wait.
+ * EPOLLONESHOT also keeps a descriptor that a plugin closed while another run waited for it from waking the loop for
+ * ever. A wait that
  * needs no waiting goes through the queue too, so that a run that always has something to read does not starve the
  * others.
  *
@@ -20,6 +23,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "core/base/clock.h"
@@ -37,6 +41,7 @@ struct strand {
     int64_t held_ns;     /* the scheduler's, when it began to wait */
     size_t heap_at;      /* place in the heap + 1; 0: not in it */
     uint32_t events;     /* what epoll reported */
+    int left_fd;         /* the descriptor that its last wait left in the set, or any other */
     struct strand *next; /* in the queue or the list of idle ones */
     struct strand *next_of_all;
 };
@@ -50,6 +55,8 @@ struct sched {
     struct strand *warm, *cold, *all;
     unsigned warm_count;
     int64_t held_ns; /* how long runs have held the thread, in stretches */
+    bool *left;      /* by descriptor: may still be in the set, disarmed */
+    size_t left_size;
 };
 
 /* ---- heap ---------------------------------------------------------------------------------------------------- */
@@ -115,6 +122,18 @@ static void make_ready(struct sched *s, struct strand *strand)
     s->ready_last = &strand->next;
 }
 
+static bool *left_of(struct sched *s, int fd)
+{
+    size_t at = (size_t)fd;
+    if (at >= s->left_size) {
+        size_t size = s->left_size;
+        s->left_size = at * 2 + 64;
+        s->left = heap_grow(s->left, s->left_size, sizeof(bool));
+        memset(s->left + size, 0, (s->left_size - size) * sizeof(bool));
+    }
+    return &s->left[at];
+}
+
 static void unwatch(struct sched *s, const struct pollfd *fds, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -123,24 +142,43 @@ static void unwatch(struct sched *s, const struct pollfd *fds, size_t n)
     }
 }
 
+/* Into the set, armed: 0 or -errno. */
+static int arm(struct sched *s, struct strand *strand, const struct pollfd *one)
+{
+    struct epoll_event event = { .events = (uint16_t)one->events | (uint32_t)EPOLLONESHOT, .data.ptr = strand };
+    bool *left = left_of(s, one->fd), was = *left;
+    bool mine = was && strand->left_fd == one->fd;
+    *left = false;
+    int rc = epoll_ctl(s->setup.epoll_fd, mine ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, one->fd, &event);
+    if (rc != 0 && was && errno == (mine ? ENOENT : EEXIST)) /* it was closed, or another run left it */
+        rc = epoll_ctl(s->setup.epoll_fd, mine ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, one->fd, &event);
+    return rc == 0 ? 0 : -errno;
+}
+
 /* Adds the descriptors to the set: 0, 1 when one of them never blocks (a regular file), or -errno: -EBADF when one is
  * not open, -EEXIST when another run waits for it. */
 static int watch(struct sched *s, struct strand *strand, const struct pollfd *fds, size_t n)
 {
     int never_blocks = 0;
     for (size_t i = 0; i < n; i++) {
-        struct epoll_event event = { .events = (uint16_t)fds[i].events | (uint32_t)EPOLLONESHOT, .data.ptr = strand };
-        if (fds[i].fd < 0 || epoll_ctl(s->setup.epoll_fd, EPOLL_CTL_ADD, fds[i].fd, &event) == 0)
-            continue;
-        int rc = -errno;
-        if (rc == -EPERM) {
+        int rc = fds[i].fd < 0 ? 0 : arm(s, strand, &fds[i]);
+        if (rc == -EPERM)
             never_blocks = 1;
+        if (rc == 0 || rc == -EPERM)
             continue;
-        }
         unwatch(s, fds, i);
         return rc;
     }
     return never_blocks;
+}
+
+/* Takes the descriptors out of the set, or leaves the one there that its own event has disarmed. */
+static void end_watch(struct sched *s, struct strand *strand, const struct pollfd *fds, size_t n)
+{
+    if (n == 1 && fds[0].fd >= 0 && strand->events != 0)
+        *left_of(s, strand->left_fd = fds[0].fd) = true;
+    else
+        unwatch(s, fds, n);
 }
 
 /* What poll() would say now. A single descriptor needs no asking. */
@@ -173,7 +211,7 @@ int sched_wait(struct run *run, struct pollfd *fds, size_t n, int64_t until_ns)
     fiber_suspend(&strand->fiber);
     run->deadline_ns += s->held_ns - strand->held_ns;
     rc = collect(strand, fds, n);
-    unwatch(s, fds, n);
+    end_watch(s, strand, fds, n);
     return rc;
 }
 
@@ -270,6 +308,7 @@ int sched_start(struct sched *s, struct job *job)
         return -ENOMEM;
     strand->job = job;
     strand->ended = false;
+    strand->left_fd = -1; /* the run before has closed it, most likely */
     job->strand = strand;
     resume(s, strand);
     return 0;
@@ -329,5 +368,6 @@ void sched_close(struct sched **at)
         free(strand);
     }
     free(s->heap);
+    free(s->left);
     free(s);
 }

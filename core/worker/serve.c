@@ -437,6 +437,7 @@ static void announce(struct worker *w)
 {
     size_t at = wire_begin(&w->out, WIRE_READY);
     plugin_info_encode(&w->out, &w->setup.plugin->info);
+    wire_put_text(&w->out, w->setup.standing);
     wire_end(&w->out, at);
 }
 

@@ -12,6 +12,7 @@ struct serve_setup {
     const struct loaded_plugin *plugin;
     struct book *book;
     unsigned concurrency; /* runs at once; of a blocking plugin at most POOL_THREADS_MAX */
+    const char *standing; /* of its sandbox */
 };
 
 /* Announces the plugin (WIRE_READY) and serves until WIRE_STOP was obeyed (0) or something is wrong (negative code). An

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* belfry-worker - the process that runs a plugin's code.
  *
- *     belfry-worker --plugin PATH [--concurrency N]   loads the plugin and runs its checks (serve.c); FRAMES_FD is the
- *                                                     socket to the keeper, LEDGER_FD the ledger
+ *     belfry-worker --plugin PATH [--allow NEEDS] [--concurrency N]
+ *                                                     loads the plugin and runs its checks (serve.c); FRAMES_FD is the
+ *                                                     socket to the keeper, LEDGER_FD the ledger. NEEDS is what the
+ *                                                     plugin may ("network,files", "nothing"; everything unless given)
  *     belfry-worker --describe PATH                   loads the plugin and describes it (describe.c)
  *     belfry-worker --catalog FOLDER...               describes all plugins of the folders
  *
@@ -21,6 +23,7 @@
 #include "core/base/channel.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/sandbox/sandbox.h"
 #include "core/worker/describe.h"
 #include "core/worker/pool.h"
 #include "core/worker/serve.h"
@@ -49,11 +52,22 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context)
         raise(number);
 }
 
+static void on_forbidden(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    if (sandbox_is_forbidden(info)) {
+        book_note_forbidden(&book, info->si_syscall);
+        blame_thread();
+    }
+    sandbox_die(info);
+}
+
 /* From outside a death can't be told to be one thread's run's, or a signal to be somebody else's: the dying thread says
  * so. */
 static void watch_deaths(void)
 {
-    static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP };
+    static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP };
     atexit(blame_thread);
     for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
         struct sigaction before,
@@ -77,20 +91,38 @@ static int send_rejected(const char *path, const struct why *why)
     return rc < 0 ? 1 : 0;
 }
 
-static int serve_plugin(const char *path, unsigned concurrency)
+/* Before the plugin is loaded: its first code is in it already. */
+static void enter_sandbox(const char *path, uint32_t needs, char standing[SANDBOX_TEXT_SIZE])
+{
+    struct sigaction action = { .sa_sigaction = on_forbidden, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    struct arena arena = { 0 };
+    const char *slash = strrchr(path, '/');
+    const char *folder = arena_text_n(&arena, path, slash > path ? (size_t)(slash - path) : 1);
+    sigaction(SIGSYS, &action, NULL);
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_WORKER, .needs = needs, .read = folder }, standing);
+    arena_close(&arena);
+}
+
+static int serve_plugin(const char *path, unsigned concurrency, uint32_t needs)
 {
     struct loaded_plugin plugin;
     struct why why;
+    char standing[SANDBOX_TEXT_SIZE];
     if (book_open(&book) < 0) {
         log_error("worker", "descriptor %d is not a ledger", LEDGER_FD);
         return 1;
     }
+    enter_sandbox(path, needs, standing);
     if (plugin_load(path, &plugin, &why) < 0)
+        return send_rejected(path, &why);
+    if (plugin_needs_explain(&plugin.info, needs, &why) < 0) /* the file was replaced since it was described */
         return send_rejected(path, &why);
     if (plugin.info.blocking && concurrency > POOL_THREADS_MAX)
         concurrency = POOL_THREADS_MAX;
     watch_deaths();
-    const struct serve_setup setup = { .plugin = &plugin, .book = &book, .concurrency = concurrency };
+    const struct serve_setup setup = {
+        .plugin = &plugin, .book = &book, .concurrency = concurrency, .standing = standing
+    };
     int rc = serve_run(&setup);
     if (rc == -EPIPE || rc == -ECONNRESET)
         _exit(0); /* the keeper is gone */
@@ -104,7 +136,9 @@ static int serve_plugin(const char *path, unsigned concurrency)
 
 static int usage(const char *wrong)
 {
-    log_error("worker", "%s; wanted --plugin PATH [--concurrency N], --describe PATH or --catalog FOLDER...", wrong);
+    log_error("worker",
+              "%s; wanted --plugin PATH [--allow NEEDS] [--concurrency N], --describe PATH or --catalog FOLDER...",
+              wrong);
     return 2;
 }
 
@@ -120,24 +154,56 @@ static int take_descriptors(void)
 }
 
 static const struct option options[] = {
-    { "plugin", required_argument, NULL, 'p' },
-    { "concurrency", required_argument, NULL, 'n' },
-    { "describe", required_argument, NULL, 'd' },
-    { "catalog", no_argument, NULL, 'c' },
-    { 0 },
+    { "plugin", required_argument, NULL, 'p' },      { "allow", required_argument, NULL, 'a' },
+    { "concurrency", required_argument, NULL, 'n' }, { "describe", required_argument, NULL, 'd' },
+    { "catalog", no_argument, NULL, 'c' },           { 0 },
 };
 
 struct arguments {
     int mode; /* 'p', 'd' or 'c' */
     const char *path;
     int64_t concurrency;
+    uint32_t needs;
 };
+
+/* The need whose name begins the text, and where the text goes on; 0: none. */
+static uint32_t take_need(const char **text)
+{
+    size_t length = strcspn(*text, ",");
+    for (size_t i = 0; plugin_need_names[i] != NULL; i++) {
+        if (strlen(plugin_need_names[i]) != length || strncmp(plugin_need_names[i], *text, length) != 0)
+            continue;
+        *text += length + ((*text)[length] == ',');
+        return 1u << i;
+    }
+    return 0;
+}
+
+/* "network,files" or "nothing" */
+static int parse_needs(const char *text, uint32_t *out)
+{
+    *out = 0;
+    if (strcmp(text, "nothing") == 0)
+        return 0;
+    do {
+        uint32_t need = take_need(&text);
+        if (need == 0)
+            return ERROR_SYNTAX;
+        *out |= need;
+    } while (*text);
+    return 0;
+}
 
 static int parse(int argc, char **argv, struct arguments *out)
 {
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == '?')
             return ERROR_SYNTAX;
+        if (option == 'a') {
+            if (parse_needs(optarg, &out->needs) != 0)
+                return ERROR_SYNTAX;
+            continue;
+        }
         if (option == 'n') {
             if (text_integer(optarg, &out->concurrency) != 0 || out->concurrency < 1 ||
                 out->concurrency > CONCURRENCY_MAX)
@@ -152,7 +218,7 @@ static int parse(int argc, char **argv, struct arguments *out)
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = { .concurrency = CONCURRENCY_DEFAULT };
+    struct arguments arguments = { .concurrency = CONCURRENCY_DEFAULT, .needs = PLUGIN_NEEDS_ALL };
     log_setup(LOG_LEVEL_INFO);
     if (parse(argc, argv, &arguments) < 0)
         return usage("an option or its value is wrong");
@@ -162,7 +228,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a peer that closed its socket is an error to a plugin, not its end */
     switch (arguments.mode) {
     case 'p':
-        return serve_plugin(arguments.path, (unsigned)arguments.concurrency);
+        return serve_plugin(arguments.path, (unsigned)arguments.concurrency, arguments.needs);
     case 'd':
         return describe_file(arguments.path);
     case 'c':

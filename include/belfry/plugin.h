@@ -190,6 +190,17 @@ struct belfry_probe {
     const struct belfry_host *host;
 };
 
+/* What a plugin asks of the machine. A worker has this and no more: anything else ends it ("used the forbidden system
+ * call 41 (socket)"). The sysadmin grants network and files to every plugin unless the configuration says otherwise;
+ * processes only by `plugins: { NAME: { allow = [ "processes" ]; }; }`. Every plugin may read what libraries need
+ * (/usr, time zones) and its own folder, and none may write files. A plugin compiled before .needs existed counts as
+ * asking for network and files; one that could declare them and does not has neither. */
+enum belfry_needs {
+    BELFRY_NEEDS_NETWORK = 1,  /* sockets: IPv4, IPv6, unix; resolving names */
+    BELFRY_NEEDS_FILES = 2,    /* reads files outside its own folder, /proc and /sys too */
+    BELFRY_NEEDS_PROCESSES = 4 /* starts programs; they may use the network and read and run any file */
+};
+
 /* What a plugin exports. magic, size and abi are read from the file before any code of it runs. */
 struct belfry_plugin {
     uint32_t magic;
@@ -205,12 +216,14 @@ struct belfry_plugin {
     const struct belfry_metric *metrics;
     void (*run)(struct belfry_probe *p);
     /* optional, by name in BELFRY_PLUGIN's last arguments: .blocking = true */
-    bool blocking;           /* run() waits in other ways than belfry_wait(): give it a thread */
-    const char *description; /* a paragraph for the manual page, or NULL */
+    bool blocking; /* run() waits in other ways than belfry_wait(): give it a thread */
+    const char
+        *description; /* for the manual page: a line is a paragraph, or as it is (a command) after a blank; or NULL */
     const struct belfry_view *views;
+    uint32_t needs; /* enum belfry_needs, joined by | */
 };
 
-/* BELFRY_PLUGIN("name", "1.0", "Summary", options, metrics, run [, .blocking = true, .views = views, ...]) */
+/* BELFRY_PLUGIN("name", "1.0", "Summary", options, metrics, run [, .views = views, .needs = BELFRY_NEEDS_NETWORK]) */
 #define BELFRY_PLUGIN(name_, version_, summary_, options_, metrics_, run_, ...)                                        \
     __attribute__((visibility("default"))) extern const struct belfry_plugin belfry_plugin;                            \
     const struct belfry_plugin belfry_plugin = { .magic = BELFRY_MAGIC,                                                \

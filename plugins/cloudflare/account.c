@@ -36,7 +36,8 @@ static const char *connections_of(struct cf *c, const char *id)
         connections += alive;
     }
     const char *text = call.refusal.kind == CF_FINE
-                           ? belfry_print(c->p, ", %zu connectors with %zu connections", connectors, connections)
+                           ? belfry_print(c->p, ", %zu connector%s with %zu connection%s", connectors,
+                                          connectors == 1 ? "" : "s", connections, connections == 1 ? "" : "s")
                            : "";
     cf_done(&call, 1);
     return text;

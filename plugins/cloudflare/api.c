@@ -120,10 +120,11 @@ static const char *reason_to_stop(struct cf *c)
 {
     const char *kept = belfry_kept(c->p, "wait");
     int64_t until = kept ? strtoll(kept, NULL, 10) : 0;
-    if (until > c->now && until <= c->now + WAIT_MAX_S)
-        return belfry_print(c->p, "Cloudflare has asked to wait (429), for %s more",
-                            say_seconds(c->p, (double)(until - c->now)));
-    return NULL;
+    if (until <= c->now || until > c->now + WAIT_MAX_S)
+        return NULL;
+    c->rate_left = 0;
+    return belfry_print(c->p, "Cloudflare has asked to wait (429), for %s more",
+                        say_seconds(c->p, (double)(until - c->now)));
 }
 
 /* True when the calls may be made; else each of them is refused. */

@@ -253,7 +253,8 @@ static void judge_exposure(struct records *rs)
     if (exposed > EXPOSED_MAX)
         cf_trouble(c, BELFRY_WARNING, "%s: %zu more records give an origin away", rs->z->name, exposed - EXPOSED_MAX);
     cf_part(c, belfry_print(c->p, "%s/records", rs->z->name), BELFRY_OK,
-            "%zu records looked at, %zu give an origin away", rs->count, exposed);
+            exposed ? "records: %zu, of which %zu give an origin away" : "records: %zu, none gives an origin away",
+            rs->count, exposed);
 }
 
 /* ---- the list -------------------------------------------------------------------------------------------------- */

@@ -179,11 +179,12 @@ void cf_config_judge(struct cf *c, const struct cf_zone *z, const struct cf_call
 {
     const char *part = belfry_print(c->p, "%s/config_rules", z->name);
     struct cf_finding f = { .state = BELFRY_OK };
+    size_t rules = tree_count(call->result, "rules");
     if (call->refusal.kind != CF_FINE && call->refusal.kind != CF_ABSENT) {
         cf_missed(c, part, call);
         return;
     }
-    for (size_t i = 0; i < tree_count(call->result, "rules"); i++) {
+    for (size_t i = 0; i < rules; i++) {
         const json_t *rule = tree_item(call->result, "rules", i);
         if (json_is_false(tree_at(rule, "enabled")))
             continue;
@@ -193,8 +194,7 @@ void cf_config_judge(struct cf *c, const struct cf_zone *z, const struct cf_call
                         cf_words(c, expression_of(rule)));
     }
     if (!f.text)
-        cf_find(c, &f, BELFRY_OK, "none of %zu rules weakens TLS or the security level",
-                tree_count(call->result, "rules"));
+        cf_find(c, &f, BELFRY_OK, "rules: %zu, none weakens TLS or the security level", rules);
     cf_tell(c, part, &f);
 }
 

@@ -26,17 +26,20 @@ static void judge(struct cf *c, const json_t *result)
     const char *status = tree_text(c->p, result, "status", "");
     int64_t expires = tree_time(result, "expires_on"), begin = tree_time(result, "not_before");
     const json_t *end = tree_at(result, "expires_on");
-    if (strcmp(status, "active") != 0)
-        cf_find(c, &f, *status ? BELFRY_CRITICAL : BELFRY_UNKNOWN, "the token is '%s'", cf_words(c, status));
+    bool active = strcmp(status, "active") == 0;
+    if (!active)
+        cf_find(c, &f, *status ? BELFRY_CRITICAL : BELFRY_UNKNOWN,
+                *status ? "its status is '%s'" : "its status is not told%s", cf_words(c, status));
     if (begin > c->now)
-        cf_find(c, &f, BELFRY_CRITICAL, "the token is not valid yet");
+        cf_find(c, &f, BELFRY_CRITICAL, "it is not valid yet");
     if (expires > 0 && expires <= c->now)
-        cf_find(c, &f, BELFRY_CRITICAL, "the token expired %s ago", belfry_ago(c->p, expires));
+        cf_find(c, &f, BELFRY_CRITICAL, "it expired %s ago", belfry_ago(c->p, expires));
     else if (expires > 0)
-        cf_find(c, &f, BELFRY_OK, "active, for another %lld days", (long long)((expires - c->now) / 86400));
+        cf_find(c, &f, BELFRY_OK, "%s for another %lld days", active ? "active," : "meant",
+                (long long)((expires - c->now) / 86400));
     else if (end && !json_is_null(end))
-        cf_find(c, &f, BELFRY_UNKNOWN, "when the token expires can't be read");
-    else
+        cf_find(c, &f, BELFRY_UNKNOWN, "when it expires can't be read");
+    else if (active && begin <= c->now)
         cf_find(c, &f, BELFRY_OK, "active, without an end");
     if (expires > 0)
         belfry_measure_part(c->p, "token", "token_days_left", (double)(expires - c->now) / 86400);

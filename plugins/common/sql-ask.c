@@ -116,7 +116,7 @@ static bool send_statement(struct sql_link *link, const char *sql)
 {
     int result = 0;
     struct sql_step step = { go_on_asking, &result };
-    link->phase = "asking";
+    link->phase = SQL_ASKING;
     link->code = 0;
     if (sql_run_steps(link, &step, mysql_real_query_start(&result, link->mysql, sql, strlen(sql)), -1) < 0)
         return false;

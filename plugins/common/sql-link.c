@@ -35,6 +35,7 @@
 #define THREAD_BYTES ((size_t)256 * 1024)
 #define PACKET_MAX ((size_t)1024 * 1024)
 #define UNWIND_MAX 32
+#define STEP_FAILED (-4096) /* no errno */
 #define SHARE_LEAST_MS 250
 
 int sql_fail(struct sql_link *link, unsigned int code, const char *why)
@@ -45,10 +46,16 @@ int sql_fail(struct sql_link *link, unsigned int code, const char *why)
     return -1;
 }
 
-/* What the library or the server said. */
+/* What the library or the server said; where the library only guesses, what the system said. */
 int sql_take_error(struct sql_link *link)
 {
-    return sql_fail(link, mysql_errno(link->mysql), sql_line(link->p, mysql_error(link->mysql)));
+    unsigned int code = mysql_errno(link->mysql);
+    bool broken = code == CR_SERVER_LOST || code == CR_SERVER_GONE_ERROR;
+    if ((broken || code == CR_CONN_HOST_ERROR || code == CR_CONNECTION_ERROR) && link->os_error != 0)
+        return sql_fail(link, code, say_error(link->p, link->os_error));
+    if (broken)
+        return sql_fail(link, code, "it closed the connection, or sent what is no packet");
+    return sql_fail(link, code, sql_line(link->p, mysql_error(link->mysql)));
 }
 
 /* ---- a call that may block, by a thread ---------------------------------------------------------------------------
@@ -57,14 +64,16 @@ int sql_take_error(struct sql_link *link)
 struct aside {
     const struct sql_step *step;
     struct sql_link *link;
-    int got, status, done;
+    int got, status, done, error;
 };
 
 static void *call_aside(void *argument)
 {
     struct aside *aside = argument;
     uint64_t one = 1;
+    errno = 0;
     aside->status = aside->step->go_on(aside->link, aside->step->result, aside->got);
+    aside->error = errno;
     mysql_thread_end();
     return write(aside->done, &one, sizeof one) < 0 ? NULL : aside;
 }
@@ -101,7 +110,7 @@ static int step_aside(struct sql_link *link, const struct sql_step *step, int go
     if (error == 0) {
         if (belfry_wait(link->p, aside.done, POLLIN, now_left_ms(link->until)) <= 0) {
             link->late = true;
-            link->phase = "encrypting"; /* all else that the library waits for, it waits for by us */
+            link->phase = SQL_TLS; /* all else that the library waits for, it waits for by us */
             shutdown(hold, SHUT_RDWR);
         }
         pthread_join(thread, NULL);
@@ -110,20 +119,35 @@ static int step_aside(struct sql_link *link, const struct sql_step *step, int go
         close(hold);
     if (aside.done >= 0)
         close(aside.done);
+    link->os_error = aside.error;
     return error < 0 ? error : aside.status;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------------------------------
  */
 
+/* Without EAGAIN, which a library that waits leaves behind. */
+static int read_errno(void)
+{
+    return errno == EAGAIN || errno == EINPROGRESS ? 0 : errno;
+}
+
+static int step_here(struct sql_link *link, const struct sql_step *step, int got)
+{
+    errno = 0;
+    int status = step->go_on(link, step->result, got);
+    link->os_error = read_errno();
+    return status;
+}
+
 static int step_on(struct sql_link *link, const struct sql_step *step, int got)
 {
     if (!link->connecting || !link->tls)
-        return step->go_on(link, step->result, got);
+        return step_here(link, step, got);
     /* the TCP connection is there or has failed: from now on the host text is a name to verify */
     memcpy(link->host, link->tls_name, strlen(link->tls_name) + 1);
-    if (mysql_get_ssl_cipher(link->mysql))
-        return step->go_on(link, step->result, got);
+    if (mysql_get_ssl_cipher(link->mysql) || got == MYSQL_WAIT_TIMEOUT)
+        return step_here(link, step, got);
     return step_aside(link, step, got);
 }
 
@@ -159,23 +183,34 @@ static void unwind(struct sql_link *link, const struct sql_step *step)
     link->dead = true;
 }
 
+/* Waits for what the library asked for, and lets it go on: its status, a negative errno, or STEP_FAILED: then what
+ * failed is in link. */
+static int take_step(struct sql_link *link, const struct sql_step *step, int wanted, int64_t limit_ms)
+{
+    int got = await(link, wanted, limit_ms);
+    link->late = link->late || got == -ETIMEDOUT;
+    if (got < 0)
+        return got;
+    bool read = mysql_get_server_info(link->mysql) != NULL; /* the greeting: it was there at once */
+    if (link->connecting && link->phase == SQL_CONNECTING && got != MYSQL_WAIT_TIMEOUT && !read && sql_meet(link) < 0)
+        return STEP_FAILED;
+    int status = step_on(link, step, got);
+    if (got == MYSQL_WAIT_TIMEOUT && link->os_error == 0)
+        link->os_error = ETIMEDOUT;
+    if (status > 0 && link->connecting && !link->late) /* the library waits by itself only for TLS */
+        link->phase = SQL_LOGGING_IN;
+    return status;
+}
+
 /* Runs an operation to its end: 0, or -1 when it was given up. limit_ms bounds the first wait. */
 int sql_run_steps(struct sql_link *link, const struct sql_step *step, int status, int64_t limit_ms)
 {
-    while (status > 0) {
-        int got = await(link, status, limit_ms);
-        if (got > 0)
-            status = step_on(link, step, got);
-        if (got > 0 && status > 0 && link->connecting && !link->late) /* the version is kept from the greeting on */
-            link->phase = mysql_get_server_info(link->mysql) ? "logging in" : "waiting for the greeting";
-        link->late = link->late || got == -ETIMEDOUT;
-        if (got < 0 || status < 0) {
-            unwind(link, step);
-            return sql_fail(link, CR_SERVER_LOST, say_error(link->p, got < 0 ? got : status));
-        }
-        limit_ms = -1;
-    }
-    return 0;
+    for (; status > 0; limit_ms = -1)
+        status = take_step(link, step, status, limit_ms);
+    if (status == 0)
+        return 0;
+    unwind(link, step);
+    return status == STEP_FAILED ? -1 : sql_fail(link, CR_SERVER_LOST, say_error(link->p, status));
 }
 
 static int go_on_connecting(struct sql_link *link, void *result, int got)
@@ -217,12 +252,14 @@ static int connect_one(struct sql_link *link, const struct sql_target *target, u
     set_options(link->mysql, target, belfry_left_ms(link->p));
     link->connecting = true;
     link->tls = target->tls;
-    link->phase = "connecting";
+    link->phase = SQL_CONNECTING;
     MYSQL *result = NULL;
     struct sql_step step = { go_on_connecting, &result };
+    errno = 0;
     int status = mysql_real_connect_start(&result, link->mysql, target->socket ? NULL : link->host, target->user,
                                           target->password, target->database, port, target->socket,
                                           target->many ? CLIENT_MULTI_STATEMENTS : 0);
+    link->os_error = read_errno();
     int error = sql_run_steps(link, &step, status, limit_ms);
     link->connecting = false;
     if (error == 0 && !result)

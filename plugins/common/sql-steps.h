@@ -22,4 +22,8 @@ int sql_fail(struct sql_link *link, unsigned int code, const char *why);
 int sql_take_error(struct sql_link *link);
 enum sql_cause sql_cause_of(unsigned int code);
 
+/* sql-greet.c. Once connecting has succeeded or failed, and before the library reads: 0 when the whole greeting is
+ * there, or -1 with what failed. */
+int sql_meet(struct sql_link *link);
+
 #endif

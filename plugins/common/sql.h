@@ -35,18 +35,28 @@ enum sql_cause {
     SQL_NOT_BUILT
 };
 
+/* What is being done, in order. */
+enum sql_phase {
+    SQL_CONNECTING,
+    SQL_GREETING,
+    SQL_TLS,
+    SQL_LOGGING_IN,
+    SQL_ASKING
+};
+
 struct sql_link {
     struct belfry_probe *p;
     struct st_mysql *mysql;
-    const char *peer;     /* where the server is, as text */
-    const char *version;  /* as the server greets */
-    const char *phase;    /* what is being waited for, for texts */
+    const char *peer;    /* where the server is, as text */
+    const char *version; /* as the server greets */
+    enum sql_phase phase;
     bool is_mariadb;      /* else MySQL */
-    bool connecting, tls; /* tls: the handshake is still to come */
+    bool connecting, tls; /* tls: to be spoken */
     char *host;           /* what the library reads as host name: see sql-link.c */
     const char *tls_name;
     double until;
     bool late, dead;   /* late: the time was up; dead: nothing more can be asked */
+    int os_error;      /* the system's behind it, or 0 */
     unsigned int code; /* the library's or the server's error number */
     enum sql_cause cause;
     const char *why; /* what failed last, without the peer */

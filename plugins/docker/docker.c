@@ -147,10 +147,15 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("docker", "1.0", "Containers of a Docker engine: state, health, restarts, memory, CPU, disk", options,
-              metrics, run, .views = views,
+              metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
               .description =
-                  "Whoever may write to the socket is root in effect, so give Belfry a socket proxy that lets reading "
-                  "through only (CONTAINERS=1 POST=0; for disk SYSTEM=1 INFO=1, for findings INFO=1, too) and name it "
-                  "by url. Only GET is "
-                  "sent. The socket itself needs membership in its group: usermod -aG docker belfry. What is selected "
-                  "by container, project, label and exclude is looked at; what is expected is looked for among that.")
+                  "Whoever may write to the engine's socket is root in effect. So give Belfry a proxy that lets "
+                  "reading through only:\n"
+                  "    docker run -d --name socket-proxy --restart unless-stopped -p 127.0.0.1:2375:2375 \\\n"
+                  "        -v /var/run/docker.sock:/var/run/docker.sock \\\n"
+                  "        -e CONTAINERS=1 -e POST=0 tecnativa/docker-socket-proxy\n"
+                  "and say url = \"http://127.0.0.1:2375\". disk needs -e SYSTEM=1 -e INFO=1, findings -e INFO=1. Only "
+                  "GET is sent. For the socket itself the user of Belfry must be in its group:\n"
+                  "    usermod -aG docker belfry && systemctl restart belfry\n"
+                  "What is selected by container, project, label and exclude is looked at; what is expected is looked "
+                  "for among that. doc/plugins/docker.md says more.\n")

@@ -116,7 +116,7 @@ static const struct kind {
       has_no_restart_policy },
     { "latest", "run an image without a tag of its own, or 'latest'", "Config.Image", is_latest },
     [ROOT] = { "root", "run as root", "Config.User", is_root },
-    [ENGINE] = { "engine", "warnings of the engine", "Warnings", NULL },
+    [ENGINE] = { "engine", "from the engine", "Warnings", NULL },
 };
 
 /* Whether the option asks for it: by name, or all by "true". */
@@ -156,7 +156,7 @@ static void tell(struct docker *d, const struct kind *kind, const struct hits *h
 {
     const char *part = belfry_print(d->p, "finding %s", kind->name);
     const char *more = h->count > NAMES_MAX ? belfry_print(d->p, " and %zu more", h->count - NAMES_MAX) : "";
-    const char *of = kind->is_so ? belfry_print(d->p, " of %zu", h->of) : "";
+    const char *of = kind->is_so ? belfry_print(d->p, " of %zu", h->of) : h->count == 1 ? " warning" : " warnings";
     belfry_part(d->p, part, BELFRY_OK, "%zu%s %s%s%s%s (%s in docker %s)", h->count, of, kind->says,
                 h->names ? ": " : "", h->names ? h->names : "", more, kind->route, kind->is_so ? "inspect" : "info");
     belfry_measure_part(d->p, part, "findings", (double)h->count);

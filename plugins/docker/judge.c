@@ -240,7 +240,7 @@ static void measure_sums(struct docker *d, const struct sums *s)
 
 static const char *list(struct belfry_probe *p, const char *names, size_t n)
 {
-    return n > 5 ? belfry_print(p, "%s and %zu more", names, n - 5) : names;
+    return n > 5 ? belfry_print(p, "%s, and %zu more", names, n - 5) : names;
 }
 
 static void conclude(struct docker *d, const struct sums *s)

@@ -195,11 +195,12 @@ static void measure_disk(struct docker *d, const json_t *tree)
     double reclaimable = 0, size = measure_file_system(d);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         belfry_measure(d->p, kinds[i].metric, sum_up(tree, &kinds[i], &reclaimable));
-    belfry_measure(d->p, "images", count_of(tree, &kinds[0]));
-    belfry_measure(d->p, "volumes", count_of(tree, &kinds[2]));
+    double images = count_of(tree, &kinds[0]), volumes = count_of(tree, &kinds[2]);
+    belfry_measure(d->p, "images", images);
+    belfry_measure(d->p, "volumes", volumes);
     belfry_measure(d->p, "disk_reclaimable", reclaimable);
-    d->disk = belfry_print(d->p, "%.0f images, %.0f volumes, %s reclaimable", count_of(tree, &kinds[0]),
-                           count_of(tree, &kinds[2]), say_bytes(d->p, reclaimable));
+    d->disk = belfry_print(d->p, "%.0f image%s, %.0f volume%s, %s reclaimable", images, images == 1 ? "" : "s", volumes,
+                           volumes == 1 ? "" : "s", say_bytes(d->p, reclaimable));
     if (size > 0)
         belfry_measure(d->p, "disk_reclaimable_percent", fmin(100, reclaimable * 100 / size));
 }

@@ -206,4 +206,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("exec", "1.0", "Any Nagios plugin: exit code, text, performance data", options, metrics, run,
-              .views = views)
+              .views = views, .needs = BELFRY_NEEDS_PROCESSES)

@@ -119,4 +119,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("host", "1.0", "This machine: load, CPU, memory, pressure, disks, uptime", options, metrics, run,
-              .blocking = true, .views = views)
+              .blocking = true, .views = views, .needs = BELFRY_NEEDS_FILES)

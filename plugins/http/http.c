@@ -176,4 +176,4 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("http", "1.0", "A web address: status, body, time of each phase, certificate", options, metrics, run,
-              .views = views)
+              .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES)

@@ -245,4 +245,14 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("mariadb", "1.0", "A MariaDB or MySQL server: connections, InnoDB, replication, Galera, own queries",
-              options, metrics, run, .views = views)
+              options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
+              .description =
+                  "Needs an account that sees what happens, and no table. On the server itself, with socket, without a "
+                  "password:\n"
+                  "    CREATE USER belfry@localhost IDENTIFIED VIA unix_socket WITH MAX_USER_CONNECTIONS 3;\n"
+                  "    GRANT PROCESS, SLAVE MONITOR ON *.* TO belfry@localhost;\n"
+                  "From elsewhere, with host, tls and password:\n"
+                  "    CREATE USER belfry@'10.0.0.9' IDENTIFIED BY '...' REQUIRE SSL WITH MAX_USER_CONNECTIONS 3;\n"
+                  "    GRANT PROCESS, SLAVE MONITOR ON *.* TO belfry@'10.0.0.9';\n"
+                  "REPLICATION CLIENT takes the place of SLAVE MONITOR on MySQL and before MariaDB 10.5.9. Queries of "
+                  "your own need SELECT on their tables. doc/plugins/mariadb.md says more.\n")

@@ -230,8 +230,9 @@ static bool prepare(struct books *b)
                             : belfry_print(b->s->p, "SET SESSION max_execution_time = %.0f", left * 1000);
     bool set = sql_do(&b->link, "SET SESSION TRANSACTION READ ONLY") &&
                (sql_do(&b->link, limit) || b->link.cause == SQL_NO_VARIABLE);
+    enum sql_blame blame;
     if (!set)
-        books_trouble(b, "database", BELFRY_UNKNOWN, "can't be asked: %s", b->link.why);
+        books_trouble(b, "database", BELFRY_UNKNOWN, "can't be asked: %s", sql_failure(&b->link, &blame));
     return set;
 }
 

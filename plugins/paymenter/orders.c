@@ -227,6 +227,7 @@ void shop_tickets(struct shop *s)
         return;
     belfry_measure(s->p, "ticket_wait", d.since > 0 ? shop_age(s, d.since) : 0);
     say_list(s, "tickets", end,
-             d.since > 0 ? belfry_print(s->p, "the oldest without an answer waits for %s", belfry_ago(s->p, d.since))
-                         : "none waits for an answer");
+             d.since > 0
+                 ? belfry_print(s->p, "the oldest without an answer has waited for %s", belfry_ago(s->p, d.since))
+                 : "none waits for an answer");
 }

@@ -360,4 +360,10 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("paymenter", "1.0", "A Paymenter shop: pages, admin API, stuck and undelivered orders", options, metrics,
-              run, .views = views)
+              run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
+              .description = "Needs a key of the shop: Admin > API > New, with these permissions only:\n"
+                             "    admin.users.view admin.orders.view admin.services.view\n"
+                             "    admin.invoices.view admin.products.view admin.tickets.view\n"
+                             "Scheduler, queue, failed jobs, mail and payments are in the database only: "
+                             "doc/plugins/paymenter.md has the GRANTs of an account for sql_socket or sql_host, and "
+                             "the rights of a key for panel_url. Give it a timeout of 20 s.\n")

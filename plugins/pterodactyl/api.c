@@ -64,7 +64,7 @@ struct meaning {
 };
 
 static const struct meaning meanings[] = {
-    { 400, 400, "TwoFactor", NULL, BELFRY_CRITICAL, true, "the key's owner must switch on two-factor authentication" },
+    { 400, 400, "TwoFactor", NULL, BELFRY_CRITICAL, true, "wants two-factor authentication of the key's owner" },
     { 400, 400, NULL, NULL, BELFRY_UNKNOWN, true, "refuses the request" },
     { 401, 401, NULL, NULL, BELFRY_CRITICAL, true, "does not know the key (deleted, mistyped or of another panel)" },
     { 403, 403, NULL, "IP address", BELFRY_CRITICAL, true, "does not allow the key from this address (allowed IPs)" },
@@ -107,12 +107,15 @@ static const char *own_words(struct ptero *t, const struct web_answer *answer, c
     if (tree_at(tree, "errors.0.meta.trace"))
         t->debug_seen = true;
     json_decref(tree);
-    return say_excerpt(t->p, detail, strlen(detail));
+    size_t length = strlen(detail);
+    while (length > 0 && detail[length - 1] == '.')
+        length--;
+    return say_excerpt(t->p, detail, length);
 }
 
-static const char *extras(struct ptero *t, const struct web_answer *answer, const char *right)
+static const char *extras(struct ptero *t, const struct web_answer *answer, const struct meaning *m, const char *right)
 {
-    if (answer->status == 403 && right)
+    if (m->code && strcmp(m->code, "AccessDenied") == 0 && right)
         return belfry_print(t->p, "; the key needs %s", right);
     if (answer->status == 429 && answer->retry_after_s >= 0)
         return belfry_print(t->p, "; it asks to wait %s", say_seconds(t->p, fmin(answer->retry_after_s, 1e6)));
@@ -145,7 +148,7 @@ void ptero_explain(struct ptero *t, const struct web_answer *answer, const char 
     }
     const char *who = answer->status == 401 || answer->status == 403 ? belfry_print(t->p, " (%s)", credential) : "";
     refusal->text = belfry_print(t->p, "%s answered %ld: it %s%s%s%s%s", answer->what, answer->status, m->text, who,
-                                 extras(t, answer, right), *detail ? ": " : "", detail);
+                                 extras(t, answer, m, right), *detail ? ": " : "", detail);
 }
 
 static const char *wait_key(struct ptero *t, const struct ptero_api *api)
@@ -161,10 +164,12 @@ static bool must_wait(struct ptero *t, const struct ptero_api *api)
     return until > t->now && until <= t->now + WAIT_MAX_S;
 }
 
-static const char *reason_to_stop(struct ptero *t, const struct ptero_api *api)
+static const char *reason_to_stop(struct ptero *t, struct ptero_api *api)
 {
-    if (must_wait(t, api))
+    if (must_wait(t, api)) {
+        api->left_percent = 0;
         return "the panel has asked to wait (429) and the time has not passed";
+    }
     if (t->calls >= t->calls_max)
         return belfry_print(t->p, "max_calls (%lld) are used up", (long long)t->calls_max);
     if (t->bytes > PTERO_BYTES_MAX)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* client - backups and schedules, which only the client interface shows, one call a server and list.
  *
- * The servers looked at longest ago come first, as many as the run's calls allow; what is known of the others is kept
- * from the run that saw them, so every server has its part in every run.
+ * The lists looked at longest ago come first, of whichever kind, as many as the run's calls allow; what is known of the
+ * others is kept from the run that saw them, so every server has its part in every run.
  *
  * Backups: completed_at null is running; set with is_successful false is failed. Schedules: due for minutes says that
  * the panel's cron is dead; one that is_processing for long never runs again by itself. */
@@ -64,7 +64,7 @@ static void say_backups(struct ptero *t, const struct ptero_server *s, const str
     if (n->values[B_FAILED] > 0)
         more = belfry_print(t->p, ", %lld failed in the last day", (long long)n->values[B_FAILED]);
     if (runs > 0)
-        more = belfry_print(t->p, "%s, one runs since %s", more, belfry_ago(t->p, runs));
+        more = belfry_print(t->p, "%s, one has been running for %s", more, belfry_ago(t->p, runs));
     if (good > 0)
         ptero_say(t, part, BELFRY_OK, "last good backup of '%s' is %s old%s%s", s->name, belfry_ago(t->p, good), more,
                   as_of(t, n));
@@ -133,7 +133,8 @@ static void say_schedules(struct ptero *t, const struct ptero_server *s, const s
     if (due_s > 60)
         more = belfry_print(t->p, ", one was due %s ago (does the panel's cron run?)", belfry_ago(t->p, due));
     if (stuck_s > 0)
-        more = belfry_print(t->p, "%s, one runs since %s and should have ended", more, belfry_ago(t->p, stuck));
+        more =
+            belfry_print(t->p, "%s, one has been running for %s and should have ended", more, belfry_ago(t->p, stuck));
     ptero_say(t, part, BELFRY_OK, "%lld active schedule%s of '%s'%s%s", (long long)n->values[S_COUNT],
               n->values[S_COUNT] == 1 ? "" : "s", s->name, more, as_of(t, n));
     belfry_measure_part(t->p, part, "schedule_overdue", due_s > 0 ? due_s : 0);
@@ -148,39 +149,48 @@ static const struct round schedules = {
     say_schedules
 };
 
-/* ---- one round -------------------------------------------------------------------------------------------------- */
+/* ---- in turn ---------------------------------------------------------------------------------------------------- */
 
 struct choice {
+    const struct round *round;
     const struct ptero_server *server;
     int64_t checked;
+    bool asked;
+    const char *why; /* it is not known, or NULL */
 };
+
+struct ptero_choices {
+    struct choice *list;
+    size_t count;
+};
+
+static const struct round *const rounds[] = { &backups, &schedules };
+#define ROUNDS (sizeof rounds / sizeof rounds[0])
 
 static int by_age(const void *a, const void *b)
 {
     const struct choice *x = a, *y = b;
-    return x->checked < y->checked ? -1 : x->checked > y->checked;
+    if (x->checked != y->checked)
+        return x->checked < y->checked ? -1 : 1;
+    return x->server < y->server ? -1 : x->server > y->server;
 }
 
 /* A server in another state answers 409, and its schedules are skipped on purpose. */
-static bool can_be_asked(const struct ptero *t, const struct round *r, const struct ptero_server *s)
+static bool can_be_asked(const struct round *r, const struct ptero_server *s)
 {
-    (void)t;
     return !*s->status && !s->suspended && !s->transferring && (r->kind != NOTE_BACKUP || s->backup_limit != 0.0);
 }
 
-static size_t choose(struct ptero *t, const struct round *r, struct choice *choices)
+static void choose(struct ptero *t, const struct round *r, struct ptero_choices *all)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < t->server_count && count < SELECTED_MAX; i++) {
+    for (size_t i = 0, chosen = 0; i < t->server_count && chosen < SELECTED_MAX; i++) {
         const struct ptero_server *s = &t->servers[i];
-        if (!ptero_selected(t, r->option, s) || !can_be_asked(t, r, s))
+        if (!ptero_selected(t, r->option, s) || !can_be_asked(r, s))
             continue;
         const struct ptero_note *n = ptero_note_find(t, r->kind, s->id);
-        choices[count++] = (struct choice){ s, n ? n->values[0] : 0 };
+        all->list[all->count++] = (struct choice){ r, s, n ? n->values[0] : 0, false, NULL };
+        chosen++;
     }
-    if (count)
-        qsort(choices, count, sizeof *choices, by_age);
-    return count;
 }
 
 /* Asks and notes what is said: NULL, or why it is not known. */
@@ -202,47 +212,83 @@ static const char *look(struct ptero *t, const struct round *r, const struct pte
     return why;
 }
 
-static void go_round(struct ptero *t, const struct round *r)
+/* Whether servers of `running` run is asked later, and matters more: half of what is left is theirs, if they need it.
+ */
+static int64_t calls_to_spend(struct ptero *t)
 {
-    struct choice *choices = belfry_alloc(t->p, SELECTED_MAX * sizeof *choices);
-    size_t count = choose(t, r, choices), unseen = 0;
-    for (size_t i = 0; i < count; i++) {
-        const struct ptero_server *s = choices[i].server;
-        const char *why = look(t, r, s);
-        const struct ptero_note *n = ptero_note_find(t, r->kind, s->id);
+    int64_t left = t->calls_max - t->calls, later = 0;
+    for (size_t i = 0; i < t->server_count; i++)
+        later += ptero_selected(t, "running", &t->servers[i]);
+    return left - (later < left / 2 ? later : left / 2);
+}
+
+static void ask(struct ptero *t, struct ptero_choices *all)
+{
+    const char *used_up = belfry_print(t->p, "max_calls (%lld) are used up", (long long)t->calls_max);
+    int64_t most = t->calls + calls_to_spend(t);
+    for (size_t i = 0; i < all->count; i++) {
+        struct choice *c = &all->list[i];
+        bool may = t->calls < most;
+        c->why = may ? look(t, c->round, c->server) : used_up;
+        c->asked = may && !t->client.stopped;
+    }
+}
+
+static void say_list(struct ptero *t, const struct choice *c, const struct ptero_note *n)
+{
+    const struct round *r = c->round;
+    const struct ptero_server *s = c->server;
+    if (c->why && c->asked)
+        ptero_say(t, belfry_print(t->p, "%s %s", r->noun, s->identifier), BELFRY_UNKNOWN, "%s of '%s': %s", r->noun,
+                  s->name, c->why);
+    else
+        r->say(t, s, n);
+}
+
+static void say_round(struct ptero *t, const struct round *r)
+{
+    const char *reason = NULL;
+    size_t unseen = 0;
+    for (size_t i = 0; i < t->lists->count; i++) {
+        const struct choice *c = &t->lists->list[i];
+        if (c->round != r)
+            continue;
+        const struct ptero_note *n = ptero_note_find(t, r->kind, c->server->id);
         if (n)
-            ptero_note_touch(t, r->kind, s->id, 0);
-        if (why && !t->client.stopped && ptero_room(t))
-            ptero_say(t, belfry_print(t->p, "%s %s", r->noun, s->identifier), BELFRY_UNKNOWN, "%s of '%s': %s", r->noun,
-                      s->name, why);
-        else if (n && ptero_room(t))
-            r->say(t, s, n);
-        else if (why)
+            ptero_note_touch(t, r->kind, c->server->id, 0);
+        bool refused = c->asked && c->why;
+        if (!n && !refused) {
             unseen++;
+            reason = t->client.stopped ? t->client.stopped : c->why ? c->why : "too many to remember";
+        } else if (ptero_room(t))
+            say_list(t, c, n);
     }
     if (unseen)
         ptero_trouble(t, BELFRY_UNKNOWN, "%s of %zu server%s not looked at yet: %s", r->noun, unseen,
-                      unseen > 1 ? "s" : "", t->client.stopped ? t->client.stopped : "see the parts");
+                      unseen > 1 ? "s" : "", reason);
 }
 
-static void run_round(struct ptero *t, const struct round *r)
+void ptero_lists_ask(struct ptero *t)
 {
-    if (!belfry_has(t->p, r->option))
-        return;
-    if (!t->servers_known)
-        ptero_notes_hold(t, r->kind == NOTE_BACKUP ? "b" : "s");
-    if (t->client.client)
-        go_round(t, r);
-    else
-        ptero_trouble(t, BELFRY_UNKNOWN, "%s are to be watched, but client_key is not given", r->noun);
+    struct ptero_choices *all = t->lists = belfry_alloc(t->p, sizeof *all);
+    *all = (struct ptero_choices){ belfry_alloc(t->p, ROUNDS * SELECTED_MAX * sizeof *all->list), 0 };
+    for (size_t i = 0; i < ROUNDS; i++) {
+        if (!belfry_has(t->p, rounds[i]->option))
+            continue;
+        if (!t->servers_known)
+            ptero_notes_hold(t, rounds[i]->kind == NOTE_BACKUP ? "b" : "s");
+        if (t->client.client)
+            choose(t, rounds[i], all);
+        else
+            ptero_trouble(t, BELFRY_UNKNOWN, "%s are to be watched, but client_key is not given", rounds[i]->noun);
+    }
+    if (all->count)
+        qsort(all->list, all->count, sizeof *all->list, by_age);
+    ask(t, all);
 }
 
-void ptero_backups(struct ptero *t)
+void ptero_lists_say(struct ptero *t)
 {
-    run_round(t, &backups);
-}
-
-void ptero_schedules(struct ptero *t)
-{
-    run_round(t, &schedules);
+    for (size_t i = 0; i < ROUNDS; i++)
+        say_round(t, rounds[i]);
 }

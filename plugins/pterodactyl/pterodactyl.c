@@ -100,7 +100,7 @@ static const struct belfry_metric metrics[] = {
 static const struct belfry_view views[] = {
     { "allocation", "Promised to servers, of each node", "memory_allocated disk_allocated cpu_allocated",
       .parts = true },
-    { "status", "Servers that are not just there",
+    { "status", "Servers failed, being installed, restored or moved, suspended",
       "servers_failed servers_installing servers_restoring servers_moving "
       "servers_suspended",
       .style = BELFRY_STACK },
@@ -265,14 +265,14 @@ static void look(struct ptero *t)
     if (belfry_flag(t->p, "ports"))
         ptero_nodes_ports(t);
     ptero_deployable(t);
-    ptero_backups(t);
-    ptero_schedules(t);
+    ptero_lists_ask(t); /* before Wings, which may take all the time */
     if (belfry_flag(t->p, "wings") && belfry_flag(t->p, "sftp"))
         ptero_sftp(t);
     if (belfry_flag(t->p, "wings"))
         ptero_wings(t);
     ptero_servers_judge(t);
     ptero_servers_running(t);
+    ptero_lists_say(t);
     say_nodes(t);
     if (t->bad)
         ptero_trouble(t, t->worst, "%s%s", t->worst_text,
@@ -303,9 +303,17 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("pterodactyl", "1.0", "A Pterodactyl or Pelican panel: nodes, Wings, servers, backups, schedules",
-              options, metrics, run, .views = views,
+              options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
               .description =
-                  "Watches a game panel from its interfaces with few calls: whether it answers and takes the "
-                  "key, how much of each node is promised and free, whether Wings runs there and agrees with "
-                  "the panel, installs and transfers that fail or never end, and, with a client key, backups "
-                  "and schedules. Run it every five minutes with a timeout of 30 s.")
+                  "Watches a game panel from its interfaces with few calls: whether it answers and takes the key, how "
+                  "much of each node is promised and free, whether Wings runs there and agrees with the panel, "
+                  "installs and transfers that fail or never end, and, with a client key, backups and schedules. Run "
+                  "it every five minutes with a timeout of 30 s.\n"
+                  "Needs an application key of an administrator of its own (Admin > Application API, with Read for "
+                  "Nodes, Servers and Allocations, None for all else):\n"
+                  "    php artisan p:user:make --email=belfry@example.net --username=belfry \\\n"
+                  "        --name-first=Belfry --name-last=Check --admin=1\n"
+                  "Backups and schedules need a client key (Account > API Credentials), best of a user who is subuser "
+                  "of the servers with backup.read and schedule.read; Wings' version and servers the node's token:\n"
+                  "    grep '^token:' /etc/pterodactyl/config.yml\n"
+                  "doc/plugins/pterodactyl.md says more.\n")

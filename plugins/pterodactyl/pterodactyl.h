@@ -82,6 +82,7 @@ struct ptero {
     size_t server_count, server_room;
     struct ptero_note *notes;
     size_t note_count;
+    struct ptero_choices *lists; /* of client.c */
     enum belfry_state state;
     bool reached;
     const char *troubles; /* "; a; b" */
@@ -145,8 +146,9 @@ struct ptero_server *ptero_server_by_uuid(struct ptero *t, const char *uuid);
 bool ptero_selected(struct ptero *t, const char *option, const struct ptero_server *s);
 
 /* client.c */
-void ptero_backups(struct ptero *t);
-void ptero_schedules(struct ptero *t);
+/* Backups and schedules, as many as calls allow; what is known of them is said when the rest has its parts. */
+void ptero_lists_ask(struct ptero *t);
+void ptero_lists_say(struct ptero *t);
 
 /* wings.c, sftp.c */
 void ptero_wings(struct ptero *t);

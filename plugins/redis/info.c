@@ -19,12 +19,60 @@
 #define FRAGMENTATION_FROM (256.0 * 1024 * 1024)
 #define REPLICAS_MAX 64
 #define VALUE_MAX 256
+#define CELLS 1024 /* a power of two; INFO has 150 to 250 lines */
 
 struct info {
     struct belfry_probe *p;
     const char *text;
     struct redis_report *report;
+    const char **cells; /* lines by the hash of their keys, open addressing; NULL: not indexed */
 };
+
+/* Of what stands before the end or a colon. */
+static size_t hash(const char *key)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+    for (; *key && *key != ':' && *key != '\n'; key++)
+        h = (h ^ (unsigned char)*key) * 16777619u;
+    return h % CELLS;
+}
+
+/* A run asks for some sixty fields: going through all lines for each cost more than the conversation. */
+static void index_lines(struct info *info)
+{
+    size_t count = 0;
+    const char **cells = belfry_alloc(info->p, CELLS * sizeof *cells);
+    for (const char *line = info->text; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        size_t at = hash(line);
+        while (cells[at])
+            at = (at + 1) % CELLS;
+        cells[at] = line;
+        if (++count > CELLS / 2)
+            return; /* too long: it goes without */
+    }
+    info->cells = cells;
+}
+
+static bool is_of(const char *line, const char *key, size_t length)
+{
+    return strncmp(line, key, length) == 0 && line[length] == ':';
+}
+
+/* The line of a field, or NULL. */
+static const char *find_line(const struct info *info, const char *key)
+{
+    size_t length = strlen(key), at = hash(key);
+    if (info->cells) {
+        while (info->cells[at] && !is_of(info->cells[at], key, length))
+            at = (at + 1) % CELLS;
+        return info->cells[at];
+    }
+    const char *line = info->text;
+    while (line && *line && !is_of(line + (*line == '\n'), key, length))
+        line = strchr(line + 1, '\n');
+    return line && *line ? line + (*line == '\n') : NULL;
+}
 
 /* What stands before one of the end bytes; nobody needs more than VALUE_MAX of it. */
 static const char *copy_value(struct belfry_probe *p, const char *from, const char *ends)
@@ -36,13 +84,8 @@ static const char *copy_value(struct belfry_probe *p, const char *from, const ch
 /* The text of a field, or NULL. */
 static const char *field(const struct info *info, const char *key)
 {
-    size_t length = strlen(key);
-    for (const char *line = info->text; line && *line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, key, length) == 0 && line[length] == ':')
-            return copy_value(info->p, line + length + 1, "\r\n");
-    }
-    return NULL;
+    const char *line = find_line(info, key);
+    return line ? copy_value(info->p, line + strlen(key) + 1, "\r\n") : NULL;
 }
 
 /* A number at the beginning of a text; NaN when there is none or it is beyond what 64 bits count. */
@@ -68,7 +111,7 @@ static bool is(const struct info *info, const char *key, const char *want)
 
 double redis_field(struct belfry_probe *p, const char *text, const char *key)
 {
-    struct info info = { p, text, NULL };
+    struct info info = { .p = p, .text = text };
     return number(&info, key);
 }
 
@@ -329,7 +372,8 @@ static const char *summarise(const struct info *info)
 
 void redis_judge(struct belfry_probe *p, const char *text, struct redis_report *out)
 {
-    struct info info = { p, text, out };
+    struct info info = { .p = p, .text = text, .report = out };
+    index_lines(&info);
     double now_us = number(&info, "server_time_usec");
     out->now = now_us > 0 ? now_us / 1e6 : difftime(time(NULL), 0);
     out->cluster = is(&info, "cluster_enabled", "1");

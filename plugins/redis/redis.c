@@ -287,6 +287,11 @@ static void run(struct belfry_probe *p)
     redis_close(&t->link);
 }
 
-BELFRY_PLUGIN("redis", "1.1",
-              "A Redis or Valkey server, cluster or Sentinel: memory, clients, replication, persistence, queues",
-              options, metrics, run, .views = views)
+BELFRY_PLUGIN(
+    "redis", "1.1", "A Redis or Valkey server, cluster or Sentinel: memory, clients, replication, persistence, queues",
+    options, metrics, run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
+    .description =
+        "Needs, where the server asks for a password, a user that may do nothing but look (Redis 6 and newer):\n"
+        "    redis-cli ACL SETUSER belfry on '>PASSWORD' resetkeys resetchannels -@all +ping +info\n"
+        "What else is wanted for an option, a Sentinel or a cluster is named by the check when it is missing, and all "
+        "of it in doc/plugins/redis.md.\n")

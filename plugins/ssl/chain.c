@@ -166,7 +166,8 @@ static void add(struct ssl_target *t, X509 *x)
         cert->name = list_names(t->p, x) ? list_names(t->p, x) : "?";
     cert->days_left = days_until(X509_get0_notAfter(x));
     cert->lifetime_days = cert->days_left - begins;
-    cert->lifetime_share = cert->lifetime_days > 0 ? fmin(100, cert->days_left * 100 / cert->lifetime_days) : NAN;
+    cert->lifetime_share =
+        cert->lifetime_days > 0 ? fmax(0, fmin(100, cert->days_left * 100 / cert->lifetime_days)) : NAN;
     cert->by_share = judge_by_share(t->p, cert->lifetime_days);
     judge_time(t, cert, begins, leaf);
     judge_strength(t, x, cert->name);

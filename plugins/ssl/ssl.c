@@ -375,4 +375,10 @@ static void run(struct belfry_probe *p)
 }
 
 BELFRY_PLUGIN("ssl", "1.0", "TLS certificates: days left, chain, name, trust, strength, protocol", options, metrics,
-              run, .views = views)
+              run, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
+              .description = "Needs no right for hosts. Files and folders must be readable for the user of Belfry; no "
+                             "private key is needed. For certbot's folders:\n"
+                             "    setfacl -m u:belfry:x /etc/letsencrypt/live /etc/letsencrypt/archive\n"
+                             "    setfacl -R -m u:belfry:rX /etc/letsencrypt/live/NAME /etc/letsencrypt/archive/NAME\n"
+                             "    setfacl -m u:belfry:- /etc/letsencrypt/archive/NAME/privkey*.pem\n"
+                             "doc/plugins/ssl.md says what is looked at.\n")

@@ -17,13 +17,15 @@ struct work {
 
 static bool ask(MYSQL *server, const char *statement)
 {
-    if (mysql_query(server, statement) != 0)
-        return false;
-    MYSQL_RES *rows = mysql_store_result(server);
-    while (rows && mysql_fetch_row(rows))
-        ;
-    mysql_free_result(rows);
-    return true;
+    int next = mysql_query(server, statement);
+    while (next == 0) {
+        MYSQL_RES *rows = mysql_store_result(server);
+        while (rows && mysql_fetch_row(rows))
+            ;
+        mysql_free_result(rows);
+        next = mysql_next_result(server);
+    }
+    return next < 0;
 }
 
 static bool check(void *context)
@@ -32,7 +34,8 @@ static bool check(void *context)
     unsigned int seconds = 5;
     MYSQL *server = mysql_init(NULL);
     mysql_options(server, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
-    bool good = mysql_real_connect(server, "127.0.0.1", work->user, work->password, NULL, work->port, NULL, 0) != NULL;
+    bool good = mysql_real_connect(server, "127.0.0.1", work->user, work->password, NULL, work->port, NULL,
+                                   CLIENT_MULTI_STATEMENTS) != NULL;
     for (size_t i = 0; good && i < work->count; i++)
         good = ask(server, work->statements[i]);
     mysql_close(server);

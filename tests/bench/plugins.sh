@@ -67,6 +67,16 @@ measure_minimal() {
         mariadb) "$scratch/minimal_mariadb" 200 "$2" "${port[mariadb]}" belfry m "$scratch/statements" ;;
     esac
 }
+# The same of a worker that is never idle, as the minimal program in its loop; nothing when tests/bench/bench_worker is not built
+measure_worker() { # KIND
+    local bench=$top_builddir/tests/bench/bench_worker plugin=$top_builddir/plugins/.libs/$1.so
+    [ -x "$bench" ] || return 0
+    case $1 in
+        redis) "$bench" 3000 "$plugin" 64 port "${port[redis]}" ;;
+        http) "$bench" 3000 "$plugin" 64 url "http://127.0.0.1:${port[http]}/" ;;
+        mariadb) "$bench" 400 "$plugin" 16 port "${port[mariadb]}" password m ;;
+    esac
+}
 declare -A every=([redis]=10 [http]=10 [mariadb]=50)
 checks() { # KIND COUNT OPTIONS
     local i
@@ -127,18 +137,20 @@ family1=$(family_s)
 declare -A ns1
 # shellcheck disable=SC2086
 for kind in "${kinds[@]}"; do ns1[$kind]=$(worker_ns ${workers[$kind]}); done
-wait "${pids[@]}"
 while read -r kind n; do runs1[$kind]=$n; done < <(counts)
+wait "${pids[@]}"
 all=0
 for kind in "${kinds[@]}"; do
     minimal[$kind]=$(cat "$scratch/paced.$kind")
     tight=$(measure_minimal "$kind" 0) || { echo "minimal_$kind failed"; continue; }
+    full=$(measure_worker "$kind")
     n=$((runs1[$kind] - runs0[$kind]))
     all=$((all + n))
-    awk -v k="$kind" -v n="$n" -v ns=$((ns1[$kind] - ns0[$kind])) -v m="${minimal[$kind]}" -v t="$tight" \
+    awk -v k="$kind" -v n="$n" -v ns=$((ns1[$kind] - ns0[$kind])) -v m="${minimal[$kind]}" -v t="$tight" -v f="$full" \
         'BEGIN { w = ns / n / 1000
                  printf "%-8s %5d runs: worker %.1f us a check; minimal program %.1f us, ratio %.2f", k, n, w, m, w / m
-                 printf " (without a pause %.1f us, ratio %.2f)\n", t, w / t }'
+                 if (f == "") printf " (without a pause %.1f us)\n", t
+                 else printf "; neither with a pause: %.1f us and %.1f us, ratio %.2f\n", f, t, f / t }'
 done
 awk -v a="$family0" -v b="$family1" -v n=$all \
     'BEGIN { printf "family   %5d runs: %.1f us a check in all processes together\n", n, (b - a) / n * 1e6 }'

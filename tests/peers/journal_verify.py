@@ -12,8 +12,9 @@ import os
 import re
 import sys
 import time
+import zlib
 
-NAME = re.compile(r"00[0-9]{18}\.jsonl")
+NAME = re.compile(r"(00[0-9]{18}\.jsonl)(?:\.gz)?")
 FORM = re.compile(
     rb'\{"seq":([1-9][0-9]{0,17}),"at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)",'
     rb'"type":"([a-z0-9_.]{1,63})","who":"(?:[^"\\]|\\.)*","prev":"([0-9a-f]{64})"(?:,(.*))?', re.DOTALL)
@@ -23,6 +24,11 @@ HEAD = re.compile(
     rb'(?:null,"end":null|"(00[0-9]{18}\.jsonl)","end":"([0-9a-f]{64})")(?:,.*)?', re.DOTALL)
 SEAL = re.compile(rb'"epoch":([1-9][0-9]{0,17}),"every":([1-9][0-9]{0,17}),"why":"([a-z_]+)"(?:,.*)?,"mac":"([0-9a-f]{64})"',
                   re.DOTALL)
+DROPPED = re.compile(
+    rb'"segment":"(00[0-9]{18}\.jsonl)","next":"(00[0-9]{18}\.jsonl)","last":(?:0|[1-9][0-9]{0,17}),"end":"([0-9a-f]{64})",'
+    rb'"records":(?:0|[1-9][0-9]{0,17}),"faults":(?:0|[1-9][0-9]{0,17})(?:,"begun":([1-9][0-9]{0,17}),"epoch":([1-9][0-9]{0,17}),'
+    rb'"every":([1-9][0-9]{0,17}),"sealed":"([0-9T:.-]{23}Z)")?(?:,.*)?', re.DOTALL)
+GZIP, MEMBER_MAX = b"\x1f\x8b\x08" + bytes(6) + b"\x03", 1 << 20
 LINE_MAX, TAIL_SIZE, MAC_SIZE, ZEROS = 262144, 75, 73, b"0" * 64
 GRACE_MS, EVERY_MAX, STEPS_MAX = 60000, 366 * 86400, 1 << 20
 
@@ -35,6 +41,34 @@ def wall_ms(text):
         return 0
 
 
+def unpack(data):
+    """The members of a compressed segment; None for bytes that are not an intact one."""
+    at = 0
+    while at < len(data):
+        member, unpacked = zlib.decompressobj(31), b""
+        if data.startswith(GZIP, at):
+            try:
+                unpacked = member.decompress(data[at:], MEMBER_MAX + 1)
+            except zlib.error:
+                pass
+        if member.eof and len(unpacked) <= MEMBER_MAX:
+            yield unpacked
+            at = len(data) - len(member.unused_data)
+        else:
+            yield None
+            at = data.find(GZIP, at + 1) if GZIP in data[at + 1:] else len(data)
+
+
+def read(folder, name):
+    """The bytes of a segment in pieces; the file that is not compressed is preferred."""
+    try:
+        with open(os.path.join(folder, name), "rb") as file:
+            return [file.read()]
+    except FileNotFoundError:
+        with open(os.path.join(folder, name + ".gz"), "rb") as file:
+            return list(unpack(file.read()))
+
+
 class Seals:
     """The state of the seals while lines are read in order."""
 
@@ -42,6 +76,11 @@ class Seals:
         self.options, self.generation = options, 0
         self.any = self.stopped = self.told = False
         self.epoch = self.at = self.every = self.seals = self.held = 0
+
+    def seed(self, begun, epoch, every, at):
+        """From the tombstone of the segment before the first one."""
+        self.generation, self.any = min(int(begun), len(self.options.key)), True
+        self.epoch, self.every, self.at = int(epoch), min(int(every), EVERY_MAX) * 1000, wall_ms(at.decode())
 
     def key(self, epoch):
         first, key = self.options.key[self.generation - 1]
@@ -100,6 +139,7 @@ class Journal:
         self.faults, self.records, self.segments, self.place = [], 0, 0, ("", 0)
         self.first = self.last = 0
         self.hash, self.id, self.gap, self.torn = b"", b"", False, False
+        self.begun = False
 
     def head_fault(self, name, before, number, kind, prev, members):
         head = HEAD.fullmatch(members or b"") if kind == b"journal.segment" else None
@@ -121,7 +161,7 @@ class Journal:
                 return fault
         elif kind == b"journal.segment":
             return "segment"
-        if self.records == 0:
+        if not self.begun:
             if self.gap or before:
                 return None
             return "sequence" if number != 1 else "chain" if prev != ZEROS else None
@@ -143,6 +183,7 @@ class Journal:
             fault = self.place_fault(name, before, line_number, (number, form[3], form[4], form[5]))
             self.first = self.first or number
             self.records, self.last, self.hash, self.gap = self.records + 1, number, tail[1], False
+            self.begun = True
             sealed = self.seals.line(self.id, wall_ms(form[2].decode()), form[3], form[5], line)
             fault = fault or sealed
             anchored = [self.anchors.pop(0) for anchor in list(self.anchors) if anchor[0] <= number]
@@ -151,22 +192,37 @@ class Journal:
         if fault:
             self.faults.append((name, line_number, fault))
 
-    def segment(self, name, before, data, is_last):
+    def segment(self, name, before, pieces, is_last):
         self.segments += 1
-        *lines, rest = data.split(b"\n")
-        for i, line in enumerate(lines):
-            self.line(name, before, i + 1, line)
+        number, rest = 0, b""
+        for piece in pieces:
+            *lines, rest = (rest + piece).split(b"\n") if piece is not None else [b""]
+            for line in lines:
+                number += 1
+                self.line(name, before, number, line)
+            if piece is None:
+                number += 1
+                self.place, self.gap = (name, number), True
+                self.faults.append((name, number, "packed"))
         if is_last:
             self.place = (name, self.place[1])
         if rest and is_last and is_record(rest[:-1]) and rest[-1] != 0:
-            self.faults.append((name, len(lines) + 1, "syntax"))
+            self.faults.append((name, number + 1, "syntax"))
         elif rest and is_last:
             self.torn = True
         elif rest:
-            self.faults.append((name, len(lines) + 1, "syntax"))
+            self.faults.append((name, number + 1, "syntax"))
             self.gap = True
-        elif not lines and not is_last:
+        elif not number and not is_last:
             self.faults.append((name, 0, "segment"))
+
+    def seed(self, tomb):
+        """Begins behind a segment that was dropped."""
+        segment, following, end, *sealed = tomb.groups()
+        self.begun, self.last, self.hash = True, int(following[:20]) - 1, end
+        if sealed[0]:
+            self.seals.seed(*sealed)
+        return segment.decode()
 
 
 def is_record(line):
@@ -175,12 +231,25 @@ def is_record(line):
                 and hashlib.sha256(line[:-TAIL_SIZE]).hexdigest().encode() == tail[1])
 
 
+def find_tomb(folder, names):
+    """The last record which says that what was before the first segment has been dropped."""
+    found = None
+    for name in names:
+        for line in b"".join(piece or b"\n" for piece in read(folder, name)).split(b"\n"):
+            form = FORM.fullmatch(line[:-TAIL_SIZE]) if b'"journal.dropped"' in line and is_record(line) else None
+            tomb = DROPPED.fullmatch(form[5] or b"") if form and form[3] == b"journal.dropped" else None
+            if tomb and tomb[2].decode() == names[0]:
+                found = tomb
+    return found
+
+
 def verify(folder, options):
     journal = Journal(options)
-    names = sorted(name for name in os.listdir(folder) if NAME.fullmatch(name))
+    names = sorted({name[1] for name in map(NAME.fullmatch, os.listdir(folder)) if name})
+    tomb = find_tomb(folder, names) if names and int(names[0][:20]) > 1 else None
+    before = journal.seed(tomb) if tomb else ""
     for i, name in enumerate(names):
-        with open(os.path.join(folder, name), "rb") as file:
-            journal.segment(name, names[i - 1] if i else "", file.read(), i + 1 == len(names))
+        journal.segment(name, names[i - 1] if i else before, read(folder, name), i + 1 == len(names))
     for fault in [*journal.seals.end(), *(["anchor"] if journal.anchors else [])]:
         journal.faults.append((*journal.place, fault))
     print("records", journal.records, "segments", journal.segments, "first", journal.first, "last", journal.last,

@@ -39,13 +39,13 @@ POINTS = {
 HTTP = 'request head body second third'.split()
 # name: which points it has, and how peer.py names what is odd in its protocol only
 SHAPES = {
-    'http': HTTP[:3], 'docker': HTTP, 'shop': HTTP, 'panel': HTTP, 'redis': ['request', 'head', 'second'],
+    'http': HTTP[:3], 'docker': HTTP, 'shop': HTTP, 'panel': HTTP, 'cloudflare': HTTP, 'redis': ['request', 'head', 'second'],
     'line': ['request'], 'smtp': ['greeting', 'request', 'head', 'second'], 'https': ['request', 'head'],
     'mysql': ['greeting', 'request', 'head', 'second', 'third'], 'mysqls': ['request'],
 }
 HTTP_ODD = ('endless-headers endless-continue endless-body endless-chunked endless-trailers huge-header bad-chunk huge-chunk '
             'short-body negative-length drip-headers drip-body http09').split()
-ODD = {'http': HTTP_ODD, 'docker': HTTP_ODD, 'shop': HTTP_ODD, 'panel': HTTP_ODD,
+ODD = {'http': HTTP_ODD, 'docker': HTTP_ODD, 'shop': HTTP_ODD, 'panel': HTTP_ODD, 'cloudflare': HTTP_ODD,
        'redis': 'r-array-huge r-nested r-bulk-negative r-bulk-flood r-info-huge r-info-close'.split(),
        'https': ['tls-garbage-alert']}
 

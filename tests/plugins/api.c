@@ -118,4 +118,5 @@ static void run(struct belfry_probe *p)
     web_close(&client);
 }
 
-BELFRY_PLUGIN("api", "1.0", "What web.h and tree.h make of answers", options, metrics, run)
+BELFRY_PLUGIN("api", "1.0", "What web.h and tree.h make of answers", options, metrics, run,
+              .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES)

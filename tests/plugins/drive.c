@@ -3,7 +3,8 @@
  *
  *     drive [-t MILLISECONDS] [-k FILE] PLUGIN.so key=value map:name=value ...
  *
- * Runs the plugin once, in a thread with a stack of 256 KiB like a worker's coroutine, and prints what it said:
+ * Runs the plugin once, in a thread with a stack of 256 KiB like a worker's coroutine and with the rights that a worker
+ * would give it, and prints what it said:
  *
  *     state CRITICAL reached 0
  *     text connect to 127.0.0.1:1: connection refused
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "belfry/plugin.h"
+#include "core/sandbox/sandbox.h"
 
 #define VALUES_MAX 64
 #define KEPT_MAX 256
@@ -47,7 +49,7 @@ struct drive {
     size_t value_count;
     struct value kept[KEPT_MAX];
     size_t kept_count;
-    int64_t begin_ms, deadline_ms;
+    int64_t begin_ms, deadline_ms, limit_ms;
     double kept_at, now;
     struct chunk *chunks;
     size_t bytes;
@@ -378,6 +380,11 @@ static const struct belfry_host host = {
 static void *run(void *user)
 {
     struct drive *d = user;
+    char standing[SANDBOX_TEXT_SIZE];
+    /* of this thread alone: the other one keeps its rights, for what is kept */
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_WORKER, .needs = d->plugin->needs }, standing);
+    d->begin_ms = clock_ms();
+    d->deadline_ms = d->begin_ms + d->limit_ms;
     d->plugin->run(&d->probe);
     return NULL;
 }
@@ -440,8 +447,7 @@ int main(int argc, char **argv)
     d.now = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9;
     if (file)
         load_kept(&d, file);
-    d.begin_ms = clock_ms();
-    d.deadline_ms = d.begin_ms + limit_ms;
+    d.limit_ms = limit_ms;
     if (!run_in_thread(&d))
         return usage("no thread");
     printf("%s\nelapsed_ms %lld\n", d.verdict ? d.verdict : "misuse no verdict", (long long)(clock_ms() - d.begin_ms));

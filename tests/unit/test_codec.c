@@ -68,10 +68,21 @@ static struct plugin_metric plugin_metrics[] = {
     { "latency", "s", "How long", "~:0.1", "~:1", "0", "10", BELFRY_GAUGE },
     { "bytes", "", "How many", NULL, NULL, NULL, NULL, BELFRY_COUNTER },
 };
-static const struct plugin_info full_info = {
-    "redis", "1.0", "Redis", "A paragraph", "/x/redis.so", 0x1234567890, 1, true, plugin_options, 2, plugin_metrics,
-    2,       views, 2
-};
+static const struct plugin_info full_info = { "redis",
+                                              "1.0",
+                                              "Redis",
+                                              "A paragraph",
+                                              "/x/redis.so",
+                                              0x1234567890,
+                                              1,
+                                              BELFRY_NEEDS_FILES,
+                                              true,
+                                              plugin_options,
+                                              2,
+                                              plugin_metrics,
+                                              2,
+                                              views,
+                                              2 };
 
 /* ---- one row a structure */
 

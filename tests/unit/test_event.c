@@ -34,7 +34,12 @@ static struct event full(enum event_type type)
                            .on = true,
                            .percent = 33.3,
                            .failures = 5,
-                           .pause_ms = -30000 };
+                           .pause_ms = -30000,
+                           .offset = 4711,
+                           .bytes = 12,
+                           .line = 3,
+                           .count = INT64_C(9000000000),
+                           .sha256 = "00ff" };
 }
 
 static void put_line(struct buf *out, const struct event *event)
@@ -58,13 +63,15 @@ static bool same(const struct event *a, const struct event *want, unsigned field
 #define TEXT_(bit, member) same_text(a->member, fields &(bit) ? want->member : NULL)
     bool texts = TEXT_(E_CHECK, check) && TEXT_(E_PART, part) && TEXT_(E_BREAKER, breaker) &&
                  TEXT_(E_SERVICE, service) && TEXT_(E_PLUGIN, plugin) && TEXT_(E_VERSION, version) &&
-                 TEXT_(E_PATH, path) && TEXT_(E_NAME, name) && TEXT_(E_WHO, by) && TEXT_(E_TEXT, text);
+                 TEXT_(E_PATH, path) && TEXT_(E_NAME, name) && TEXT_(E_WHO, by) && TEXT_(E_TEXT, text) &&
+                 TEXT_(E_DIGEST, sha256);
 #undef TEXT_
 #define VALUE_(bit, member) (!(fields & (bit)) || a->member == want->member)
     return texts && a->type == want->type && a->wall_ms == want->wall_ms && VALUE_(E_STATES, from) &&
            VALUE_(E_STATES, to) && VALUE_(E_STATES, hard) && VALUE_(E_ATTEMPT, attempt) &&
            VALUE_(E_ATTEMPT, attempts) && VALUE_(E_ON, on) && VALUE_(E_PERCENT, percent) &&
-           VALUE_(E_FAILURES, failures) && VALUE_(E_PAUSE, pause_ms);
+           VALUE_(E_FAILURES, failures) && VALUE_(E_PAUSE, pause_ms) && VALUE_(E_OFFSET, offset) &&
+           VALUE_(E_BYTES, bytes) && VALUE_(E_LINE, line) && VALUE_(E_COUNT, count);
 #undef VALUE_
 }
 

@@ -36,7 +36,7 @@ static struct journal_recovery recovery;
 
 static struct journal *open_journal(uint64_t segment_bytes, uint64_t after, struct seen *seen)
 {
-    struct journal_options options = { folder, segment_bytes };
+    struct journal_options options = { .folder = folder, .segment_bytes = segment_bytes };
     struct journal *journal = NULL;
     int code = journal_open(&options, after, seen != NULL ? see : NULL, seen, &journal, &recovery, &why);
     if (code != 0)
@@ -156,7 +156,7 @@ static void test_rotation(void)
     tap_ok(journal != NULL && seen.count == 0, "'after' behind the end visits nothing");
     journal_close(&journal);
     seen = (struct seen){ .stop_at = 5 };
-    struct journal_options options = { folder, 0 };
+    struct journal_options options = { .folder = folder, .segment_bytes = 0 };
     tap_is_int(journal_open(&options, 0, see, &seen, &journal, &recovery, &why), 42, "visit can stop it");
     tap_ok(journal == NULL, "and then nothing is open");
 }

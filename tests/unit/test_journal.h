@@ -113,20 +113,23 @@ static inline size_t line_offset(const char *bytes, size_t n)
     return (size_t)(at - bytes);
 }
 
-/* Until seq is durable: 0, the journal's error, or -ETIMEDOUT after ten seconds. */
+/* Until seq is durable: 0, the journal's error, what it has stalled for in some milliseconds, or -ETIMEDOUT after ten
+ * seconds. */
 static inline int wait_durable(struct journal *journal, uint64_t seq)
 {
-    for (int i = 0; i < 100; i++) {
+    int stalled = 0;
+    for (int i = 0; i < 1000 && stalled < 8; i++) {
         uint64_t count;
         struct pollfd fd = { journal_event_fd(journal), POLLIN, 0 };
         if (journal_durable(journal) >= seq)
             return 0;
         if (journal_error(journal) != 0)
             return journal_error(journal);
-        if (poll(&fd, 1, 100) > 0 && read(fd.fd, &count, sizeof count) < 0 && errno != EAGAIN)
+        stalled = journal_stalled(journal) != 0 ? stalled + 1 : 0;
+        if (poll(&fd, 1, stalled ? 2 : 10) > 0 && read(fd.fd, &count, sizeof count) < 0 && errno != EAGAIN)
             die("eventfd");
     }
-    return -ETIMEDOUT;
+    return stalled ? journal_stalled(journal) : -ETIMEDOUT;
 }
 
 #endif

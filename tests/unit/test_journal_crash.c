@@ -33,7 +33,8 @@ static const char *const fault_names[] = { "none", "once", "forever", "stop", "t
 enum cut {
     CUT_NONE,
     CUT_PART,
-    CUT_ALL
+    CUT_ALL,
+    CUT_KILL /* the power stays */
 };
 
 struct file {
@@ -53,6 +54,7 @@ struct disk {
     int error;
     bool stopped;
     unsigned random;
+    bool stays; /* the folder itself */
     struct file files[FILES_MAX];
     size_t count;
 };
@@ -86,6 +88,8 @@ static enum verdict next_operation(struct disk *d)
     if (d->operations > d->fail_at)
         return d->fault == FAULT_FOREVER ? FAIL : DO;
     d->stopped = d->fault == FAULT_STOP || d->fault == FAULT_TEAR;
+    if (d->stopped)
+        d->error = -ERROR_REFUSED; /* nobody will try again */
     return d->fault == FAULT_TEAR ? TEAR : d->fault == FAULT_SHORT ? SHORTEN : FAIL;
 }
 
@@ -166,19 +170,28 @@ static int disk_sync(void *self, int fd)
     struct file *file = by_fd(d, fd);
     enum verdict verdict = next_operation(d);
     if (verdict == FAIL)
-        file->lost = true;
+        file->lost |= !d->stopped;
     else if (!file->lost)
         sync_now(file);
     return verdict == FAIL || verdict == TEAR ? -d->error : 0;
 }
 
+static bool is_our_folder(int at)
+{
+    struct stat a, b;
+    return fstat(at, &a) == 0 && stat(folder, &b) == 0 && a.st_ino == b.st_ino;
+}
+
 static int disk_sync_folder(void *self, int at)
 {
-    (void)at;
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
     if (verdict == FAIL)
         return -d->error;
+    if (!is_our_folder(at)) {
+        d->stays = true;
+        return verdict == TEAR ? -d->error : 0;
+    }
     for (size_t i = 0; i < d->count; i++)
         memcpy(d->files[i].stays, d->files[i].name, sizeof d->files[i].stays);
     return verdict == TEAR ? -d->error : 0;
@@ -251,6 +264,7 @@ static void disk_begin(struct disk *d, enum fault fault, unsigned fail_at, unsig
         file->size = file->synced = (uint64_t)st.st_size;
     }
     closedir(dir);
+    d->stays = d->count > 0;
 }
 
 static bool choose(struct disk *d, enum cut cut)
@@ -292,7 +306,9 @@ static void cut_power(struct disk *d, enum cut cut)
         if (file->name[0] != '\0')
             cut_bytes(d, file, cut);
     }
-    for (size_t i = 0; !names && i < d->count; i++)
+    if (!d->stays && !names)
+        empty_folder();
+    for (size_t i = 0; d->stays && !names && i < d->count; i++)
         if (strcmp(d->files[i].name, d->files[i].stays) != 0)
             cut_name(&d->files[i]);
 }
@@ -307,15 +323,17 @@ static struct {
     unsigned texts[SEQ_MAX]; /* what record seq says; 0: not the script's */
     uint64_t acknowledged;
     unsigned torn, opened; /* of all rounds */
-} script;
+    uint64_t segment_bytes;
+    char id[33]; /* of the journal that was acknowledged */
+} script = { .segment_bytes = SEGMENT_BYTES };
 
 static struct disk disk;
 
 static struct journal *open_on(const struct journal_disk *table, journal_visit visit, void *context,
                                struct journal_recovery *recovery)
 {
-    struct journal_options options = { folder, SEGMENT_BYTES };
-    struct writer_open request = { table, &options, 0, visit, context };
+    struct journal_options options = { .folder = folder, .segment_bytes = script.segment_bytes };
+    struct writer_open request = { table, &options, 0, visit, context, 1 };
     struct journal *journal = NULL;
     writer_open(&request, &journal, recovery, &why);
     script.torn += recovery->cut;
@@ -335,6 +353,7 @@ static void append_one(struct journal *journal)
 
 static void acknowledge(const struct journal *journal)
 {
+    snprintf(script.id, sizeof script.id, "%s", journal_id(journal));
     if (journal_durable(journal) > script.acknowledged)
         script.acknowledged = journal_durable(journal);
 }
@@ -345,9 +364,10 @@ static void run_script(struct journal *journal)
         append_one(journal);
         if (i % 3 == 2)
             append_one(journal);
-        if (i % 4 != 1) /* else two groups may become one */
-            wait_durable(journal, journal_last(journal));
+        int code = i % 4 != 1 ? wait_durable(journal, journal_last(journal)) : 0; /* else two groups may become one */
         acknowledge(journal);
+        if (code != 0)
+            return;
         if (i % 5 == 4)
             journal_snapshot(journal, path_of("snapshot.json"), journal_last(journal), "{}", 2);
     }
@@ -458,6 +478,8 @@ static const char *check_recovered(void)
     const char *trouble = check.trouble;
     if (trouble == NULL && recovery.damage[0] != '\0')
         trouble = "a crash looks like damage";
+    if (trouble == NULL && script.acknowledged > 0 && strcmp(journal_id(journal), script.id) != 0)
+        trouble = "it is another journal";
     if (trouble == NULL && journal_last(journal) < script.acknowledged)
         trouble = "an acknowledged record is lost";
     if (trouble == NULL)
@@ -482,14 +504,41 @@ static bool crash(enum fault fault, enum cut cut, unsigned n)
     struct journal_recovery recovery;
     struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
     if (journal != NULL) {
+        acknowledge(journal);
         run_script(journal);
         /* what is acknowledged after an error would be a lie: read it once more at the very end */
         acknowledge(journal);
         journal_close(&journal);
     }
-    cut_power(&disk, cut);
+    if (cut != CUT_KILL)
+        cut_power(&disk, cut);
     remember_tail();
     return disk.operations >= n;
+}
+
+/* The process is killed in operation n: all it wrote is still in memory. It starts again, shows what it finds, and only
+ * then the power goes: what was shown must stay. Whether operation n came. */
+static bool kill_and_crash(enum fault fault, enum cut cut, unsigned n)
+{
+    bool came = crash(fault, CUT_KILL, n);
+    struct journal_recovery recovery;
+    disk.fault = FAULT_NONE;
+    disk.stopped = false;
+    for (size_t i = 0; i < disk.count; i++)
+        disk.files[i].fd = -1;
+    script.segment_bytes = n % 2 ? SEGMENT_BYTES : 1; /* 1: goes on in a new segment at once */
+    struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
+    script.segment_bytes = SEGMENT_BYTES;
+    if (journal != NULL) {
+        acknowledge(journal);
+        if (n % 4 < 2)
+            append_one(journal);
+        wait_durable(journal, journal_last(journal));
+        acknowledge(journal);
+    }
+    journal_close(&journal);
+    cut_power(&disk, cut);
+    return came;
 }
 
 /* Crashes once more in operation m of the recovery; whether it has so many. */
@@ -523,6 +572,20 @@ static void test_crashes(enum fault fault, enum cut cut)
            (int)cut, n - 2);
 }
 
+static void test_kills(enum fault fault, enum cut cut)
+{
+    const char *trouble = NULL;
+    unsigned n = 1;
+    for (bool came = true; came && trouble == NULL; n++) {
+        came = kill_and_crash(fault, cut, n);
+        trouble = check_recovered();
+        if (trouble != NULL)
+            report(trouble, fault, cut, n, 0);
+    }
+    tap_ok(trouble == NULL && n > 60, "killed by '%s', started, cut %d: what was shown stays (%u operations)",
+           fault_names[fault], (int)cut, n - 2);
+}
+
 static void test_crashes_in_recovery(enum fault fault, enum cut cut, enum cut second)
 {
     const char *trouble = NULL;
@@ -550,6 +613,9 @@ int main(void)
     for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++)
         for (enum fault fault = FAULT_ONCE; fault <= FAULT_SHORT; fault++)
             test_crashes(fault, cut);
+    for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++)
+        for (enum fault fault = FAULT_STOP; fault <= FAULT_TEAR; fault++)
+            test_kills(fault, cut);
     for (enum cut cut = CUT_PART; cut <= CUT_ALL; cut++)
         for (enum cut second = CUT_NONE; second <= CUT_ALL; second++) {
             test_crashes_in_recovery(FAULT_STOP, cut, second);

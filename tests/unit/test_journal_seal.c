@@ -32,7 +32,7 @@ static void set_up(void)
 
 static struct journal *open_journal(void)
 {
-    struct journal_options options = { folder, 0 };
+    struct journal_options options = { .folder = folder, .segment_bytes = 0 };
     struct journal_recovery recovery;
     struct journal *journal;
     if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0)
@@ -256,8 +256,8 @@ static void test_order(void)
     disk.self = &fails;
     disk.sync = fail_sync;
     set_up();
-    struct journal_options options = { folder, 0 };
-    struct writer_open request = { &disk, &options, 0, NULL, NULL };
+    struct journal_options options = { .folder = folder, .segment_bytes = 0 };
+    struct writer_open request = { &disk, &options, 0, NULL, NULL, 0 };
     struct journal_recovery recovery;
     struct journal *journal;
     if (writer_open(&request, &journal, &recovery, &why) != 0)

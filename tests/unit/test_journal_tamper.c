@@ -42,7 +42,7 @@ struct image {
 /* From the daemon's start to its stop, or to its death. */
 static void run_daemon(struct instant *now, unsigned records, bool dies, uint64_t segment_bytes)
 {
-    struct journal_options options = { folder, segment_bytes };
+    struct journal_options options = { .folder = folder, .segment_bytes = segment_bytes };
     struct seal_options sealing = { folder, path_of("journal.key"), EVERY_MS };
     struct journal_recovery recovery;
     struct journal *journal;

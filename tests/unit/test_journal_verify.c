@@ -23,7 +23,7 @@ struct image {
 
 static void make_journal(unsigned n, uint64_t segment_bytes)
 {
-    struct journal_options options = { folder, segment_bytes };
+    struct journal_options options = { .folder = folder, .segment_bytes = segment_bytes };
     struct journal_recovery recovery;
     struct journal *journal;
     empty_folder();

@@ -116,8 +116,34 @@ static void test_worst(void)
             struct verdict verdict;
             verdict_judge(&arena, &result, NULL, 0, &verdict);
             tap_is_int(verdict.state, order[own > other ? own : other], "the worse of verdict and part");
-            tap_is_text(verdict.text, "t", "the text stays the plugin's");
+            tap_is_text(verdict.text, own >= other ? "t" : "t; p: not well",
+                        "the text stays the plugin's, or names it");
         }
+    }
+}
+
+static void test_worst_part_in_text(void)
+{
+    static const struct {
+        enum belfry_state own, a, b;
+        const char *text, *expected;
+    } cases[] = {
+        { BELFRY_OK, BELFRY_OK, BELFRY_OK, "up", "up" },
+        { BELFRY_OK, BELFRY_WARNING, BELFRY_OK, "up", "up; a: slow" },
+        { BELFRY_OK, BELFRY_WARNING, BELFRY_CRITICAL, "up", "up; b: gone, and 1 more" },
+        { BELFRY_OK, BELFRY_CRITICAL, BELFRY_CRITICAL, "up", "up; a: slow, and 1 more" },
+        { BELFRY_OK, BELFRY_OK, BELFRY_UNKNOWN, "", "b: gone" },
+        { BELFRY_WARNING, BELFRY_WARNING, BELFRY_OK, "up", "up" },
+        { BELFRY_WARNING, BELFRY_WARNING, BELFRY_CRITICAL, "up", "up; b: gone" },
+        { BELFRY_OK, BELFRY_WARNING, BELFRY_OK, "up, a slow one", "up, a slow one" },
+        { BELFRY_WARNING, BELFRY_CRITICAL, BELFRY_CRITICAL, "1 of 2: gone", "1 of 2: gone" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct verdict verdict;
+        struct result_part parts[] = { { "a", cases[i].a, "slow" }, { "b", cases[i].b, "gone" } };
+        struct result result = { .state = cases[i].own, .text = cases[i].text, .parts = parts, .part_count = 2 };
+        verdict_judge(&arena, &result, NULL, 0, &verdict);
+        tap_is_text(verdict.text, cases[i].expected, "a part worse than the plugin's word is named, once");
     }
 }
 
@@ -150,7 +176,7 @@ static void test_thresholds_of_parts(void)
     tap_is_int(verdict.parts[2].state, BELFRY_CRITICAL, "one that is critical");
     tap_is_text(verdict.parts[2].text, "srv; used 85 % (critical 70)", "and says why");
     tap_is_int(verdict.state, BELFRY_CRITICAL, "the check is as bad as its worst part");
-    tap_is_text(verdict.text, "disks; /srv used 85 % (critical 70); /var used 85 % (warning 50)",
+    tap_is_text(verdict.text, "disks; /var: var; /srv used 85 % (critical 70); /var used 85 % (warning 50)",
                 "and says so, worst first");
 }
 
@@ -241,7 +267,8 @@ static void test_line(void)
     verdict_judge(&arena, &result, NULL, 0, &verdict);
     verdict_nagios(&out, "ssl", &verdict, &result);
     tap_is_text(out.data,
-                "SSL CRITICAL - billing.example.net / valid\\x0a61 days | days_left=61;21:;7:;0; time=0.0125s;;;;10 "
+                "SSL CRITICAL - billing.example.net / valid\\x0a61 days; b: x / y, and 1 more | days_left=61;21:;7:;0; "
+                "time=0.0125s;;;;10 "
                 "used=U;;;;\n"
                 "issued by X\n\nserial / 12\n"
                 "CRITICAL b: x / y\nWARNING c\nOK a: fine\n",
@@ -396,6 +423,7 @@ int main(void)
     test_values();
     test_unjudged();
     test_worst();
+    test_worst_part_in_text();
     test_thresholds_of_parts();
     test_many_parts();
     test_words();

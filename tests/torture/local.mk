@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# torture: crash campaigns over the journal and the family; figures in doc/RELIABILITY.md
+check_LTLIBRARIES += tests/torture/badisk.la
+tests_torture_badisk_la_SOURCES = tests/torture/badisk.c
+# not sanitized: it is loaded before the sanitizers' own libraries
+tests_torture_badisk_la_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -O1
+tests_torture_badisk_la_LDFLAGS = -module -avoid-version -rpath /nowhere
+tests_torture_badisk_la_LIBADD = -ldl
+
+system_tests += tests/system/disk.test
+
+check_PROGRAMS += tests/torture/torture
+tests_torture_torture_SOURCES = tests/torture/torture.c
+tests_torture_torture_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_torture_torture_LDFLAGS = $(pie_ldflags)
+tests_torture_torture_LDADD = $(journal_libs)
+
+# how mutants are built; tests that are scripts get it too
+mutants_env = MUTANT_CPPFLAGS='$(AM_CPPFLAGS)' MUTANT_CFLAGS='$(HARDEN_CFLAGS) $(PIE_CFLAGS) $(PTHREAD_CFLAGS) $(CFLAGS)' \
+	MUTANT_LDFLAGS='$(AM_LDFLAGS) $(PIE_LDFLAGS)' MUTANT_LIBS='$(journal_libs)'; \
+	export MUTANT_CPPFLAGS MUTANT_CFLAGS MUTANT_LDFLAGS MUTANT_LIBS;
+torture: all
+	$(MAKE) $(AM_MAKEFLAGS) tests/torture/torture tests/torture/badisk.la
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/torture/torture.sh
+.PHONY: torture
+
+system_tests += tests/system/torture.test
+EXTRA_DIST += doc/RELIABILITY.md tests/torture/torture.sh tests/torture/powercut.sh tests/torture/family.py tests/torture/mutants.py
