@@ -212,7 +212,7 @@ json_t *view_daemon(struct keeper *keeper)
         text_or_null(keeper->config_error), "checks", (json_int_t)keeper->config->check_count, "runs",
         (json_int_t)keeper->runs, "missed", (json_int_t)missed, "lag_ms", (json_int_t)keeper->lag_ms, "journal_seq",
         (json_int_t)journal_last(keeper->journal), "recorder_sandbox", record_sandbox(keeper), "journal",
-        trouble_view(keeper), "recorder", record_view(keeper));
+        trouble_view(keeper), "samples", record_view(keeper));
     add_health(keeper, daemon);
     return daemon;
 }

@@ -203,6 +203,11 @@ int cached_leave_note(const char *folder, const char *socket_path)
     return code;
 }
 
+bool cached_is_noted(struct arena *arena, const char *folder)
+{
+    return access(file_join(arena, folder, CACHED_NOTE), F_OK) == 0;
+}
+
 bool cached_open_noted(struct cached *cached, struct arena *arena, const char *folder, int64_t mono_ms)
 {
     char *path;

@@ -38,6 +38,8 @@ void cached_close(struct cached *cached);
 
 /* Tells readers of the folder's files where the daemon listens; NULL: there is none. */
 int cached_leave_note(const char *folder, const char *socket_path);
+/* Whether there is one: readers then need unix sockets. */
+bool cached_is_noted(struct arena *arena, const char *folder);
 /* For readers: connects to the daemon that the note in the folder names. False when there is none. */
 bool cached_open_noted(struct cached *cached, struct arena *arena, const char *folder, int64_t mono_ms);
 

@@ -552,7 +552,10 @@ static int prepare(struct recorder *recorder)
     struct why why = { "" };
     int code = file_make_folders(recorder->room.folder, 0700);
     /* no network; nothing is written but below the folder, which has to be there for that */
-    sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER, .write = recorder->room.folder }, recorder->sandbox);
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER,
+                                     .write = recorder->room.folder,
+                                     .local = recorder->rrdcached != NULL },
+                  recorder->sandbox);
     if (code == 0)
         code = ledger_open(&recorder->ledger, recorder->room.folder, LOCK_WAIT_MS, &why);
     if (code < 0)
