@@ -20,8 +20,8 @@
 
 #define RECORDER_BACKOFF_MS 500
 #define RECORDER_BACKOFF_MAX_MS 30000
-#define RECORDER_START_MS 90000   /* to become ready: it may wait for its predecessor, and has to write what that left \
-                                   */
+/* To become ready: it may have to wait for its predecessor, and writes what that left. */
+#define RECORDER_START_MS 90000
 #define RECORDER_LASTING_MS 60000 /* who lived so long was of use: the next may start soon */
 #define RECORDER_END_MS 5000
 /* Series of one check: as many as one result may name, and once more for what comes and goes. */
