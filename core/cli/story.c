@@ -43,6 +43,7 @@ static const struct sentence {
     { "clock.stepped", "=clock", "stepped by {ms}" },
     { "monitor.blind", "=belfryd", "was blind for {ms}  {text}" },
     { "command.done", "=command", "{name} by {by}  {text}" },
+    { "series.set_aside", "=recorder", "{path}: {text}" },
     { "journal.segment", "=journal", "begins a new file" },
     { "plugin.throttled", "plugin", "circuit open, next try in {ms}  {text}" },
     { "plugin.resumed", "plugin", "circuit closed" },

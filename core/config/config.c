@@ -102,7 +102,7 @@ int config_load(const char *file, const struct catalog *catalog, struct config *
     read_conf_dir(&load);
     tree_collect(&load);
     main_load_journal(&load);
-    main_load_series(&load);
+    series_load(&load);
     main_load_plugins(&load);
     service_load_all(&load);
     int code = finish(&load, out);

@@ -29,6 +29,8 @@ static const struct key {
     { "severity", ANYWHERE },
     { "thresholds", ANYWHERE },
     { "enabled", ANYWHERE },
+    { "archives", ANYWHERE },
+    { "renamed", ANYWHERE },
     { "use", IN_SERVICE | IN_CHECK },
     { "title", IN_SERVICE | IN_CHECK },
     { "each", IN_CHECK },
@@ -352,6 +354,7 @@ void level_load(struct load *load, const struct levels *levels, struct check_con
     load_backoff(load, levels, check);
     load_breaker(load, levels, check);
     load_flapping(load, levels, check);
+    series_load_check(load, levels, check);
     check->severity = level_severity(load, levels);
     check->enabled = true;
     if (enabled)

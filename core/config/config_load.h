@@ -8,7 +8,8 @@
  *     config_check.c    a check's block -> one struct check_config, or many by `each`
  *     config_service.c  a service's block -> struct service_config and its checks
  *     config_threshold.c  thresholds -> struct threshold
- *     config_main.c     paths, journal, series, plugins
+ *     config_main.c     paths, journal, plugins
+ *     config_series.c   archives and what else is kept of metrics
  *     config_secret.c   "@name"
  *     config.c          the whole, in this order
  */
@@ -178,8 +179,13 @@ bool setting_is_used(const config_setting_t *setting);
 /* state_dir, run_dir, ... from the main file's tree (NULL or not usable: the defaults). */
 void main_load_paths(struct load *load, const struct tree *tree);
 void main_load_journal(struct load *load);
-void main_load_series(struct load *load);
 void main_load_plugins(struct load *load);
+
+/* ---- config_series.c */
+
+void series_load(struct load *load);
+/* archives and renamed of a check. */
+void series_load_check(struct load *load, const struct levels *levels, struct check_config *check);
 
 /* ---- config_secret.c */
 

@@ -165,69 +165,6 @@ void main_load_journal(struct load *load)
     load->config->journal_seal_every_ms = (uint32_t)(seal_every_ms / 1000 * 1000);
 }
 
-/* ---- series -------------------------------------------------------------------------------------------------- */
-
-#define MINUTE 60u
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-
-/* A point shorter than the check's interval is one interval long (layout.c of the recorder): so 1 s is "step". */
-#define STEP 1
-static const struct series_archive default_archives[] = {
-    { STEP, 2 * DAY },
-    { 5 * MINUTE, 14 * DAY },
-    { 30 * MINUTE, 61 * DAY },
-    { 6 * HOUR, 2 * 365 * DAY },
-};
-
-static void load_archive(struct load *load, const config_setting_t *setting, struct series_archive *out)
-{
-    static const char *const known[] = { "point", "keep", NULL };
-    int64_t point_ms = STEP * 1000, keep_ms = 0;
-    const char *word;
-    if (!setting_check_keys(load, setting, "an archive", known))
-        return;
-    const config_setting_t *point = setting_member(setting, "point"), *keep = setting_member(setting, "keep");
-    if (!point || !keep) {
-        setting_error(load, setting,
-                      "an archive is written { point = \"5m\"; keep = \"2w\"; } (point = \"step\": the "
-                      "check's interval)");
-        return;
-    }
-    bool step = point->type == CONFIG_TYPE_STRING && value_text(load, point, &word) && strcmp(word, "step") == 0;
-    if (!step && !value_duration(load, point, 1000, 366LL * DAY * 1000, &point_ms))
-        return;
-    if (!value_duration(load, keep, 60 * 1000, 20LL * 366 * DAY * 1000, &keep_ms))
-        return;
-    if (point_ms % 1000 != 0 || keep_ms % 1000 != 0 || keep_ms <= point_ms)
-        setting_error(load, setting, "an archive's times are whole seconds, and keep is longer than point");
-    *out = (struct series_archive){ (uint32_t)(point_ms / 1000), (uint32_t)(keep_ms / 1000) };
-}
-
-void main_load_series(struct load *load)
-{
-    static const char *const known[] = { "archives", NULL };
-    struct config *config = load->config;
-    config->archive_count = sizeof(default_archives) / sizeof(default_archives[0]);
-    memcpy(config->archives, default_archives, sizeof(default_archives));
-    if (!load->series || !setting_check_keys(load, load->series, "'series'", known))
-        return;
-    const config_setting_t *archives = setting_member(load->series, "archives");
-    if (!archives)
-        return;
-    int count = config_setting_is_list(archives) ? config_setting_length(archives) : 0;
-    if (count == 0 || count > SERIES_ARCHIVES_MAX) {
-        setting_error(load, archives,
-                      "'archives' is a list of 1 to %d groups: ( { point = \"5m\"; keep = \"2w\"; }, "
-                      "... )",
-                      SERIES_ARCHIVES_MAX);
-        return;
-    }
-    config->archive_count = (uint32_t)count;
-    for (int i = 0; i < count; i++)
-        load_archive(load, config_setting_get_elem(archives, (unsigned)i), &config->archives[i]);
-}
-
 /* ---- plugins ------------------------------------------------------------------------------------------------- */
 
 #define WORKERS_MAX 64

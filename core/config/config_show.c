@@ -224,12 +224,11 @@ static void show_paths(struct writer *w, const struct config *config)
     close_group(w);
 }
 
-static void show_series(struct writer *w, const struct config *config)
+static void show_archives(struct writer *w, const struct series_archive *archives, uint32_t count)
 {
-    open_group(w, "series");
     open_list(w, "archives");
-    for (uint32_t i = 0; i < config->archive_count; i++) {
-        const struct series_archive *archive = &config->archives[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct series_archive *archive = &archives[i];
         open_item(w);
         if (archive->point_s <= 1)
             put_text(w, "point", "step");
@@ -239,7 +238,34 @@ static void show_series(struct writer *w, const struct config *config)
         close_item(w);
     }
     close_list(w);
+}
+
+static void show_series(struct writer *w, const struct config *config)
+{
+    char address[128];
+    open_group(w, "series");
+    show_archives(w, config->archives, config->archive_count);
+    put_duration(w, "keep_parts", config->keep_parts_ms);
+    snprintf(address, sizeof(address), "unix:%s", config->rrdcached ? config->rrdcached : "");
+    if (config->rrdcached)
+        put_text(w, "rrdcached", address);
     close_group(w);
+}
+
+static void show_check_series(struct writer *w, const struct check_config *check)
+{
+    if (check->archives)
+        show_archives(w, check->archives, check->archive_count);
+    if (check->renamed_count == 0)
+        return;
+    open_list(w, "renamed");
+    for (uint32_t i = 0; i < check->renamed_count; i++) {
+        open_item(w);
+        put_text(w, "from", check->renamed[i].from);
+        put_text(w, "to", check->renamed[i].to);
+        close_item(w);
+    }
+    close_list(w);
 }
 
 static void show_allow(struct writer *w, uint32_t allow)
@@ -388,6 +414,7 @@ static void show_check(struct writer *w, const struct check_config *check, const
     show_retry(w, &check->retry);
     show_breaker(w, check);
     show_flapping(w, &check->flapping);
+    show_check_series(w, check);
     put_text(w, "severity", check->severity);
     show_thresholds(w, check);
     show_options(w, check, catalog_find(catalog, check->plugin));

@@ -11,7 +11,7 @@ core_config_libconfig_a_SOURCES = \
 	core/config/config_show.c \
 	core/config/config_source.c core/config/config_source.h \
 	core/config/config_level.c \
-	core/config/config_service.c \
+	core/config/config_series.c core/config/config_service.c \
 	core/config/config_syntax.c core/config/config_syntax.h \
 	core/config/config_threshold.c \
 	core/config/config_tree.c \

@@ -255,7 +255,7 @@ static pid_t spawn(struct child *child, const struct child_spec *spec, int socke
                                  .own_group = true,
                                  .dies_first = true,
                                  .no_new_privs = true,
-                                 .die_with_parent = true };
+                                 .die_with_parent = !spec->outlives };
     (void)child;
     return spawn_start(&spawn);
 }

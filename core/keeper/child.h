@@ -69,7 +69,8 @@ struct child_spec {
     const char *const *argv;
     const struct spawn_limit *limits;
     unsigned limit_count;
-    int extra_fd; /* becomes descriptor 4, or -1 */
+    int extra_fd;  /* becomes descriptor 4, or -1 */
+    bool outlives; /* it is not killed with the keeper: the end of its socket tells it, and it ends by itself */
 };
 
 /* name, owner and the callbacks are set before. 0 or a negative code (then nothing is in the loop). */

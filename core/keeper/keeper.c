@@ -42,6 +42,7 @@ static enum log_level level_of(const struct event *event)
     case EVENT_CONFIG_REJECTED:
     case EVENT_MONITOR_BLIND:
     case EVENT_CLOCK_STEPPED:
+    case EVENT_SERIES_SET_ASIDE:
     case EVENT_JOURNAL_RECOVERED:
     case EVENT_JOURNAL_DAMAGED:
     case EVENT_JOURNAL_SPACE:

@@ -47,6 +47,7 @@
 #define STALLED_MS 500
 #define SNAPSHOT_EVERY_MS 5000
 #define RECORD_NONE UINT32_MAX
+#define RECORD_COUNTS 7 /* that the recorder tells */
 
 struct keeper;
 struct pool;
@@ -67,6 +68,7 @@ struct recorded_metric {
 
 struct recorded {
     uint32_t slot;                   /* of the recorder */
+    uint32_t watched;                /* slot of its check */
     char *part;                      /* NULL: of the check itself */
     struct recorded_metric *metrics; /* in the order in which samples carry their values */
     uint32_t metric_count;
@@ -241,6 +243,8 @@ void record_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_
 /* As life.h names it. */
 const char *record_state_name(const struct keeper *keeper);
 bool record_is_recorder(const struct keeper *keeper, pid_t pid);
+/* Whether it runs, and what it counted. */
+json_t *record_view(const struct keeper *keeper);
 void record_close(struct keeper *keeper);
 
 /* orphan.c */

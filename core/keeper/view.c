@@ -205,14 +205,14 @@ json_t *view_daemon(struct keeper *keeper)
         const struct check_view *view = schedule_view(keeper->schedule, i);
         missed += view && view->config ? view->missed : 0;
     }
-    json_t *daemon = json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "version",
-                               PACKAGE_VERSION, "pid", (json_int_t)getpid(), "started",
-                               (json_int_t)keeper->started_wall_ms, "now", (json_int_t)clock_wall_ms(), "config",
-                               keeper->config_file, "config_loaded", (json_int_t)keeper->loaded_wall_ms, "config_error",
-                               text_or_null(keeper->config_error), "checks", (json_int_t)keeper->config->check_count,
-                               "runs", (json_int_t)keeper->runs, "missed", (json_int_t)missed, "lag_ms",
-                               (json_int_t)keeper->lag_ms, "journal_seq", (json_int_t)journal_last(keeper->journal),
-                               "recorder_sandbox", record_sandbox(keeper), "journal", trouble_view(keeper));
+    json_t *daemon = json_pack(
+        "{s:s, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o}", "version", PACKAGE_VERSION,
+        "pid", (json_int_t)getpid(), "started", (json_int_t)keeper->started_wall_ms, "now", (json_int_t)clock_wall_ms(),
+        "config", keeper->config_file, "config_loaded", (json_int_t)keeper->loaded_wall_ms, "config_error",
+        text_or_null(keeper->config_error), "checks", (json_int_t)keeper->config->check_count, "runs",
+        (json_int_t)keeper->runs, "missed", (json_int_t)missed, "lag_ms", (json_int_t)keeper->lag_ms, "journal_seq",
+        (json_int_t)journal_last(keeper->journal), "recorder_sandbox", record_sandbox(keeper), "journal",
+        trouble_view(keeper), "samples", record_view(keeper));
     add_health(keeper, daemon);
     return daemon;
 }

@@ -58,6 +58,10 @@ struct check_config {
     const char *severity; /* "sev1".."sev4" */
     struct threshold *thresholds;
     uint32_t threshold_count;
+    const struct series_archive *archives; /* NULL: those of the configuration */
+    uint32_t archive_count;
+    const struct series_rename *renamed;
+    uint32_t renamed_count;
     bool enabled;
     uint64_t
         schedule_mark;  /* hash of what a schedule depends on: changes when every, attempts, retry, breaker... change */
@@ -100,6 +104,8 @@ struct config {
     uint32_t plugin_count;
     struct series_archive archives[SERIES_ARCHIVES_MAX];
     uint32_t archive_count;
+    int64_t keep_parts_ms; /* files of parts that are gone */
+    const char *rrdcached; /* path of its socket, or NULL */
     uint32_t journal_segment_bytes;
     uint32_t journal_sync_ms;       /* 0: always */
     uint32_t journal_reserve_bytes; /* 0: none */

@@ -35,6 +35,7 @@
     X(EVENT_CLOCK_STEPPED, "clock.stepped", E_PAUSE)                                                                   \
     X(EVENT_MONITOR_BLIND, "monitor.blind", E_PAUSE | E_TEXT)                                                          \
     X(EVENT_COMMAND_DONE, "command.done", E_NAME | E_WHO | E_TEXT)                                                     \
+    X(EVENT_SERIES_SET_ASIDE, "series.set_aside", E_PATH | E_TEXT)                                                     \
     X(EVENT_JOURNAL_RECOVERED, "journal.recovered", E_PATH | E_OFFSET | E_BYTES | E_DIGEST | E_TEXT)                   \
     X(EVENT_JOURNAL_DAMAGED, "journal.damaged", E_PATH | E_LINE | E_NAME | E_TEXT)                                     \
     X(EVENT_JOURNAL_ACKNOWLEDGED, "journal.acknowledged", E_WHO | E_TEXT)                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* series - on the wire: check text, part text, step_s u32, heartbeat_s u32, sources (count u32; metric text, kind u8,
- * min f64, max f64, unit, warn, crit texts), archives (count u32; point_s u32, length_s u32), views as plugin_view.c
- * has them. */
+ * min f64, max f64, unit, warn, crit, was texts), archives (count u32; point_s u32, length_s u32), views as
+ * plugin_view.c has them. */
 #include "core/model/series.h"
 
 #include "belfry/plugin.h"
@@ -9,7 +9,7 @@
 #include "core/model/result.h"
 
 #define CHECK_ID_MAX 256
-#define SOURCE_BYTES_MIN 33
+#define SOURCE_BYTES_MIN 37
 #define ARCHIVE_BYTES 8
 
 void series_encode(struct buf *out, const struct series *series)
@@ -28,6 +28,7 @@ void series_encode(struct buf *out, const struct series *series)
         wire_put_text(out, source->unit);
         wire_put_text(out, source->warn);
         wire_put_text(out, source->crit);
+        wire_put_text(out, source->was);
     }
     wire_put_u32(out, series->archive_count);
     for (uint32_t i = 0; i < series->archive_count; i++) {
@@ -50,6 +51,7 @@ static void read_sources(struct wire_reader *r, struct arena *arena, struct seri
         source->unit = wire_text(r, arena, RESULT_NAME_MAX);
         source->warn = wire_text(r, arena, RESULT_RANGE_MAX);
         source->crit = wire_text(r, arena, RESULT_RANGE_MAX);
+        source->was = wire_text(r, arena, RESULT_NAME_MAX);
         if (!source->metric || !source->metric[0] || source->kind > BELFRY_COUNTER)
             r->failed = true;
     }

@@ -9,6 +9,7 @@
 
 #define SERIES_SOURCES_MAX 512
 #define SERIES_ARCHIVES_MAX 16
+#define SERIES_POINTS_MAX 4000000u /* of one archive */
 
 struct series_source {
     const char *metric; /* the metric's name; the recorder maps it to a data-source name */
@@ -16,11 +17,17 @@ struct series_source {
     double min, max;    /* NaN: unbounded */
     /* for those who draw: the unit, and the ranges in force as text; NULL: none */
     const char *unit, *warn, *crit;
+    const char *was; /* the metric's earlier name, whose history is its own; NULL: none */
 };
 
 /* An archive: how long each point and the whole last, in seconds. AVERAGE, MIN and MAX are kept of each. */
 struct series_archive {
     uint32_t point_s, length_s;
+};
+
+/* A metric that has another name now. */
+struct series_rename {
+    const char *from, *to;
 };
 
 struct series {

@@ -34,6 +34,7 @@
 #include "core/base/file.h"
 #include "core/base/map.h"
 #include "core/base/text.h"
+#include "core/recorder/cached.h"
 #include "core/recorder/compose.h"
 #include "core/recorder/page.h"
 #include "core/sandbox/sandbox.h"
@@ -439,7 +440,11 @@ static void enter_sandbox(struct arena *arena, const struct request *request)
     if (request->out && strcmp(request->out, "-") != 0)
         folder =
             slash ? arena_text_n(arena, request->out, slash > request->out ? (size_t)(slash - request->out) : 1) : ".";
-    sandbox_enter(&(struct sandbox){ .role = SANDBOX_GRAPH, .read = request->folder, .write = folder }, standing);
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_GRAPH,
+                                     .read = request->folder,
+                                     .write = folder,
+                                     .local = cached_is_noted(arena, request->folder) },
+                  standing);
 }
 
 int main(int argc, char **argv)

@@ -216,6 +216,17 @@ int header_read(struct arena *arena, const char *path, int64_t now_s, struct hea
     return code;
 }
 
+int64_t header_read_last(const char *path, uint64_t sources, uint64_t archives)
+{
+    unsigned char last[8];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    int code = read_all(fd, last, sizeof(last), (off_t)(STAT_SIZE + SOURCE_SIZE * sources + ARCHIVE_SIZE * archives));
+    close(fd);
+    return code == 0 ? (int64_t)get_u64(last) : -1;
+}
+
 const struct header_source *header_find(const struct header *header, const char *name)
 {
     for (uint32_t i = 0; i < header->source_count; i++)

@@ -9,10 +9,11 @@
 
 #include "core/base/arena.h"
 #include "core/base/error.h"
+#include "core/model/series.h"
 
 #define HEADER_SOURCES_MAX 1024u
 #define HEADER_ARCHIVES_MAX 128u
-#define HEADER_ROWS_MAX 4000000u
+#define HEADER_ROWS_MAX SERIES_POINTS_MAX
 
 struct header_source {
     char name[20], type[20]; /* type: GAUGE, DERIVE, ... */
@@ -41,6 +42,8 @@ struct header {
  * is wrong). now_s: a last update more than a day later is damage too. */
 int header_read(struct arena *arena, const char *path, int64_t now_s, struct header *out, struct why *why);
 const struct header_source *header_find(const struct header *header, const char *name);
+/* Only the last update of a file with these counts that was read before; negative when it can't be read. */
+int64_t header_read_last(const char *path, uint64_t sources, uint64_t archives);
 /* The size of a file with these counts, in bytes. */
 uint64_t header_file_size(uint64_t sources, uint64_t archives, uint64_t rows);
 

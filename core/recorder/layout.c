@@ -14,6 +14,8 @@
 
 const char *const layout_functions[] = { "AVERAGE", "MIN", "MAX", NULL };
 #define FUNCTION_COUNT 3u
+/* librrd walks through a point step by step when it migrates a file */
+#define POINT_MAX_S (366u * 86400u)
 
 static void set_source(struct layout_source *out, const struct series *series, const struct series_source *source)
 {
@@ -35,11 +37,32 @@ static const struct layout_source *find_source(const struct layout *layout, cons
     return NULL;
 }
 
+/* The sources of the file that go on under another name. */
+static void take_over(const struct series *series, const struct header *header, struct layout *out)
+{
+    for (uint32_t i = 0; i < series->source_count; i++) {
+        char was[NAME_SOURCE_SIZE];
+        if (!series->sources[i].was)
+            continue;
+        name_source(was, series->sources[i].was);
+        if (header_find(header, was) && !find_source(out, was))
+            memcpy(out->sources[i].was, was, sizeof(was));
+    }
+}
+
+static bool is_taken_over(const struct layout *layout, const char *name)
+{
+    for (uint32_t i = 0; i < layout->live_count; i++)
+        if (strcmp(layout->sources[i].was, name) == 0)
+            return true;
+    return false;
+}
+
 static void keep_retired(const struct header *header, struct layout *out)
 {
     for (uint32_t i = 0; i < header->source_count && out->source_count < SERIES_SOURCES_MAX; i++) {
         const struct header_source *old = &header->sources[i];
-        if (find_source(out, old->name))
+        if (find_source(out, old->name) || is_taken_over(out, old->name))
             continue;
         struct layout_source *kept = &out->sources[out->source_count++];
         memcpy(kept->name, old->name, sizeof(kept->name));
@@ -71,6 +94,9 @@ static int set_archives(const struct series *series, struct layout *out, struct 
         steps = steps ? steps : 1;
         uint64_t rows = (series->archives[i].length_s + steps * out->step_s - 1) / (steps * out->step_s);
         rows = rows ? rows : 1;
+        if (steps * out->step_s > POINT_MAX_S && steps > 1)
+            return why_say(why, ERROR_LIMIT, "an archive has points of %llu s, more than a year: give it shorter ones",
+                           (unsigned long long)(steps * out->step_s));
         if (rows > HEADER_ROWS_MAX || steps > INT32_MAX)
             return why_say(why, ERROR_LIMIT, "an archive has %llu points, more than %u: give it longer ones",
                            (unsigned long long)rows, HEADER_ROWS_MAX);
@@ -82,7 +108,7 @@ static int set_archives(const struct series *series, struct layout *out, struct 
 static int set_sources(const struct series *series, struct layout *out, struct why *why)
 {
     for (uint32_t i = 0; i < series->source_count; i++) {
-        struct layout_source source;
+        struct layout_source source = { .was = "" };
         set_source(&source, series, &series->sources[i]);
         if (find_source(out, source.name))
             return why_say(why, ERROR_SYNTAX, "the metric '%s' is there twice", series->sources[i].metric);
@@ -105,8 +131,10 @@ int layout_make(struct arena *arena, const struct series *series, const struct h
         code = set_archives(series, out, why);
     if (code < 0)
         return code;
-    if (header)
+    if (header) {
+        take_over(series, header, out);
         keep_retired(header, out);
+    }
     uint64_t rows = 0;
     for (uint32_t i = 0; i < out->archive_count; i++)
         rows += FUNCTION_COUNT * (uint64_t)out->archives[i].rows;

@@ -18,7 +18,8 @@ struct layout_source {
     char name[NAME_SOURCE_SIZE];
     const char *type; /* GAUGE or DERIVE; of a retired source what the file says */
     uint32_t heartbeat_s;
-    double min, max; /* NaN: unbounded */
+    double min, max;            /* NaN: unbounded */
+    char was[NAME_SOURCE_SIZE]; /* the file's source whose history it takes over; "": none */
 };
 
 struct layout_archive {
@@ -38,7 +39,8 @@ struct layout {
 extern const char *const layout_functions[]; /* "AVERAGE", "MIN", "MAX", NULL */
 
 /* Sources that only the existing file has are kept as retired ones, so that a metric that comes and goes keeps its
- * history. header may be NULL. 0, ERROR_SYNTAX (two metrics of one name, no archive) or ERROR_LIMIT (too large). */
+ * history; not those whose metric was renamed, which go over into the new one. header may be NULL. 0, ERROR_SYNTAX (two
+ * metrics of one name, no archive) or ERROR_LIMIT (too large). */
 int layout_make(struct arena *arena, const struct series *series, const struct header *header, struct layout *out,
                 struct why *why);
 bool layout_matches(const struct layout *layout, const struct header *header);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* legend - FILE.rrd.map: { "version": 1, "check", "part", "step", "metrics": [ { "name", "source", "kind", "unit",
  * "warn", "crit", "live" } ], "views": [ { "name", "title", "metrics", "limit", "style", "parts" } ] }. "views" is
- * missing when there are none, and in files of before there were any. */
+ * missing when there are none, and in files of before there were any. "moved" and "gone" (seconds since 1970) are there
+ * when a damaged file was moved aside, and when the part is gone. */
 #include "core/recorder/legend.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -51,6 +53,7 @@ void legend_make(struct arena *arena, const struct series *series, const struct 
     *out = (struct legend){ .check = series->check,
                             .part = series->part,
                             .step_s = layout->step_s,
+                            .moved_s = old ? old->moved_s : 0,
                             .views = series->views,
                             .view_count = series->view_count };
     out->metrics = arena_array(arena, layout->source_count, sizeof(*out->metrics));
@@ -98,7 +101,12 @@ void legend_print(struct buf *out, const struct legend *legend)
     buf_print(out, "{ \"version\": %d", VERSION);
     print_member(out, "check", legend->check);
     print_member(out, "part", legend->part);
-    buf_print(out, ", \"step\": %u, \"metrics\": [", legend->step_s);
+    buf_print(out, ", \"step\": %u", legend->step_s);
+    if (legend->moved_s)
+        buf_print(out, ", \"moved\": %" PRId64, legend->moved_s);
+    if (legend->gone_s)
+        buf_print(out, ", \"gone\": %" PRId64, legend->gone_s);
+    buf_text(out, ", \"metrics\": [");
     for (uint32_t i = 0; i < legend->metric_count; i++) {
         const struct legend_metric *metric = &legend->metrics[i];
         buf_text(out, i ? ",\n    { \"name\": " : "\n    { \"name\": ");
@@ -180,6 +188,8 @@ static bool read_root(struct arena *arena, const json_t *root, struct legend *ou
     out->check = get_text(arena, root, "check");
     out->part = get_text(arena, root, "part");
     out->step_s = (uint32_t)step;
+    out->moved_s = json_integer_value(json_object_get(root, "moved"));
+    out->gone_s = json_integer_value(json_object_get(root, "gone"));
     out->metrics = arena_array(arena, count ? count : 1, sizeof(*out->metrics));
     out->metric_count = (uint32_t)count;
     for (uint32_t i = 0; i < out->metric_count; i++)

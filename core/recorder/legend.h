@@ -29,6 +29,8 @@ struct legend_metric {
 struct legend {
     const char *check, *part; /* part may be NULL */
     uint32_t step_s;
+    int64_t moved_s; /* an earlier file was found damaged then, and moved aside; 0: none */
+    int64_t gone_s;  /* the part's last sample: the check's results have it no longer; 0: they have */
     struct legend_metric *metrics;
     uint32_t metric_count;
     struct plugin_view *views; /* of the plugin */

@@ -3,18 +3,23 @@
 noinst_LIBRARIES += core/recorder/librecorder.a
 core_recorder_librecorder_a_SOURCES = \
 	core/recorder/args.c core/recorder/args.h \
+	core/recorder/cached.c core/recorder/cached.h \
 	core/recorder/compose.c core/recorder/compose.h \
 	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/layout.c core/recorder/layout.h \
+	core/recorder/ledger.c core/recorder/ledger.h \
 	core/recorder/legend.c core/recorder/legend.h \
 	core/recorder/name.c core/recorder/name.h \
 	core/recorder/page.c core/recorder/page.h \
 	core/recorder/picture.c core/recorder/picture.h \
+	core/recorder/retain.c core/recorder/retain.h \
+	core/recorder/revive.c core/recorder/revive.h \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
 	core/recorder/store.c core/recorder/store.h \
-	core/recorder/track.c core/recorder/track.h
+	core/recorder/track.c core/recorder/track.h \
+	core/recorder/wal.c core/recorder/wal.h
 core_recorder_librecorder_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS) $(RRD_CFLAGS) $(CAIRO_CFLAGS)
 recorder_libs = core/recorder/librecorder.a $(model_libs) $(RRD_LIBS) $(CAIRO_LIBS) $(JANSSON_LIBS)
 
@@ -28,7 +33,7 @@ belfry_graph_CFLAGS = $(pie_cflags)
 belfry_graph_LDFLAGS = $(pie_ldflags)
 belfry_graph_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 
-unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire
+unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire tests/unit/test_recorder_crash tests/unit/test_recorder_fuzz
 tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/tap.h
 tests_unit_test_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_LDFLAGS = $(pie_ldflags)
@@ -38,10 +43,34 @@ tests_unit_test_recorder_wire_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_wire_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_wire_LDADD = $(recorder_libs)
 
+tests_unit_test_recorder_crash_SOURCES = tests/unit/test_recorder_crash.c tests/tap.h
+tests_unit_test_recorder_crash_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_crash_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_crash_LDADD = $(recorder_libs)
+
+tests_unit_test_recorder_fuzz_SOURCES = tests/unit/test_recorder_fuzz.c tests/tap.h
+tests_unit_test_recorder_fuzz_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_fuzz_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_fuzz_LDADD = $(recorder_libs)
+
+# a longer run than that of make check: make fuzz-rrd [FUZZ_RRD=200000] [FUZZ_SEED=7]
+FUZZ_RRD = 100000
+FUZZ_SEED = 1
+fuzz-rrd: tests/unit/test_recorder_fuzz belfry-recorder
+	top_builddir=$(abs_top_builddir) FUZZ_RRD=$(FUZZ_RRD) FUZZ_SEED=$(FUZZ_SEED) tests/unit/test_recorder_fuzz
+.PHONY: fuzz-rrd
+
+# what the recorder costs beside librrd itself
+check_PROGRAMS += tests/bench/bench_recorder
+tests_bench_bench_recorder_SOURCES = tests/bench/bench_recorder.c
+tests_bench_bench_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_bench_bench_recorder_LDFLAGS = $(pie_ldflags)
+tests_bench_bench_recorder_LDADD = $(recorder_libs)
+
 # plays the keeper for the recorder: what graph.test draws
 check_PROGRAMS += tests/peers/feed_recorder
 tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c
 tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
 tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_recorder_LDADD = $(model_libs)
-system_tests += tests/system/graph.test
+system_tests += tests/system/graph.test tests/system/recorder.test

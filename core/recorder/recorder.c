@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* belfry-recorder --rrd FOLDER [--delay DURATION] - writes metrics into RRD files, and is the only one that does.
+/* belfry-recorder --rrd FOLDER [--delay DURATION] [--keep-parts DURATION] [--look-every DURATION]
+ * [--rrdcached SOCKET] - writes metrics into
+ * RRD files, and is the only one that does.
  *
  * Started by the keeper; descriptor 3 is a stream socket to it. It reads WIRE_SERIES (what a slot's file holds),
  * WIRE_SAMPLE, WIRE_SERIES_FORGET, WIRE_PING and WIRE_STOP, and writes WIRE_RECORDER_READY once, WIRE_PONG for each
  * ping, and WIRE_RECORDER_EVENT when people should know something about a file. Samples gather in their tracks; each
- * file is written at most once per delay (1 s unless told otherwise), one file at a time between two looks at the
- * socket, so that a slow disk does not stop the reading. A sample for a slot that has no series is counted and dropped.
+ * file is written at most once per delay (1 s unless told otherwise), for a few milliseconds between two looks at
+ * the socket, so that a slow disk does not stop the reading. A sample for a slot that has no series is counted and
+ * dropped.
+ *
+ * Nothing that was taken is lost with a process: before samples are acknowledged (WIRE_RECORDER_SAVED) they are in the
+ * write-ahead file (wal.c), which the next recorder writes into the RRD files first of all. While librrd works on a
+ * file the ledger names it; a crash is its file's fault, which the next recorder moves aside (ledger.c). A recorder
+ * that is started while the last one still writes, because its keeper was killed, waits for it.
  *
  * It ends with status 0 after WIRE_STOP or the end of the socket (the keeper is gone), with everything written; with
  * status 1 when the keeper's bytes make no sense, what was understood before being written too. SIGINT and SIGTERM are
@@ -17,10 +25,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
@@ -29,7 +39,12 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/base/wire.h"
+#include "core/recorder/cached.h"
+#include "core/recorder/ledger.h"
+#include "core/recorder/retain.h"
+#include "core/recorder/revive.h"
 #include "core/recorder/track.h"
+#include "core/recorder/wal.h"
 #include "core/sandbox/sandbox.h"
 
 #define KEEPER_FD 3
@@ -37,7 +52,11 @@
 #define READ_BYTES (256u << 10)
 #define OUT_BYTES_MAX (1u << 20) /* of events that the keeper did not read yet */
 #define DELAY_DEFAULT_MS 1000
-#define DELAY_MAX_MS 3600000
+#define KEEP_PARTS_DEFAULT_MS (90 * 86400000LL)
+#define LOOK_DEFAULT_MS (6 * 3600000LL)
+#define WAIT_MAX_MS 3600000
+#define FLUSH_MS 5
+#define LOCK_WAIT_MS 60000 /* for the recorder of a keeper that was killed, which still writes */
 
 struct recorder {
     struct track_room room;
@@ -46,8 +65,18 @@ struct recorder {
     struct track *first, *last; /* tracks with waiting samples, by due time */
     int64_t delay_ms;
     struct buf in, out;
-    bool ended; /* end of file or WIRE_STOP */
-    int broken; /* a negative code: the keeper's bytes make no sense, or the socket failed */
+    struct ledger ledger;
+    struct wal wal;
+    char sandbox[SANDBOX_TEXT_SIZE]; /* how it stands, in words */
+    struct retain retain;
+    struct cached cached;
+    const char *rrdcached; /* path of its socket, or NULL */
+    int64_t keep_parts_ms, look_every_ms;
+    uint64_t taken; /* samples from the keeper */
+    bool replaying; /* what comes is of the write-ahead file, not of the keeper */
+    bool unheard;   /* the keeper reads no more; what it had written is still to come */
+    bool ended;     /* end of file or WIRE_STOP */
+    int broken;     /* a negative code: the keeper's bytes make no sense, or the socket failed */
 };
 
 /* ---- tracks ----------------------------------------------------------------------------------------------------- */
@@ -91,6 +120,8 @@ static void flush_first(struct recorder *recorder)
         recorder->last = NULL;
     track->queued = false;
     track_flush(track, &recorder->room, clock_wall_ms() / 1000);
+    if (track_is_pending(track))
+        enqueue(recorder, track);
 }
 
 /* Takes a track out of the queue and away, after writing what waits. */
@@ -99,7 +130,7 @@ static void drop(struct recorder *recorder, uint32_t slot)
     struct track *track = find(recorder, slot), *before = NULL;
     if (!track)
         return;
-    track_flush(track, &recorder->room, clock_wall_ms() / 1000);
+    track_settle(track, &recorder->room, clock_wall_ms() / 1000);
     for (struct track *t = recorder->first; t && track->queued; before = t, t = t->next) {
         if (t != track)
             continue;
@@ -109,6 +140,84 @@ static void drop(struct recorder *recorder, uint32_t slot)
         break;
     }
     track_close(&recorder->tracks[slot]);
+}
+
+/* ---- write-ahead ------------------------------------------------------------------------------------------------ */
+
+static void put_sample(struct buf *out, const struct track *track, uint64_t wall_ms, const double *values)
+{
+    size_t begin = wire_begin(out, WIRE_SAMPLE);
+    wire_put_u32(out, track->slot);
+    wire_put_u64(out, wall_ms);
+    wire_put_u16(out, track->source_count);
+    for (uint16_t i = 0; i < track->source_count; i++)
+        wire_put_f64(out, values[i]);
+    wire_end(out, begin);
+}
+
+/* Once in each write-ahead file. */
+static void put_series(struct wal *wal, struct track *track)
+{
+    if (track->generation == wal->generation)
+        return;
+    size_t begin = wire_begin(&wal->batch, WIRE_SERIES);
+    wire_put_u32(&wal->batch, track->slot);
+    buf_add(&wal->batch, track->payload, track->payload_size);
+    wire_end(&wal->batch, begin);
+    track->generation = wal->generation;
+}
+
+/* The write-ahead file anew, with what waits. */
+static int rewrite(struct recorder *recorder, struct why *why)
+{
+    struct wal *wal = &recorder->wal;
+    wal->generation++;
+    for (uint32_t slot = 0; slot < recorder->track_size; slot++) {
+        struct track *track = recorder->tracks[slot];
+        for (uint32_t i = 0; track && i < track->row_count; i++) {
+            const double *row = track_row(track, i);
+            put_series(wal, track);
+            put_sample(&wal->batch, track, (uint64_t)row[0] * 1000, row + 1);
+        }
+    }
+    int code = wal_renew(wal, why);
+    if (code < 0)
+        wal->limit = wal->size + WAL_SIZE_MIN; /* not with every sample */
+    return code;
+}
+
+/* After frames were handled, and before the keeper may forget them. */
+static void save(struct recorder *recorder)
+{
+    struct why why = { "" };
+    struct wal *wal = &recorder->wal;
+    int code = wal_commit(wal, &why);
+    if (code < 0)
+        wal->generation++; /* series that did not get there are written again */
+    else if (wal_is_full(wal))
+        code = rewrite(recorder, &why);
+    if (code < 0 && !wal->failing)
+        recorder->room.report(recorder, LOG_LEVEL_ERROR, 0, why.text);
+    wal->failing = code < 0;
+}
+
+static bool is_unheard(const struct recorder *recorder)
+{
+    return recorder->unheard || recorder->ended || recorder->broken || recorder->out.length > OUT_BYTES_MAX;
+}
+
+static void acknowledge(struct recorder *recorder)
+{
+    const struct track_counts *counts = &recorder->room.counts;
+    if (is_unheard(recorder))
+        return;
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_SAVED);
+    wire_put_u64(&recorder->out, recorder->taken);
+    const uint64_t all[] = { counts->samples, counts->rows,    counts->updates, counts->coalesced,
+                             counts->late,    counts->refused, counts->lost };
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        wire_put_u64(&recorder->out, all[i]);
+    wire_end(&recorder->out, begin);
 }
 
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
@@ -122,6 +231,10 @@ static int on_series(struct recorder *recorder, struct wire_reader *r)
     if (!track)
         return ERROR_PROTOCOL;
     reserve(recorder, slot);
+    if (track_is_same(find(recorder, slot), track)) {
+        track_close(&track);
+        return 0;
+    }
     drop(recorder, slot);
     recorder->tracks[slot] = track;
     return 0;
@@ -149,10 +262,16 @@ static int on_sample(struct recorder *recorder, struct wire_reader *r)
     struct track *track = find(recorder, slot);
     if (wire_done(r) != 0 || (track && track->source_count != count))
         return ERROR_PROTOCOL;
-    if (!track)
+    recorder->taken++;
+    if (!track) {
         recorder->room.counts.refused++;
-    else if (track_add(track, &recorder->room, (int64_t)wall_ms, values, clock_wall_ms() / 1000))
+    } else if (track_add(track, &recorder->room, (int64_t)wall_ms, values, clock_wall_ms() / 1000)) {
         enqueue(recorder, track);
+        if (!recorder->replaying) {
+            put_series(&recorder->wal, track);
+            put_sample(&recorder->wal.batch, track, wall_ms, values);
+        }
+    }
     return 0;
 }
 
@@ -216,7 +335,8 @@ static void on_readable(struct recorder *recorder)
 {
     char *room = buf_room(&recorder->in, READ_BYTES);
     ssize_t n = room ? recv(KEEPER_FD, room, READ_BYTES, MSG_DONTWAIT) : -1;
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+    /* ECONNRESET: the keeper died without having read all; what it had written is still to come */
+    if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ECONNRESET))
         return;
     if (n <= 0) {
         recorder->ended = true;
@@ -226,8 +346,12 @@ static void on_readable(struct recorder *recorder)
         }
         return;
     }
+    uint64_t before = recorder->taken;
     recorder->in.length += (size_t)n;
     recorder->broken = handle_all(recorder);
+    save(recorder);
+    if (recorder->taken != before)
+        acknowledge(recorder);
 }
 
 static void on_writable(struct recorder *recorder)
@@ -236,14 +360,16 @@ static void on_writable(struct recorder *recorder)
     if (n > 0)
         buf_consume(&recorder->out, (size_t)n);
     else if (n < 0 && errno != EINTR && errno != EAGAIN)
-        recorder->ended = true;
+        recorder->unheard = true;
+    if (recorder->unheard)
+        buf_reset(&recorder->out);
 }
 
 /* Tells the keeper, which logs it; when it does not listen, logs it here. */
 static void on_report(void *context, enum log_level level, uint32_t slot, const char *text)
 {
     struct recorder *recorder = context;
-    if (recorder->ended || recorder->broken || recorder->out.length > OUT_BYTES_MAX) {
+    if (is_unheard(recorder)) {
         log_line(level, "recorder", text);
         return;
     }
@@ -254,14 +380,41 @@ static void on_report(void *context, enum log_level level, uint32_t slot, const 
     wire_end(&recorder->out, begin);
 }
 
+static void on_moved(void *context, const char *path, const char *text)
+{
+    struct recorder *recorder = context;
+    if (is_unheard(recorder)) {
+        log_warn("recorder", "'%s': %s", path, text);
+        return;
+    }
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_MOVED);
+    wire_put_text(&recorder->out, path);
+    wire_put_text(&recorder->out, text);
+    wire_end(&recorder->out, begin);
+}
+
 /* ---- the process ------------------------------------------------------------------------------------------------ */
+
+static int64_t flush_wait_ms(const struct recorder *recorder)
+{
+    int64_t left_ms = recorder->first ? recorder->first->due_ms - clock_now_ms() : WAIT_MAX_MS;
+    return left_ms > 0 ? left_ms : 0;
+}
 
 static int next_timeout(const struct recorder *recorder)
 {
-    if (!recorder->first)
-        return -1;
-    int64_t left_ms = recorder->first->due_ms - clock_now_ms();
-    return left_ms > 0 ? (int)left_ms : 0;
+    int64_t flush_ms = flush_wait_ms(recorder), retain_ms = retain_wait_ms(&recorder->retain, clock_now_ms());
+    int64_t wait_ms = flush_ms < retain_ms ? flush_ms : retain_ms;
+    return wait_ms < WAIT_MAX_MS ? (int)wait_ms : WAIT_MAX_MS;
+}
+
+/* Files that are due, for a moment: then the socket is looked at again. */
+static void flush_some(struct recorder *recorder)
+{
+    int64_t until_ms = clock_now_ms() + FLUSH_MS;
+    do
+        flush_first(recorder);
+    while (recorder->first && flush_wait_ms(recorder) == 0 && clock_now_ms() < until_ms);
 }
 
 static void turn(struct recorder *recorder)
@@ -276,8 +429,10 @@ static void turn(struct recorder *recorder)
         on_writable(recorder);
     if (n > 0 && pfd.revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
         on_readable(recorder);
-    if (next_timeout(recorder) == 0)
-        flush_first(recorder);
+    if (recorder->first && flush_wait_ms(recorder) == 0)
+        flush_some(recorder);
+    else if (retain_wait_ms(&recorder->retain, clock_now_ms()) == 0)
+        retain_step(&recorder->retain, &recorder->room, clock_now_ms(), clock_wall_ms() / 1000);
 }
 
 static void log_counts(const struct track_counts *counts)
@@ -289,16 +444,20 @@ static void log_counts(const struct track_counts *counts)
              counts->lost);
 }
 
-/* No network; nothing is written but below the folder, which has to be there for that. */
+/* Everything into the files. */
+static void settle_all(struct recorder *recorder)
+{
+    for (struct track *track = recorder->first; track; track = track->next)
+        track->queued = false;
+    recorder->first = recorder->last = NULL;
+    for (uint32_t slot = 0; slot < recorder->track_size; slot++)
+        drop(recorder, slot);
+}
+
 static void announce(struct recorder *recorder)
 {
-    char standing[SANDBOX_TEXT_SIZE];
-    int code = file_make_folders(recorder->room.folder, 0700);
-    if (code < 0)
-        log_error("recorder", "'%s' can't be made: %s", recorder->room.folder, error_text(code));
-    sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER, .write = recorder->room.folder }, standing);
     size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_READY);
-    wire_put_text(&recorder->out, standing);
+    wire_put_text(&recorder->out, recorder->sandbox);
     wire_end(&recorder->out, begin);
 }
 
@@ -307,8 +466,8 @@ static int run(struct recorder *recorder)
     announce(recorder);
     while (!recorder->ended && recorder->broken == 0)
         turn(recorder);
-    while (recorder->first)
-        flush_first(recorder);
+    settle_all(recorder);
+    wal_remove(&recorder->wal);
     if (recorder->out.length > 0)
         on_writable(recorder);
     log_counts(&recorder->room.counts);
@@ -317,11 +476,121 @@ static int run(struct recorder *recorder)
 
 static void close_all(struct recorder *recorder)
 {
-    for (uint32_t i = 0; i < recorder->track_size; i++)
-        track_close(&recorder->tracks[i]);
     free(recorder->tracks);
     buf_close(&recorder->in);
     buf_close(&recorder->out);
+    wal_close(&recorder->wal);
+    ledger_close(&recorder->ledger);
+    arena_close(&recorder->room.scratch);
+    retain_close(&recorder->retain);
+    cached_close(&recorder->cached);
+}
+
+/* ---- crashes ---------------------------------------------------------------------------------------------- */
+
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGPROF };
+#define CRASH_COUNT (sizeof(crashes) / sizeof(*crashes))
+static struct sigaction defaults[CRASH_COUNT];
+static struct ledger *blamed;
+
+/* Writes down that we crashed, and does so again without us: the instruction is repeated, or the signal. */
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (number == SIGPROF && !ledger_hangs(blamed))
+        return;
+    bool outside = info->si_code <= 0 && info->si_pid != getpid();
+    for (size_t i = 0; i < CRASH_COUNT; i++)
+        if (crashes[i] == number)
+            sigaction(number, &defaults[i], NULL);
+    if (!outside)
+        ledger_blame(blamed, number);
+    if (info->si_code <= 0 || number == SIGPROF)
+        raise(number);
+}
+
+static void catch_crashes(struct recorder *recorder)
+{
+    static char stack[32768]; /* that of the crash may be used up */
+    const stack_t alternative = { .ss_sp = stack, .ss_size = sizeof(stack) };
+    struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+    blamed = &recorder->ledger;
+    sigaltstack(&alternative, NULL);
+    for (size_t i = 0; i < CRASH_COUNT; i++)
+        sigaction(crashes[i], &action, &defaults[i]);
+    ledger_watch();
+}
+
+/* ---- the start ----------------------------------------------------------------------------------------------------
+ */
+
+static int take_again(void *context, struct wire_frame *frame)
+{
+    return handle(context, frame);
+}
+
+/* Writes what an earlier recorder had taken and not written. */
+static void replay(struct recorder *recorder)
+{
+    char text[128];
+    recorder->replaying = true;
+    uint64_t frames = wal_replay(&recorder->wal, take_again, recorder);
+    settle_all(recorder);
+    wal_remove(&recorder->wal);
+    ledger_clear(&recorder->ledger);
+    recorder->replaying = false;
+    recorder->taken = 0;
+    if (frames == 0)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64 " samples that were not written yet were found: %" PRIu64 " were missing",
+             recorder->room.counts.samples, recorder->room.counts.rows);
+    recorder->room.report(recorder, LOG_LEVEL_INFO, 0, text);
+}
+
+static int prepare(struct recorder *recorder)
+{
+    struct why why = { "" };
+    int code = file_make_folders(recorder->room.folder, 0700);
+    /* no network; nothing is written but below the folder, which has to be there for that */
+    sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER,
+                                     .write = recorder->room.folder,
+                                     .local = recorder->rrdcached != NULL },
+                  recorder->sandbox);
+    if (code == 0)
+        code = ledger_open(&recorder->ledger, recorder->room.folder, LOCK_WAIT_MS, &why);
+    if (code < 0)
+        log_error("recorder", "%s", why.text[0] ? why.text : error_text(code));
+    if (code == ERROR_BUSY)
+        return code;
+    wal_open(&recorder->wal, recorder->room.folder);
+    retain_open(&recorder->retain, recorder->keep_parts_ms / 1000, recorder->look_every_ms, clock_now_ms());
+    cached_open(&recorder->cached, recorder->rrdcached);
+    recorder->room.cached = recorder->rrdcached ? &recorder->cached : NULL;
+    cached_leave_note(recorder->room.folder, recorder->rrdcached);
+    catch_crashes(recorder);
+    revive_files(&recorder->room, &recorder->wal);
+    replay(recorder);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    size_t offset; /* in struct recorder */
+    int64_t most_ms;
+} durations[] = {
+    { "--delay", offsetof(struct recorder, delay_ms), 3600000 },
+    { "--keep-parts", offsetof(struct recorder, keep_parts_ms), INT64_MAX },
+    { "--look-every", offsetof(struct recorder, look_every_ms), INT64_MAX },
+};
+
+static bool read_duration(const char *name, const char *text, struct recorder *recorder)
+{
+    for (size_t i = 0; i < sizeof(durations) / sizeof(*durations); i++) {
+        int64_t *out = (int64_t *)(void *)((char *)recorder + durations[i].offset);
+        if (strcmp(durations[i].name, name) == 0)
+            return text_duration(text, out) == 0 && *out >= 0 && *out <= durations[i].most_ms;
+    }
+    return false;
 }
 
 static bool read_options(int argc, char **argv, struct recorder *recorder)
@@ -329,27 +598,37 @@ static bool read_options(int argc, char **argv, struct recorder *recorder)
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--rrd") == 0)
             recorder->room.folder = argv[i + 1];
-        else if (strcmp(argv[i], "--delay") != 0 || text_duration(argv[i + 1], &recorder->delay_ms) != 0)
+        else if (strcmp(argv[i], "--rrdcached") == 0)
+            recorder->rrdcached = argv[i + 1];
+        else if (!read_duration(argv[i], argv[i + 1], recorder))
             return false;
     }
-    return argc % 2 == 1 && recorder->room.folder && recorder->room.folder[0] == '/' && recorder->delay_ms >= 0 &&
-           recorder->delay_ms <= DELAY_MAX_MS;
+    return argc % 2 == 1 && recorder->room.folder && recorder->room.folder[0] == '/';
 }
 
 int main(int argc, char **argv)
 {
-    struct recorder recorder = { .delay_ms = DELAY_DEFAULT_MS };
+    struct recorder recorder = { .delay_ms = DELAY_DEFAULT_MS,
+                                 .keep_parts_ms = KEEP_PARTS_DEFAULT_MS,
+                                 .look_every_ms = LOOK_DEFAULT_MS,
+                                 .ledger.fd = -1,
+                                 .wal.fd = -1 };
     log_setup(LOG_LEVEL_INFO);
     if (!read_options(argc, argv, &recorder)) {
-        fprintf(stderr, "usage: belfry-recorder --rrd /ABSOLUTE/FOLDER [--delay DURATION, at most 1h]\n"
-                        "started by belfryd, with a socket as descriptor 3\n");
+        fprintf(stderr,
+                "usage: belfry-recorder --rrd /ABSOLUTE/FOLDER [--delay DURATION, at most 1h] [--keep-parts DURATION]\n"
+                "       [--look-every DURATION] [--rrdcached SOCKET]\n"
+                "started by belfryd, with a socket as descriptor 3\n");
         return 2;
     }
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* of our log, when the keeper is gone */
     recorder.room.report = on_report;
+    recorder.room.moved = on_moved;
     recorder.room.context = &recorder;
-    int status = run(&recorder);
+    recorder.room.ledger = &recorder.ledger;
+    int status = prepare(&recorder) == 0 ? run(&recorder) : 1;
     close_all(&recorder);
     return status;
 }

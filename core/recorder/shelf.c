@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/recorder/cached.h"
 #include "core/recorder/name.h"
 
 static int compare_texts(const void *a, const void *b)
@@ -36,7 +38,8 @@ static size_t find_parts(struct arena *arena, const char *rrd, const char *check
     return count;
 }
 
-static void add_file(struct arena *arena, struct shelf *shelf, const char *path, int64_t now_s)
+/* cached: flushes the file first; NULL: there is no rrdcached. */
+static void add_file(struct arena *arena, struct shelf *shelf, const char *path, int64_t now_s, struct cached *cached)
 {
     struct shelf_file *file = &shelf->files[shelf->count];
     struct why why = { "" };
@@ -47,7 +50,9 @@ static void add_file(struct arena *arena, struct shelf *shelf, const char *path,
         return;
     if (code < 0)
         file->trouble = arena_text(arena, why.text);
-    else if (header_read(arena, path, now_s, &file->header, &why) < 0)
+    else if (cached && cached->fd >= 0)
+        cached_flush(cached, path, &why);
+    if (code == 0 && header_read(arena, path, now_s, &file->header, &why) < 0)
         file->trouble = arena_print(arena, "'%s': %s", path, why.text);
     shelf->count++;
 }
@@ -66,8 +71,8 @@ static void choose_views(struct shelf *shelf)
     }
 }
 
-int shelf_open(struct arena *arena, const char *rrd, const char *check, const char *part, int64_t now_s,
-               struct shelf *out)
+static int open_shelf(struct arena *arena, const char *rrd, const char *check, const char *part, int64_t now_s,
+                      struct cached *cached, struct shelf *out)
 {
     char **paths = arena_array(arena, SHELF_FILES_MAX + 1, sizeof(*paths));
     char *first = name_file(arena, rrd, check, part);
@@ -76,11 +81,27 @@ int shelf_open(struct arena *arena, const char *rrd, const char *check, const ch
     size_t count = part ? 0 : find_parts(arena, rrd, check, paths);
     *out = (struct shelf){ .folder = arena_print(arena, "%s/%.*s", rrd, (int)strcspn(check, "/"), check),
                            .files = arena_array(arena, count + 1, sizeof(*out->files)) };
-    add_file(arena, out, first, now_s);
+    add_file(arena, out, first, now_s, cached);
     for (size_t i = 0; i < count; i++)
-        add_file(arena, out, paths[i], now_s);
+        add_file(arena, out, paths[i], now_s, cached);
     choose_views(out);
     return 0;
+}
+
+int shelf_open(struct arena *arena, const char *rrd, const char *check, const char *part, int64_t now_s,
+               struct shelf *out)
+{
+    struct cached cached;
+    bool noted = cached_open_noted(&cached, arena, rrd, clock_now_ms());
+    int code = open_shelf(arena, rrd, check, part, now_s, noted ? &cached : NULL, out);
+    cached_close(&cached);
+    return code;
+}
+
+int shelf_open_as_is(struct arena *arena, const char *rrd, const char *check, const char *part, int64_t now_s,
+                     struct shelf *out)
+{
+    return open_shelf(arena, rrd, check, part, now_s, NULL, out);
 }
 
 bool shelf_has(const struct shelf_file *file, const struct legend_metric *metric)

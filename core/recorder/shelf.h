@@ -27,6 +27,9 @@ struct shelf {
 /* The files of the check, or with a part only that of the part. 0, also when there are none; or a negative code. */
 int shelf_open(struct arena *arena, const char *rrd, const char *check, const char *part, int64_t now_s,
                struct shelf *out);
+/* The same, as the files are: what rrdcached has not written yet is not asked for. */
+int shelf_open_as_is(struct arena *arena, const char *rrd, const char *check, const char *part, int64_t now_s,
+                     struct shelf *out);
 /* Whether a live metric of the file may be drawn. */
 bool shelf_has(const struct shelf_file *file, const struct legend_metric *metric);
 

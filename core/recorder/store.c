@@ -6,8 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <rrd.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,13 +21,17 @@ static int refuse(struct why *why, const char *what, const char *path)
     return why_say(why, ERROR_DAMAGED, "%s '%s': %s", what, path, error);
 }
 
-static void add_definition(struct args *args, const struct layout *layout)
+static void add_sources(struct args *args, const struct layout *layout)
 {
     for (uint32_t i = 0; i < layout->source_count; i++) {
         const struct layout_source *source = &layout->sources[i];
         args_add(args, "DS:%s:%s:%u:%s:%s", source->name, source->type, source->heartbeat_s,
                  args_number(args->arena, source->min), args_number(args->arena, source->max));
     }
+}
+
+static void add_archives(struct args *args, const struct layout *layout)
+{
     for (const char *const *function = layout_functions; *function; function++)
         for (uint32_t i = 0; i < layout->archive_count; i++)
             args_add(args, "RRA:%s:" UNKNOWN_PART ":%u:%u", *function, layout->archives[i].steps,
@@ -64,17 +67,56 @@ static int check_fresh(struct arena *arena, const char *fresh, const struct stor
     struct why reason;
     if (header_read(arena, fresh, make->now_s, &header, &reason) != 0)
         return why_say(why, ERROR_DAMAGED, "the new file '%s' is not sound: %s", fresh, reason.text);
-    if (!layout_matches(make->layout, &header))
+    if (!layout_matches(make->layout, &header) || (make->history && header.last_s != make->last_s))
         return why_say(why, ERROR_DAMAGED, "the new file '%s' is not what was asked for", fresh);
     return 0;
+}
+
+static bool has_renamed(const struct layout *layout)
+{
+    for (uint32_t i = 0; i < layout->live_count; i++)
+        if (layout->sources[i].was[0])
+            return true;
+    return false;
+}
+
+static char *renamed_path(struct arena *arena, const struct store_make *make)
+{
+    return arena_print(arena, "%s.was", make->path);
+}
+
+/* A file with the renamed sources by their new names: where the old file has no values of the new source, librrd takes
+ * them from here. */
+static int make_renamed(struct arena *arena, const struct store_make *make, struct why *why)
+{
+    const char *path = renamed_path(arena, make), *sources[] = { make->history, NULL };
+    struct args args = { .arena = arena };
+    for (uint32_t i = 0; i < make->layout->live_count; i++) {
+        const struct layout_source *source = &make->layout->sources[i];
+        if (source->was[0])
+            args_add(&args, "DS:%s=%s:%s:%u:U:U", source->name, source->was, source->type, source->heartbeat_s);
+    }
+    add_archives(&args, make->layout);
+    rrd_clear_error();
+    if (rrd_create_r2(path, make->layout->step_s, -1, 0, sources, NULL, args.count, args.v) == 0)
+        return 0;
+    unlink(path);
+    return refuse(why, "can't make", path);
 }
 
 int store_make(struct arena *arena, const struct store_make *make, struct why *why)
 {
     const char *fresh = arena_print(arena, "%s.new", make->path);
-    const char *sources[] = { make->history, NULL };
+    const char *sources[] = { make->history, NULL, NULL };
     struct args args = { .arena = arena };
-    add_definition(&args, make->layout);
+    if (make->history && has_renamed(make->layout)) {
+        int failed = make_renamed(arena, make, why);
+        if (failed)
+            return failed;
+        sources[1] = renamed_path(arena, make);
+    }
+    add_sources(&args, make->layout);
+    add_archives(&args, make->layout);
     rrd_clear_error();
     /* -1: the last update of the history */
     time_t start = make->history ? -1 : (time_t)make->start_s;
@@ -85,6 +127,8 @@ int store_make(struct arena *arena, const struct store_make *make, struct why *w
         code = install(arena, fresh, make->path, why);
     if (code < 0)
         unlink(fresh);
+    if (sources[1])
+        unlink(sources[1]);
     return code;
 }
 

@@ -18,12 +18,13 @@ struct store_make {
     const struct layout *layout;
     int64_t start_s; /* values may be later than this */
     const char *history;
+    int64_t last_s; /* of the history: the new file's, too */
     int64_t now_s;
 };
 int store_make(struct arena *arena, const struct store_make *make, struct why *why);
 
-/* Writes rows ("SECONDS:v1:v2..."), the values in the order of sources ("a:b:c"). Rows not later than the file's last
- * update are skipped. */
+/* Writes rows ("SECONDS:v1:v2..."), the values in the order of sources ("a:b:c"; NULL: in that of the file). Rows not
+ * later than the file's last update are skipped. */
 int store_update(const char *path, const char *sources, const struct args *rows, struct why *why);
 
 /* Values of one consolidation function. The point i belongs to the time (start_s + i * step_s, + step_s]. */

@@ -11,6 +11,7 @@
 #include "core/recorder/track.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +23,10 @@
 #include "belfry/plugin.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/base/clock.h"
 #include "core/recorder/args.h"
+#include "core/recorder/cached.h"
+#include "core/recorder/ledger.h"
 #include "core/recorder/legend.h"
 #include "core/recorder/store.h"
 
@@ -34,8 +38,10 @@ struct job {
     struct series series;
     struct header header;
     struct layout layout;
+    struct legend legend; /* as the file's neighbour has it; check NULL: there is none */
     const char *path;
     int64_t now_s;
+    bool moved; /* the file that was there was moved aside */
     struct why why;
 };
 
@@ -69,11 +75,18 @@ struct track *track_open(uint32_t slot, const void *payload, size_t n)
     return track;
 }
 
+bool track_is_same(const struct track *a, const struct track *b)
+{
+    return a && a->payload_size == b->payload_size && memcmp(a->payload, b->payload, b->payload_size) == 0;
+}
+
 static void forget_file(struct track *track)
 {
     free(track->path);
     free(track->sources);
+    free(track->columns);
     track->path = track->sources = NULL;
+    track->columns = NULL;
     track->ready = false;
 }
 
@@ -97,6 +110,11 @@ static double *row_at(const struct track *track, uint32_t i)
     return track->rows + (size_t)i * (track->source_count + 1u);
 }
 
+const double *track_row(const struct track *track, uint32_t i)
+{
+    return row_at(track, i);
+}
+
 static double *add_row(struct track *track)
 {
     if (track->row_count == track->row_size) {
@@ -112,7 +130,7 @@ bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, co
     room->counts.samples++;
     if (at_s < TRACK_EARLIEST_S || at_s > now_s + TRACK_AHEAD_S) {
         room->counts.refused++;
-        return track->row_count > 0;
+        return false;
     }
     double *last = track->row_count ? row_at(track, track->row_count - 1) : NULL;
     int64_t last_s = last ? (int64_t)last[0] : track->ready ? track->last_s : 0;
@@ -120,10 +138,10 @@ bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, co
         room->counts.coalesced++;
     } else if (at_s <= last_s) {
         room->counts.late++;
-        return track->row_count > 0;
+        return false;
     } else {
         if (track->row_count >= TRACK_ROWS_MAX)
-            track_flush(track, room, now_s);
+            track_settle(track, room, now_s);
         last = add_row(track);
     }
     last[0] = (double)at_s;
@@ -153,10 +171,13 @@ static int make(struct job *job, bool history)
                                .layout = &job->layout,
                                .start_s = (int64_t)row_at(job->track, 0)[0] - job->layout.step_s,
                                .history = history ? job->path : NULL,
+                               .last_s = job->header.last_s,
                                .now_s = job->now_s };
     int code = make_folders(job);
+    ledger_enter(job->room->ledger, job->path, -1, 0);
     if (code == 0)
         code = store_make(&job->arena, &make, &job->why);
+    ledger_leave(job->room->ledger);
     if (code == 0)
         report(
             job, LOG_LEVEL_INFO,
@@ -166,16 +187,59 @@ static int make(struct job *job, bool history)
     return code;
 }
 
+int track_set_aside(const char *path, int64_t now_s, char *aside, size_t size, struct why *why)
+{
+    snprintf(aside, size, "%s.bad-%" PRId64, path, now_s);
+    for (int i = 2; access(aside, F_OK) == 0; i++)
+        snprintf(aside, size, "%s.bad-%" PRId64 "-%d", path, now_s, i);
+    return rename(path, aside) == 0 ? 0 : why_say(why, -errno, "can't move '%s' aside: %s", path, error_text(-errno));
+}
+
 static int set_aside(struct job *job)
 {
-    char *aside = arena_print(&job->arena, "%s.bad-%" PRId64, job->path, job->now_s);
-    for (int i = 2; access(aside, F_OK) == 0; i++)
-        aside = arena_print(&job->arena, "%s.bad-%" PRId64 "-%d", job->path, job->now_s, i);
-    if (rename(job->path, aside) != 0)
-        return why_say(&job->why, -errno, "can't move '%s' aside: %s", job->path, error_text(-errno));
-    report(
-        job, LOG_LEVEL_WARN,
-        arena_print(&job->arena, "'%s' moved aside as '%s', a new one is made: %s", job->path, aside, job->why.text));
+    struct why reason = job->why;
+    char aside[4096];
+    int code = track_set_aside(job->path, job->now_s, aside, sizeof(aside), &job->why);
+    job->moved = code == 0;
+    if (code == 0 && job->room->moved)
+        job->room->moved(job->room->context, job->path,
+                         arena_print(&job->arena, "%s; moved aside as '%s'", reason.text, aside));
+    else if (code == 0)
+        report(
+            job, LOG_LEVEL_WARN,
+            arena_print(&job->arena, "'%s' moved aside as '%s', a new one is made: %s", job->path, aside, reason.text));
+    return code;
+}
+
+/* Whether a source of the file is one of the series, or one that we once gave it. */
+static bool knows(const struct job *job, const char *source)
+{
+    char name[NAME_SOURCE_SIZE];
+    for (uint32_t i = 0; i < job->legend.metric_count; i++)
+        if (strcmp(job->legend.metrics[i].source, source) == 0)
+            return true;
+    for (uint32_t i = 0; i < job->series.source_count; i++) {
+        const struct series_source *has = &job->series.sources[i];
+        if (strcmp(name_source(name, has->metric), source) == 0 ||
+            (has->was && strcmp(name_source(name, has->was), source) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* A sound file that is not ours: of other sources, or with a step that we did not give it. (When a migration is cut
+ * short the file has the new step and its neighbour the old one.) */
+static int check_origin(struct job *job)
+{
+    const struct header *header = &job->header;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < header->source_count; i++)
+        known += knows(job, header->sources[i].name);
+    if (known == 0)
+        return why_say(&job->why, ERROR_DAMAGED, "it has none of the check's metrics");
+    if (job->legend.check && header->step_s != job->legend.step_s && header->step_s != job->series.step_s)
+        return why_say(&job->why, ERROR_DAMAGED, "its step is %llu s, and it was made with %u s",
+                       (unsigned long long)header->step_s, job->legend.step_s);
     return 0;
 }
 
@@ -183,6 +247,10 @@ static int set_aside(struct job *job)
 static int look(struct job *job)
 {
     int code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
+    if (legend_read(&job->arena, job->path, &job->legend, NULL) != 0)
+        memset(&job->legend, 0, sizeof(job->legend));
+    if (code == 0)
+        code = check_origin(job);
     if (code == ERROR_DAMAGED)
         code = set_aside(job);
     else if (code == -ENOENT || code == -ENOTDIR)
@@ -195,10 +263,32 @@ static int look(struct job *job)
 
 static int describe(struct job *job)
 {
-    struct legend old, fresh;
-    bool has_old = legend_read(&job->arena, job->path, &old, NULL) == 0;
-    legend_make(&job->arena, &job->series, &job->layout, has_old ? &old : NULL, &fresh);
+    struct legend fresh;
+    legend_make(&job->arena, &job->series, &job->layout, job->legend.check ? &job->legend : NULL, &fresh);
+    if (job->moved)
+        fresh.moved_s = job->now_s;
     return legend_write(&job->arena, job->path, &fresh, &job->why);
+}
+
+static int16_t *find_columns(const struct job *job)
+{
+    int16_t *columns = heap_alloc(job->header.source_count * sizeof(*columns));
+    for (uint32_t i = 0; i < job->header.source_count; i++) {
+        columns[i] = -1;
+        for (uint32_t k = 0; k < job->layout.live_count && columns[i] < 0; k++)
+            if (strcmp(job->header.sources[i].name, job->layout.sources[k].name) == 0)
+                columns[i] = (int16_t)k;
+    }
+    return columns;
+}
+
+/* The file has exactly the series' sources, in its order. */
+static bool is_in_order(const struct job *job)
+{
+    bool same = job->header.source_count == job->layout.live_count;
+    for (uint32_t i = 0; same && i < job->layout.live_count; i++)
+        same = strcmp(job->header.sources[i].name, job->layout.sources[i].name) == 0;
+    return same;
 }
 
 static void remember(struct job *job)
@@ -209,12 +299,28 @@ static void remember(struct job *job)
         buf_print(&sources, "%s%s", i ? ":" : "", job->layout.sources[i].name);
     forget_file(track);
     track->path = heap_text(job->path);
-    track->sources = heap_text(sources.data);
+    track->sources = is_in_order(job) ? NULL : heap_text(sources.data);
     track->last_s = job->header.last_s;
     track->size_bytes = job->header.size_bytes;
     track->inode = job->header.inode;
+    track->file_sources = job->header.source_count;
+    track->file_archives = job->header.archive_count;
+    track->columns = find_columns(job);
+    track->head_bytes = header_file_size(job->header.source_count, job->header.archive_count, 0);
     track->ready = true;
     buf_close(&sources);
+}
+
+/* Before a file is replaced rrdcached writes what it has of it, and forgets it. */
+static int take_back(struct job *job)
+{
+    struct cached *cached = job->room->cached;
+    if (!cached || !cached_is_there(cached, clock_now_ms()))
+        return 0;
+    int code = cached_release(cached, job->path, &job->why);
+    if (code == 0)
+        code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
+    return code;
 }
 
 static int prepare_in(struct job *job)
@@ -233,7 +339,9 @@ static int prepare_in(struct job *job)
     if (code < 0)
         return code;
     if (!there || !layout_matches(&job->layout, &job->header)) {
-        code = make(job, there);
+        code = there ? take_back(job) : 0;
+        if (code == 0)
+            code = make(job, there);
         if (code == 0)
             code = header_read(&job->arena, job->path, job->now_s, &job->header, &job->why);
     }
@@ -244,24 +352,33 @@ static int prepare_in(struct job *job)
     return code;
 }
 
-/* Whether the file is still the one that was prepared. */
-static bool is_unchanged(const struct track *track)
+/* The file, open for reading, when it is still the one that was prepared; else -1. */
+static int open_unchanged(const struct track *track)
 {
     struct stat st;
-    return track->ready && lstat(track->path, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == track->inode &&
-           st.st_size == track->size_bytes;
+    int fd = track->ready ? open(track->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == track->inode &&
+        st.st_size == track->size_bytes)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
 }
 
+/* Makes sure of the file: the file, open for reading, or a negative code. */
 static int prepare(struct track *track, struct track_room *room, int64_t now_s, struct why *why)
 {
-    if (is_unchanged(track))
-        return 0;
+    int fd = open_unchanged(track);
+    if (fd >= 0)
+        return fd;
     struct job job = { .track = track, .room = room, .now_s = now_s };
     forget_file(track);
     int code = prepare_in(&job);
     *why = job.why;
     arena_close(&job.arena);
-    return code;
+    if (code == 0 && (fd = open_unchanged(track)) < 0)
+        code = why_say(why, -ESTALE, "'%s': is not what was made", track->path);
+    return code < 0 ? code : fd;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
@@ -270,69 +387,188 @@ static int prepare(struct track *track, struct track_room *room, int64_t now_s, 
 #define VALUE_MAX 1e300
 static void print_value(struct buf *out, double value, int kind)
 {
-    char text[TEXT_NUMBER_SIZE];
-    if (kind != BELFRY_COUNTER)
-        buf_text(out, fabs(value) <= VALUE_MAX ? text_format_number(text, value) : "U");
-    else if (isfinite(value) && fabs(value) < 9.2e18)
-        buf_print(out, "%" PRId64, (int64_t)value);
-    else
+    char text[32];
+    bool whole = fabs(value) < 9e15 && value == (double)(int64_t)value;
+    if (kind == BELFRY_COUNTER ? !(isfinite(value) && fabs(value) < 9.2e18) : !(fabs(value) <= VALUE_MAX))
         buf_char(out, 'U');
+    else if (kind == BELFRY_COUNTER || whole)
+        buf_print(out, "%" PRId64, (int64_t)value);
+    else {
+        snprintf(text, sizeof(text), "%.17g", value);
+        text[strcspn(text, ",")] = *strchrnul(text, ',') ? '.' : '\0'; /* whatever the locale says */
+        buf_text(out, text);
+    }
 }
 
-static void add_update(struct args *args, const struct track *track, const double *row)
+/* As the series has its sources; with in_columns, as the file has them. */
+static void add_update(struct args *args, const struct track *track, const double *row, bool in_columns)
 {
     struct buf out = { 0 };
+    uint32_t count = in_columns ? track->file_sources : track->source_count;
     buf_print(&out, "%" PRId64, (int64_t)row[0]);
-    for (uint32_t i = 0; i < track->source_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
+        int column = in_columns ? track->columns[i] : (int)i;
         buf_char(&out, ':');
-        print_value(&out, row[i + 1], track->kinds[i]);
+        if (column < 0)
+            buf_char(&out, 'U');
+        else
+            print_value(&out, row[column + 1], track->kinds[column]);
     }
     args_add(args, "%s", out.data);
     buf_close(&out);
 }
 
-static int write_rows(struct track *track, struct track_room *room, struct why *why)
+static int write_rows(struct track *track, struct track_room *room, int fd, struct why *why)
 {
-    struct arena arena = { 0 };
-    struct args args = { .arena = &arena };
+    struct args args = { .arena = &room->scratch };
     int code = 0;
+    arena_reset(&room->scratch);
     for (uint32_t i = 0; i < track->row_count; i++) {
         const double *row = row_at(track, i);
         if ((int64_t)row[0] > track->last_s)
-            add_update(&args, track, row);
+            add_update(&args, track, row, false);
         else
             room->counts.late++;
     }
-    if (args.count > 0)
+    if (args.count > 0) {
+        ledger_enter(room->ledger, track->path, fd, track->head_bytes);
         code = store_update(track->path, track->sources, &args, why);
+        ledger_leave(room->ledger);
+    }
     if (code == 0 && args.count > 0) {
         track->last_s = (int64_t)row_at(track, track->row_count - 1)[0];
         room->counts.updates++;
         room->counts.rows += (uint64_t)args.count;
     }
-    arena_close(&arena);
     return code;
 }
 
-void track_flush(struct track *track, struct track_room *room, int64_t now_s)
+static void drop_rows(struct track *track, uint32_t n)
 {
-    struct why why = { "" };
-    char text[sizeof(why.text) + 64];
-    if (track->row_count == 0)
-        return;
-    int code = prepare(track, room, now_s, &why);
-    if (code == 0)
-        code = write_rows(track, room, &why);
-    if (code < 0) {
-        room->counts.lost += track->row_count;
-        forget_file(track); /* to look at it anew */
+    track->row_count -= n;
+    track->sent_count = track->sent_count > n ? track->sent_count - n : 0;
+    if (track->row_count > 0)
+        memmove(track->rows, row_at(track, n), track->row_count * (track->source_count + 1u) * sizeof(double));
+}
+
+/* ---- by rrdcached ----------------------------------------------------------------------------------------------- */
+
+/* rrdcached reads lines of up to 4096 bytes; the few files of which a row is longer are written by us alone. */
+#define CACHED_SOURCES_MAX 150
+static bool is_cached(const struct track *track, const struct track_room *room)
+{
+    return room->cached && track->file_sources <= CACHED_SOURCES_MAX;
+}
+
+/* Rows that the file has by now need not wait any more. */
+static void drop_written(struct track *track, struct track_room *room)
+{
+    int64_t last_s = header_read_last(track->path, track->file_sources, track->file_archives);
+    uint32_t n = 0;
+    while (n < track->row_count && (int64_t)row_at(track, n)[0] <= last_s)
+        n++;
+    uint32_t sent = n < track->sent_count ? n : track->sent_count;
+    room->counts.rows += sent;
+    room->counts.late += n - sent;
+    drop_rows(track, n);
+}
+
+static bool is_there(struct track_room *room)
+{
+    char text[256];
+    bool away = !cached_is_there(room->cached, clock_now_ms());
+    snprintf(text, sizeof(text), "rrdcached at '%.200s' %s", room->cached->socket_path,
+             away ? "does not answer: samples wait" : "answers again");
+    if (away != room->cached_is_away)
+        room->report(room->context, away ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, 0, text);
+    room->cached_is_away = away;
+    return !away;
+}
+
+/* Sends what was not sent, or was sent to a daemon that may have been ended since. */
+static int send_rows(struct track *track, struct track_room *room, struct why *why)
+{
+    struct arena arena = { 0 };
+    struct args args = { .arena = &arena };
+    drop_written(track, room);
+    if (!is_there(room))
+        return 0;
+    if (track->sent_to != room->cached->generation)
+        track->sent_count = 0;
+    track->sent_to = room->cached->generation;
+    for (uint32_t i = track->sent_count; i < track->row_count; i++)
+        add_update(&args, track, row_at(track, i), true);
+    int code = args.count > 0 ? cached_update(room->cached, track->path, &args, why) : 0;
+    if (code == 0 && args.count > 0) {
+        track->sent_count = track->row_count;
+        room->counts.updates++;
     }
+    arena_close(&arena);
+    return room->cached->fd < 0 ? 0 : code; /* when it is away they wait */
+}
+
+/* ---- either way ------------------------------------------------------------------------------------------------- */
+
+static void tell(struct track *track, struct track_room *room, int code, const struct why *why)
+{
+    char text[sizeof(why->text) + 64];
     if (code < 0 && !track->failing)
-        room->report(room->context, LOG_LEVEL_ERROR, track->slot, why.text);
+        room->report(room->context, LOG_LEVEL_ERROR, track->slot, why->text);
     if (code == 0 && track->failing) {
         snprintf(text, sizeof(text), "'%.400s': written again", track->path);
         room->report(room->context, LOG_LEVEL_INFO, track->slot, text);
     }
     track->failing = code < 0;
-    track->row_count = 0;
+}
+
+static int write_out(struct track *track, struct track_room *room, int fd, struct why *why)
+{
+    if (is_cached(track, room))
+        drop_written(track, room);
+    int code = write_rows(track, room, fd, why);
+    if (code < 0)
+        room->counts.lost += track->row_count;
+    track->row_count = track->sent_count = 0;
+    return code;
+}
+
+static void flush(struct track *track, struct track_room *room, int64_t now_s, bool directly)
+{
+    struct why why = { "" };
+    if (track->row_count == 0)
+        return;
+    int code = 0, fd = prepare(track, room, now_s, &why);
+    if (fd < 0) {
+        code = fd;
+        room->counts.lost += track->row_count;
+        track->row_count = track->sent_count = 0;
+    } else if (!directly && is_cached(track, room)) {
+        code = send_rows(track, room, &why);
+    } else {
+        code = write_out(track, room, fd, &why);
+    }
+    if (fd >= 0)
+        close(fd);
+    tell(track, room, code, &why);
+    if (code < 0)
+        forget_file(track); /* to look at it anew */
+}
+
+void track_flush(struct track *track, struct track_room *room, int64_t now_s)
+{
+    flush(track, room, now_s, false);
+}
+
+bool track_is_pending(const struct track *track)
+{
+    return track->row_count > track->sent_count;
+}
+
+void track_settle(struct track *track, struct track_room *room, int64_t now_s)
+{
+    struct why why = { "" };
+    flush(track, room, now_s, false);
+    if (track->row_count > 0 && !track_is_pending(track) && cached_flush(room->cached, track->path, &why) == 0)
+        drop_written(track, room);
+    flush(track, room, now_s, true);
 }

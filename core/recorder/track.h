@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/arena.h"
+#include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/wire.h"
 #include "core/model/series.h"
@@ -28,12 +30,21 @@ struct track_counts {
     uint64_t lost;      /* the file could not be written */
 };
 
+struct cached;
+struct ledger;
+
 /* What all tracks share. */
 struct track_room {
-    const char *folder; /* of the RRD files */
+    const char *folder;    /* of the RRD files */
+    struct ledger *ledger; /* or NULL */
+    struct cached *cached; /* rrdcached, which writes instead of us; or NULL */
+    bool cached_is_away;   /* reported */
+    struct arena scratch;  /* of one update */
     struct track_counts counts;
     /* Something that people should know: a file moved aside, migrated, or not writable. */
     void (*report)(void *context, enum log_level level, uint32_t slot, const char *text);
+    /* A file was moved aside, for the journal; NULL: that is only reported. */
+    void (*moved)(void *context, const char *path, const char *text);
     void *context;
 };
 
@@ -45,25 +56,44 @@ struct track {
     uint8_t *kinds;         /* enum belfry_metric_kind, of each source */
     unsigned char *payload; /* the series as it came over the wire */
     size_t payload_size;
-    char *path, *sources; /* when ready: the file, and "a:b:c" */
+    char *path, *sources; /* when ready: the file, and "a:b:c"; NULL: the file's own order */
     int64_t last_s;       /* when ready: the file's last update */
     off_t size_bytes;     /* when ready: what the file must still be */
     ino_t inode;
-    double *rows; /* waiting: seconds and values, source_count + 1 numbers each */
+    uint64_t head_bytes; /* of the file, before its rows */
+    uint32_t file_sources, file_archives;
+    int16_t *columns;    /* of the file's sources: the place in a row; -1: not of the series */
+    uint32_t sent_count; /* of the waiting rows, from the first: rrdcached has them, the file not yet */
+    uint32_t sent_to;    /* generation of the connection by which they were sent */
+    double *rows;        /* waiting: seconds and values, source_count + 1 numbers each */
     uint32_t row_count, row_size;
-    int64_t due_ms; /* of the queue in recorder.c */
+    uint32_t generation; /* of the write-ahead file that has this series; 0: none */
+    int64_t due_ms;      /* of the queue in recorder.c */
     struct track *next;
     bool queued;
 };
 
 /* A track for a series whose encoding is the n bytes at payload; NULL when they are no series (ERROR_PROTOCOL). */
 struct track *track_open(uint32_t slot, const void *payload, size_t n);
+/* Whether it is the same series; a may be NULL. */
+bool track_is_same(const struct track *a, const struct track *b);
 /* Frees it; what waits is dropped. NULL is fine. */
 void track_close(struct track **track);
 
-/* Takes one sample of source_count values. Returns whether something waits to be flushed. */
+/* Takes one sample of source_count values. Returns whether it now waits to be flushed: it is neither late nor absurd.
+ */
 bool track_add(struct track *track, struct track_room *room, int64_t wall_ms, const double *values, int64_t now_s);
-/* Writes what waits, after making or migrating the file if need be. Afterwards nothing waits, whatever happened. */
+/* The second and the source_count values of a waiting row. */
+const double *track_row(const struct track *track, uint32_t i);
+/* Writes what waits, after making or migrating the file if need be. Afterwards nothing waits, whatever happened; with
+ * rrdcached rows wait until the file has them, and track_is_pending() says whether there are some to be sent again. */
 void track_flush(struct track *track, struct track_room *room, int64_t now_s);
+bool track_is_pending(const struct track *track);
+/* The same, but afterwards the file has everything and nothing waits: rrdcached is asked to write, or, when it does not
+ * answer, written without it. */
+void track_settle(struct track *track, struct track_room *room, int64_t now_s);
+
+/* Renames the file at path to PATH.bad-SECONDS, which is left in aside; 0 or a negative code. */
+int track_set_aside(const char *path, int64_t now_s, char *aside, size_t size, struct why *why);
 
 #endif

@@ -62,7 +62,8 @@ static const struct group {
       "listxattr llistxattr flistxattr inotify_init inotify_init1 inotify_add_watch inotify_rm_watch" },
     { CALLS_WRITE, "creat mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat "
                    "truncate chmod fchmod fchmodat utime utimes utimensat futimesat open openat" },
-    { CALLS_NETWORK, "connect bind setsockopt" },
+    { CALLS_NETWORK, "bind" },
+    { CALLS_NETWORK | CALLS_LOCAL, "connect setsockopt" },
     { CALLS_QUIET, "chown fchown lchown fchownat setpriority sched_setaffinity sched_setparam sched_setscheduler "
                    "sched_setattr ioprio_set ioprio_get get_mempolicy set_mempolicy mbind migrate_pages move_pages "
                    "io_uring_setup io_uring_enter io_uring_register io_setup add_key request_key keyctl "
@@ -106,13 +107,13 @@ static const struct judged judged[] = {
     { "tgkill", CALLS_BASE, 0, SCMP_ACT_TRAP, 0, SCMP_CMP_NE, 0, OWN },
     { "prlimit64", CALLS_BASE, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, 0 },
     { "prlimit64", CALLS_BASE, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, OWN },
-    { "socket", CALLS_NETWORK, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, AF_UNIX },
+    { "socket", CALLS_NETWORK | CALLS_LOCAL, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, AF_UNIX },
     { "socket", CALLS_NETWORK, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, AF_INET },
     { "socket", CALLS_NETWORK, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, AF_INET6 },
     { "socket", CALLS_NETWORK, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, AF_NETLINK },
     { "socket", CALLS_NETWORK, 0, FAIL(EAFNOSUPPORT), 0, SCMP_CMP_GT, 0, AF_NETLINK },
     /* libc asks the name service cache for users and groups, and does without */
-    { "socket", CALLS_BASE, CALLS_NETWORK, FAIL(EACCES), 0, SCMP_CMP_EQ, 0, AF_UNIX },
+    { "socket", CALLS_BASE, CALLS_NETWORK | CALLS_LOCAL, FAIL(EACCES), 0, SCMP_CMP_EQ, 0, AF_UNIX },
     { "socket", CALLS_BASE, CALLS_NETWORK, SCMP_ACT_TRAP, 0, SCMP_CMP_NE, 0, AF_UNIX },
 };
 

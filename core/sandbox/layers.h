@@ -14,6 +14,7 @@ enum calls {
     CALLS_READ = 2,     /* opening files that exist */
     CALLS_WRITE = 4,    /* making, changing and removing files: where, the paths say */
     CALLS_NETWORK = 8,  /* new sockets: internet, unix, routing; outgoing */
+    CALLS_LOCAL = 32,   /* unix sockets only, outgoing */
     CALLS_PROGRAMS = 16 /* starting programs, and whatever programs may want */
 };
 

@@ -203,7 +203,7 @@ static int restrict_paths(const struct sandbox *sandbox, struct why *why)
 
 static int restrict_calls(const struct sandbox *sandbox, struct why *why)
 {
-    uint32_t calls = roles[sandbox->role].calls;
+    uint32_t calls = roles[sandbox->role].calls | (sandbox->local ? CALLS_LOCAL : 0);
     for (size_t i = 0; i < NEED_COUNT; i++)
         if (sandbox->needs & needs[i].need)
             calls |= needs[i].calls;

@@ -27,6 +27,7 @@ struct sandbox {
     uint32_t needs;    /* of a worker: BELFRY_NEEDS_* */
     const char *read;  /* one more file or folder to read, or NULL */
     const char *write; /* one more folder to write in, or NULL */
+    bool local;        /* it may connect to unix sockets: to rrdcached */
 };
 
 /* Enters it. True when both layers are in force. standing says which are: "seccomp, landlock 7", "seccomp; no landlock:

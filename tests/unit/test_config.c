@@ -350,7 +350,9 @@ static void test_speed(struct fixture *fixture, const struct catalog *catalog)
 
 static const char *const full =
     "run_dir = \"r\"; journal: { segment = \"1MiB\"; };\n"
-    "series: { archives = ( { point = \"step\"; keep = \"1d\"; }, { point = \"90s\"; keep = \"30d\"; } ); };\n"
+    "series: { archives = ( { point = \"step\"; keep = \"1d\"; }, { point = \"90s\"; keep = \"30d\"; } ); keep_parts = "
+    "\"30d\";\n"
+    "  rrdcached = \"unix:/run/rrdcached.sock\"; };\n"
     "plugins: { tcp: { workers = 3; }; exec: { concurrency = 5; }; };\n"
     "breakers: { cloud: { failures = 7; open = \"1500ms\"; }; };\n"
     "services: {\n"
@@ -365,7 +367,7 @@ static const char *const full =
     "      backoff = [ \"1s\", \"250ms\" ]; }; flapping = { low = 2.5; high = 33.3; }; };\n"
     "  }; };\n"
     "  db: { checks = ( { name = \"a.b\"; plugin = \"exec\"; command = [ \"/bin/echo\", \"a;b\", \"\" ]; env: { }; "
-    "enabled = false;\n"
+    "enabled = false; archives = ( { point = \"step\"; keep = \"7d\"; } ); renamed = { old = \"new one\"; };\n"
     "    thresholds = ( { metric = \"it's\"; part = \"p\"; crit = \"~:1e3\"; } ); } ); };\n"
     "};\n";
 

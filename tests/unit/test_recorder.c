@@ -19,6 +19,7 @@
 #include "core/recorder/figures.h"
 #include "core/recorder/legend.h"
 #include "core/recorder/name.h"
+#include "core/recorder/retain.h"
 #include "core/recorder/scale.h"
 #include "core/recorder/store.h"
 #include "core/recorder/track.h"
@@ -230,6 +231,8 @@ static void test_write(void)
     tap_ok(track == NULL, "closed");
 }
 
+static char *read_whole(const char *path, size_t *length);
+
 /* Of the file that test_write() made: latency 0 to 59. */
 static void test_figures(void)
 {
@@ -386,6 +389,182 @@ static void test_migration(void)
     tap_is_near(value_at(path, "AVERAGE", "latency", NOW - 60, 20), 3, "and it goes on");
 }
 
+/* What an archive has from since_s on. */
+struct summary {
+    double mean, least, greatest;
+    uint64_t known;
+};
+
+static struct summary summarize(const char *path, const char *metric, int64_t since_s, int64_t until_s, uint64_t step_s)
+{
+    static const char *const functions[] = { "AVERAGE", "MIN", "MAX" };
+    struct summary out = { NAN, INFINITY, -INFINITY, 0 };
+    char source[NAME_SOURCE_SIZE];
+    double sum = 0;
+    name_source(source, metric);
+    for (int f = 0; f < 3; f++) {
+        struct store_fetch fetch = { path, functions[f], since_s, until_s, step_s };
+        struct store_values values;
+        uint64_t column = 0;
+        if (store_fetch(&fetch, &values, NULL) != 0)
+            return out;
+        while (column < values.source_count && strcmp(values.sources[column], source) != 0)
+            column++;
+        for (uint64_t i = 0; column < values.source_count && i < values.count; i++) {
+            double value = values.values[i * values.source_count + column];
+            if (isnan(value))
+                continue;
+            out.known += f == 0;
+            sum += f == 0 ? value : 0;
+            out.least = f == 1 ? fmin(out.least, value) : out.least;
+            out.greatest = f == 2 ? fmax(out.greatest, value) : out.greatest;
+        }
+        store_values_close(&values);
+    }
+    out.mean = sum / (double)out.known;
+    return out;
+}
+
+static struct series_archive year_archives[] = {
+    { 1, 2 * 86400 }, { 300, 14 * 86400 }, { 1800, 61 * 86400 }, { 21600, 2 * 365 * 86400 }
+};
+
+static double year_value(int64_t t)
+{
+    return 50 + 30 * sin((double)t * 6.283185307 / 86400) + 20 * (double)(t - (NOW - 365 * 86400)) / (365.0 * 86400);
+}
+
+/* Samples of (from_s, until_s], under whatever name the metric has. */
+static void live_through(const char *name, const char *was, uint32_t step_s, int64_t from_s, int64_t until_s)
+{
+    struct series_source source = { .metric = name, .was = was, .min = NAN, .max = NAN, .unit = "" };
+    struct series series = { .check = "redis/year",
+                             .step_s = step_s,
+                             .heartbeat_s = step_s * 5 / 2,
+                             .sources = &source,
+                             .source_count = 1,
+                             .archives = year_archives,
+                             .archive_count = 4 };
+    struct track *track = open_track(&series);
+    for (int64_t t = from_s + step_s; t <= until_s; t += step_s) {
+        double value = year_value(t);
+        track_add(track, &room, t * 1000, &value, NOW);
+    }
+    track_flush(track, &room, NOW);
+    track_close(&track);
+}
+
+static void is_same_history(const char *now, int64_t until_s, const struct summary before[4])
+{
+    static const struct {
+        int64_t span_s;
+        uint64_t step_s;
+    } views[] = { { 86400, 900 }, { 10 * 86400, 900 }, { 50 * 86400, 1800 }, { 365 * 86400, 21600 } };
+    static const char *const names[] = { "a day", "ten days", "fifty days", "the year" };
+    for (int i = 0; i < 4; i++) {
+        struct summary after =
+            summarize(path_of("redis/year"), now, until_s - views[i].span_s, until_s - 21600, views[i].step_s);
+        tap_ok(fabs(after.mean - before[i].mean) < (i == 0 ? 0.01 : 0.002) * before[i].mean &&
+                   fabs(after.greatest - before[i].greatest) < 0.2 && fabs(after.least - before[i].least) < 0.2,
+               "%s: mean %.4f was %.4f, greatest %.3f was %.3f, least %.3f was %.3f", names[i], after.mean,
+               before[i].mean, after.greatest, before[i].greatest, after.least, before[i].least);
+    }
+}
+
+static void take_history(const char *name, int64_t until_s, struct summary out[4])
+{
+    const int64_t spans[] = { 86400, 10 * 86400, 50 * 86400, 365 * 86400 };
+    const uint64_t steps[] = { 900, 900, 1800, 21600 };
+    for (int i = 0; i < 4; i++)
+        out[i] = summarize(path_of("redis/year"), name, until_s - spans[i], until_s - 21600, steps[i]);
+}
+
+/* A year with three interval changes and a renamed metric. */
+static void test_year(void)
+{
+    static const uint32_t steps[] = { 300, 60, 900, 120 };
+    const int64_t begin_s = NOW - NOW % 21600 - 364 * 86400;
+    int64_t at_s = begin_s;
+    struct summary before[4];
+    double sum = 0;
+    uint64_t count = 0;
+    for (int phase = 0; phase < 4; phase++, at_s += 91 * 86400) {
+        const char *name = phase < 2 ? "used" : "memory used by the server";
+        if (phase > 0) {
+            take_history(phase < 3 ? "used" : name, at_s, before);
+            clear_reports();
+            live_through(name, phase == 2 ? "used" : NULL, steps[phase], at_s, at_s + steps[phase]);
+            tap_ok(strstr(reports, "migrated") != NULL, "every %u s from now on%s", steps[phase],
+                   phase == 2 ? ", and another name" : "");
+            is_same_history(name, at_s, before);
+        }
+        live_through(name, NULL, steps[phase], at_s, at_s + 91 * 86400);
+    }
+    for (int64_t t = begin_s + 60; t <= at_s; t += 60, count++)
+        sum += year_value(t);
+    struct summary year = summarize(path_of("redis/year"), "memory used by the server", begin_s, at_s, 21600);
+    tap_ok(fabs(year.mean - sum / (double)count) < 0.01 && year.known >= 4 * 364 - 2,
+           "the year's mean is %.4f, of what was measured it is %.4f (%llu points)", year.mean, sum / (double)count,
+           (unsigned long long)year.known);
+}
+
+/* The new name was recorded for a while before anybody said that it is one. */
+static void test_late_rename(void)
+{
+    static struct series_source was = { .metric = "before", .min = NAN, .max = NAN };
+    static struct series_source is = { .metric = "after", .min = NAN, .max = NAN };
+    struct header header;
+    struct series series = make_series("redis/renamed", 1, 10);
+    for (int phase = 0; phase < 3; phase++) {
+        is.was = phase == 2 ? "before" : NULL;
+        series.sources = phase == 0 ? &was : &is;
+        struct track *track = open_track(&series);
+        for (int i = 0; i < 40; i++)
+            add(track, NOW - 1200 + phase * 400 + 10 * i, 100 * phase + i, 0, 0);
+        track_flush(track, &room, NOW);
+        track_close(&track);
+    }
+    char *path = path_of("redis/renamed");
+    tap_ok(header_read(&arena, path, NOW, &header, NULL) == 0 && header.source_count == 1, "one source is left of two");
+    tap_is_near(value_at(path, "AVERAGE", "after", NOW - 1000, 10), 20, "with the values of the old name");
+    tap_is_near(value_at(path, "AVERAGE", "after", NOW - 600, 10), 120, "of the new one since");
+    tap_is_near(value_at(path, "AVERAGE", "after", NOW - 200, 10), 220, "and now");
+    tap_ok(access(arena_print(&arena, "%s.was", path), F_OK) != 0, "nothing is left of the making");
+}
+
+/* Sound files that are not ours. */
+static void test_foreign(void)
+{
+    static struct series_source other = { .metric = "other", .min = NAN, .max = NAN };
+    struct legend legend;
+    struct series series = make_series("redis/foreign", 1, 10);
+    char *path = path_of("redis/foreign"), *map = arena_print(&arena, "%s" LEGEND_SUFFIX, path), *bytes;
+    size_t n;
+    series.sources = &other;
+    struct track *track = open_track(&series);
+    add(track, NOW - 500, 1, 1, 1);
+    track_flush(track, &room, NOW);
+    track_close(&track);
+    bytes = read_whole(path, &n);
+    unlink(map);
+    clear_reports();
+    fill("redis/foreign", 3, 10, NOW - 300, 20);
+    tap_ok(strstr(reports, "none of the check's metrics") != NULL, "a file with other sources: %s", reports);
+    tap_ok(legend_read(&arena, path, &legend, NULL) == 0 && legend.moved_s == NOW,
+           "its neighbour tells that it is new");
+    unlink(map);
+    clear_reports();
+    fill("redis/foreign", 3, 10, NOW - 100, 2);
+    tap_is_int(report_count, 0, "a file whose neighbour was lost is still ours");
+    fill("redis/step", 3, 20, NOW - 600, 20);
+    bytes = read_whole(path_of("redis/step"), &n);
+    file_replace(path, bytes, n, 0644);
+    clear_reports();
+    fill("redis/foreign", 3, 30, NOW - 60, 2);
+    tap_ok(strstr(reports, "its step is 20 s, and it was made with 10 s") != NULL, "a file with another step: %s",
+           reports);
+}
+
 /* ---- damage ----------------------------------------------------------------------------------------------------- */
 
 static char *read_whole(const char *path, size_t *length)
@@ -506,6 +685,64 @@ static void test_unwritable(void)
     track_flush(track, &room, NOW);
     tap_ok(strstr(reports, "written again") != NULL, "so is the end of it");
     track_close(&track);
+}
+
+/* ---- parts ------------------------------------------------------------------------------------------------------ */
+
+static void fill_part(const char *part, int64_t at_s)
+{
+    struct series series = make_series("docker/all", 3, 10);
+    series.part = part;
+    struct track *track = open_track(&series);
+    add(track, at_s, 1, 1, 1);
+    track_flush(track, &room, NOW);
+    track_close(&track);
+}
+
+static bool has_part(const char *part)
+{
+    return access(name_file(&arena, folder, "docker/all", part), F_OK) == 0;
+}
+
+static int64_t gone_since(const char *part)
+{
+    struct legend legend = { 0 };
+    legend_read(&arena, name_file(&arena, folder, "docker/all", part), &legend, NULL);
+    return legend.gone_s;
+}
+
+static void look_at_parts(int64_t keep_s)
+{
+    struct retain retain;
+    retain_open(&retain, keep_s, 1000, 0);
+    tap_ok(retain_wait_ms(&retain, 400) == 600, "it waits for its time");
+    do
+        retain_step(&retain, &room, 5000, NOW);
+    while (retain_wait_ms(&retain, 5000) == 0);
+    retain_close(&retain);
+}
+
+static void test_parts(void)
+{
+    fill_part("web", NOW - 10);
+    fill_part("short", NOW - 3000);
+    fill_part("gone", NOW - 50 * 86400);
+    fill_part("long gone", NOW - 100 * 86400);
+    clear_reports();
+    look_at_parts(90 * 86400);
+    tap_ok(has_part("web") && !gone_since("web"), "a part that is there stays");
+    tap_ok(has_part("short") && !gone_since("short"), "so does one that was there an hour ago");
+    tap_ok(has_part("gone") && gone_since("gone") == NOW - 50 * 86400, "one that is gone stays and is marked");
+    tap_ok(!has_part("long gone") && strstr(reports, "'long gone' is gone since") != NULL,
+           "one that is gone for long is removed: %s", reports);
+    fill_part("gone", NOW - 5);
+    tap_ok(has_part("gone") && !gone_since("gone"), "one that comes back is no longer marked");
+    unlink(name_file(&arena, folder, "docker/all", "web"));
+    unlink(name_file(&arena, folder, "docker/all", "gone"));
+    unlink(name_file(&arena, folder, "docker/all", "short"));
+    fill_part("old", NOW - 300 * 86400);
+    look_at_parts(90 * 86400);
+    tap_ok(has_part("old") && !gone_since("old"), "while a check does not run its parts do not age");
 }
 
 /* ---- layouts, legends, scales ----------------------------------------------------------------------------------- */
@@ -634,10 +871,14 @@ int main(void)
     test_values();
     test_counter();
     test_migration();
+    test_year();
+    test_late_rename();
+    test_foreign();
     test_rare();
     test_damage();
     test_flipped_headers();
     test_unwritable();
+    test_parts();
     test_layout();
     test_legend();
     test_args();
