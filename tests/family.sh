@@ -5,11 +5,12 @@
 marks=$scratch/marks
 mkdir -p "$marks" "$scratch/plugins"
 need_compiler() { local cc=${CC:-cc}; command -v "${cc%% *}" >/dev/null 2>&1 || command -v cc >/dev/null || skip_all "no compiler"; }
-# build_unruly NAME...: into the plugin folder of this test
+# build_unruly NAME...: into the plugin folder of this test; they need files, or what $unruly_needs says
 build_unruly() {
     local name
     for name; do
-        ${CC:-cc} -shared -fPIC -pthread -D_GNU_SOURCE -DUNRULY_NAME="\"$name\"" -DUNRULY_MARKS="\"$marks\"" -I"$top_srcdir/include" \
+        ${CC:-cc} -shared -fPIC -pthread -D_GNU_SOURCE -DUNRULY_NAME="\"$name\"" -DUNRULY_MARKS="\"$marks\"" \
+            ${unruly_needs:+-DUNRULY_NEEDS="$unruly_needs"} -I"$top_srcdir/include" \
             "$top_srcdir/tests/fixtures/unruly.c" -o "$scratch/plugins/.$name" && mv "$scratch/plugins/.$name" "$scratch/plugins/$name.so" || return 1
     done
 }

@@ -11,6 +11,8 @@ chmod 755 "$scratch"
 test_points=0
 test_failures=0
 started_pids=()
+aside_pids=()
+aside_names=()
 belfryd_pid=
 export LC_ALL=C.UTF-8 NO_COLOR=1
 # librrd's drawing libraries keep what they allocate once
@@ -42,8 +44,6 @@ skip() { # NAME REASON
 }
 skip_all() { # REASON
     echo "1..0 # SKIP $1"
-    trap - EXIT
-    cleanup
     exit 0
 }
 
@@ -96,7 +96,7 @@ start_belfryd() { # waits for the control socket
     mkdir -p "$scratch/plugins"
     "$belfryd" -c "$scratch/belfry.conf" "$@" 2>>"$scratch/log" &
     belfryd_pid=$!
-    eventually 20 control || { echo "# belfryd does not answer"; sed 's/^/# /' "$scratch/log" | tail -n 20; return 1; }
+    eventually 20 control || { echo "# belfryd does not answer"; sed 's/^/# /' "$scratch/log" | tail -n 20; test_failures=$((test_failures + 1)); return 1; }
 }
 control() { b -o json breaker list; } # a verb that only the daemon can answer
 stop_belfryd() { # [SIGNAL]; the exit status is in $belfryd_status
@@ -128,9 +128,42 @@ import json, sys
 for line in sys.stdin:
     print(json.loads(line)["type"])'; }
 
+# aside FUNCTION [ARGUMENT...]: runs it beside what follows, in a folder and with points of its own. `join` waits for all of them and tells
+# their points as this test's.
+aside() {
+    local told=$scratch/aside.${#aside_names[@]} folder
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/belfry-test.XXXXXX") && chmod 755 "$folder" || exit 1
+    (
+        trap 'exit 1' TERM
+        trap cleanup EXIT
+        scratch=$folder belfryd_pid='' started_pids=() aside_pids=() aside_names=() test_points=0 test_failures=0
+        "$@"
+        exit $((test_failures > 0))
+    ) >"$told" 2>&1 &
+    aside_pids+=($!)
+    aside_names+=("$*")
+}
+join() {
+    local i line status failures
+    for i in "${!aside_pids[@]}"; do
+        wait "${aside_pids[i]}"
+        status=$? failures=$test_failures
+        while IFS= read -r line; do
+            case $line in
+            "ok "*) ok 0 "${line#ok * - }" ;;
+            "not ok "*) ok 1 "${line#not ok * - }" ;;
+            *) printf '# %s\n' "${line#\# }" ;;
+            esac
+        done <"$scratch/aside.$i"
+        [ "$status" = 0 ] || [ "$test_failures" -gt "$failures" ] || ok 1 "${aside_names[i]} comes to its end"
+    done
+    aside_pids=() aside_names=()
+}
+
 cleanup() {
     [ -z "$belfryd_pid" ] || stop_belfryd KILL
     local pid
+    for pid in "${aside_pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid"; done
     for pid in "${started_pids[@]}"; do end_process "$pid" KILL; done
     if [ "$test_failures" -gt 0 ] && [ -f "$scratch/log" ]; then
         echo "# the daemon's log ends:"
@@ -138,12 +171,10 @@ cleanup() {
     fi
     [ -n "${KEEP_SCRATCH:-}" ] || rm -rf "$scratch"
 }
-trap cleanup EXIT
+trap cleanup EXIT # a test that has more to undo sets its own trap, which calls cleanup
 
 finish() {
     echo "1..$test_points"
-    trap - EXIT
-    cleanup
     [ "$test_failures" = 0 ]
     exit
 }
