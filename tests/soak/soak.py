@@ -307,7 +307,7 @@ def bounds(seconds):
         most = {k: max(most.get(k, 0), now.get(k, 0)) for k in held}
         time.sleep(0.25)
     log = read(family.top + "/log")
-    ok("plugin crashed: SIGSEGV" in log, "evil plugins were evil")
+    ok(re.search("plugin crashed: (SIGSEGV|SIGABRT|exit status)", log), "evil plugins were evil")
     ok(most["zombies"] <= 4, f"a dead worker does not stay ({most['zombies']} zombies at once)")
     ok(most["processes"] <= 3 + 12, f"processes are bounded ({most['processes']})")
     ok(most["worker.fds"] <= before["worker.fds"] + 1 and most["worker.threads"] == before["worker.threads"], "a good worker does not notice")

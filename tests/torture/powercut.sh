@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # powercut.sh ROUNDS [lie] - power cuts without a power switch: the writer runs on an ext4 file system in an image; at a
-# random moment it is stopped, what it has acknowledged is read, and the image is copied: what is in the copy is what had
-# reached the disk. The copy is mounted (ext4 replays its own journal), recovered and checked. Every second writer
-# begins a new journal, the others go on with one.
+# random moment it is stopped, what it has acknowledged is read, and the image is copied, until nothing changed meanwhile:
+# what is in the copy is what had reached the disk. The copy is mounted (ext4 replays its own journal), recovered and
+# checked. Every second writer begins a new journal, the others go on with one.
 # With `lie` the writer never syncs: then the campaign must find losses, or it is blind. Exit status 0: nothing lost;
 # 1: something was; 77: can't be tried here.
 set -u
@@ -46,7 +46,7 @@ end() {
     [ $((RANDOM % 2)) = 0 ] || rm -rf "$work/disk/j" # the next one goes on, or begins anew
     [ "$(du -sk "$work/disk/j" 2>/dev/null | cut -f 1)0" -lt 80000 ] || rm -rf "$work/disk/j"
 }
-lost=0 torn=0 round=0 acked=0
+lost=0 torn=0 round=0 acked=0 moving=0
 while [ "$round" -lt "$rounds" ]; do
     [ -n "$writer" ] || begin || exit 1
     pause
@@ -54,7 +54,10 @@ while [ "$round" -lt "$rounds" ]; do
     until [ "$(cut -d ' ' -f 3 "/proc/$writer/stat")" = T ]; do sleep 0.001; done
     last=$(tail -n 1 "$work/acked")
     round=$((round + 1))
-    cp --sparse=always "$work/image" "$work/image.$round" # another file each time: loop devices are used again by file
+    # another file each time: loop devices are used again by file
+    until cp --sparse=always "$work/image" "$work/image.$round" && cmp -s "$work/image" "$work/image.$round"; do
+        moving=$((moving + 1)) # the kernel was writing meanwhile: what was copied is of no single moment
+    done
     kill -CONT "$writer"
     acked=$((acked + last))
     mount -o loop "$work/image.$round" "$work/copy" || exit 1
@@ -69,5 +72,5 @@ while [ "$round" -lt "$rounds" ]; do
     [ $((round % 8)) != 0 ] || end
     [ $((round % 100)) != 0 ] || echo "  $round power cuts, $torn torn tails, $lost lost" >&2
 done
-echo "powercut${lie:+ without syncs}: $rounds power cuts, $torn torn tails, $lost with losses"
+echo "powercut${lie:+ without syncs}: $rounds power cuts, $torn torn tails, $lost with losses ($moving copies that were of no single moment were made again)"
 [ "$lost" = 0 ]
