@@ -106,20 +106,21 @@ def toggle():
 class Oracle:
     def __init__(self):
         self.forget()
-        self.turn = self.kills = self.torn = self.commands = 0
+        self.kills = self.torn = self.commands = 0
         self.slowest = 0.0
 
     def forget(self):
         self.durable, self.held = 0, 0  # what was acknowledged: a record's number, and how many commands
+        self.turn = 0
 
     def talk(self, client, until):
         """Commands and questions until the time is over or the daemon is gone."""
         try:
             while time.monotonic() < until:
                 toggle()
-                self.turn += 1  # each is a change, and so a record
                 action = ("open", "close", "auto")[self.turn % 3]
                 if client.ask(verb="breaker", action=action, name="files/many@n1")["ok"]:
+                    self.turn += 1  # so each is another than the last that was done: a change, and so a record
                     self.held += 1
                     self.commands += 1
                 self.durable = max(self.durable, client.ask(verb="status", service="files/many@n1")["daemon"]["journal"]["durable"])
