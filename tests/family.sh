@@ -27,7 +27,7 @@ daemon() { b -o json status | /usr/bin/python3 -c 'import json, sys; print(json.
 daemon_is() { [ "$(daemon "$1")" = "$2" ]; }
 worker_of() { pgrep -P "$belfryd_pid" -f "belfry-worker.*/$1\\.so" | head -n 1; }
 recorder() { pgrep -P "$belfryd_pid" -f belfry-recorder; }
-journal() { cat "$scratch"/var/journal/*.jsonl; }
+journal() { journal_lines; }
 count_events() { journal | grep -c "\"type\":\"$1\""; }
 logged() { grep -Eq -- "$1" "$scratch/log"; }
 last_log() { grep -E -- "$1" "$scratch/log" | tail -n 1; }

@@ -123,7 +123,14 @@ for s in json.load(sys.stdin)["services"]:
 }
 check_is() { [ "$(check_field "$1" "$2")" = "$3" ]; } # CHECK FIELD VALUE
 check_at_least() { [ "$(check_field "$1" "$2")" -ge "$3" ]; }
-journal_types() { cat "$scratch"/var/journal/*.jsonl | /usr/bin/python3 -c '
+# The journal's lines, also of compressed segments; of one that is being compressed both files may be there.
+journal_lines() {
+    local file
+    for file in $(find "$scratch/var/journal/" -regex '.*/[0-9]+\.jsonl\(\.gz\)?' | sed 's/\.gz$//' | sort -u); do
+        cat "$file" 2>/dev/null || zcat "$file.gz"
+    done
+}
+journal_types() { journal_lines | /usr/bin/python3 -c '
 import json, sys
 for line in sys.stdin:
     print(json.loads(line)["type"])'; }

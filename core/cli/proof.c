@@ -263,15 +263,17 @@ static int give_to_owner(const char *folder, const char *path)
     return stat(folder, &st) != 0 || chown(path, st.st_uid, st.st_gid) != 0 ? -errno : 0;
 }
 
+/* Before the first start there is no folder yet: it is made as the daemon would. */
 static int store_first(struct cli *cli, const char *path, const struct key *shown)
 {
+    const char *folder = arena_text_n(&cli->arena, path, (size_t)(strrchr(path, '/') - path));
     struct key first = *shown;
     key_evolve(&first, 1);
-    int code = key_store(path, &first);
-    key_wipe(&first);
+    int code = file_make_folders(folder, 0700);
     if (code == 0)
-        code = give_to_owner(arena_text_n(&cli->arena, path, (size_t)(strrchr(path, '/') - path)), path);
-    return code;
+        code = key_store(path, &first);
+    key_wipe(&first);
+    return code == 0 ? give_to_owner(folder, path) : code;
 }
 
 static int set_up(struct cli *cli, const char *path)

@@ -62,7 +62,7 @@ tests_unit_test_journal_keep_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_unit_test_journal_keep_LDFLAGS = $(pie_ldflags)
 tests_unit_test_journal_keep_LDADD = $(journal_libs)
 
-system_tests += tests/system/seal.test tests/system/keep.test tests/system/golden.test
+system_tests += tests/system/seal.test tests/system/keep.test tests/system/promise.test tests/system/golden.test
 
 EXTRA_DIST += doc/adr/0040-record-then-evolve.md doc/adr/0041-checkpoint-before-drop.md doc/journal-format.md tests/peers/journal_verify.py \
 	tests/golden

@@ -59,7 +59,8 @@ struct tend {
     int folder;
     struct journal_keep keep;
     enum work work;
-    uint64_t tended;              /* segments that begin up to here are compressed and indexed */
+    uint64_t tended;              /* segments that begin up to here are compressed and indexed, */
+    uint64_t failed;              /* but for those from here on, for which the disk had no room; 0: all are */
     char name[SEGMENT_NAME_SIZE]; /* being worked on */
 
     /* compressing, indexing */
@@ -414,6 +415,8 @@ static void work(struct tend *t)
     if (code < 0)
         log_warn("journal", "segment '%s' can't be %s: %s; it stays as it is", t->name, works[t->work].what,
                  error_text(code));
+    if (!read && code < 0 && t->failed == 0)
+        t->failed = segment_first_seq(t->name);
     if (!read)
         t->tended = segment_first_seq(t->name);
     else if (code == 0)
@@ -436,6 +439,9 @@ bool tend_step(struct tend *t)
 
 void tend_wake(struct tend *t)
 {
+    if (t->failed != 0)
+        t->tended = t->failed - 1;
+    t->failed = 0;
     if (t->work == WORK_NONE)
         t->work = WORK_LOOK;
 }

@@ -5,8 +5,8 @@ write, fdatasync, fsync and rename of the real daemon.
 
 Checks change their state all the time, and a client holds and releases a breaker; what was answered with success is
 noted. After each kill the files are read as the kernel has them: every acknowledged command is there, and so is the
-record that status had called durable. Every 20 rounds, and at the end, the journal is verified and no number may be
-there twice. Exit status 0: nothing lost; 1: it says what."""
+record that status had called durable. Every 20 rounds, and at the end, the journal, which is sealed, is verified with its
+key and no number may be there twice. Exit status 0: nothing lost; 1: it says what."""
 import gzip
 import json
 import os
@@ -24,13 +24,14 @@ import time
 TOP = os.environ["top_builddir"]
 WORK = tempfile.mkdtemp(prefix="belfry-family-")
 CONTROL = WORK + "/run/control.sock"
+KEY = WORK + "/key"
 
 
 def configure():
     names = ", ".join(f'"n{i}"' for i in range(20))
     with open(WORK + "/belfry.conf", "w") as out:
         out.write(f'''state_dir = "{WORK}/var"; run_dir = "{WORK}/run"; plugin_dirs = [ "{TOP}/plugins/.libs" ];
-journal: {{ reserve = "64KiB"; segment = "64KiB"; }};
+journal: {{ reserve = "64KiB"; segment = "64KiB"; seal_every = "1s"; }};
 defaults: {{ every = "100ms"; timeout = "100ms"; attempts = 1; retry_every = "100ms"; breaker = {{ failures = 100000; }}; }};
 services: {{ files: {{ checks: {{ many: {{ plugin = "file-age"; path = "{WORK}/many"; each = {{ n = [ {names} ]; }}; }}; }}; }}; }};
 ''')
@@ -105,20 +106,21 @@ def toggle():
 class Oracle:
     def __init__(self):
         self.forget()
-        self.turn = self.kills = self.torn = self.commands = 0
+        self.kills = self.torn = self.commands = 0
         self.slowest = 0.0
 
     def forget(self):
         self.durable, self.held = 0, 0  # what was acknowledged: a record's number, and how many commands
+        self.turn = 0
 
     def talk(self, client, until):
         """Commands and questions until the time is over or the daemon is gone."""
         try:
             while time.monotonic() < until:
                 toggle()
-                self.turn += 1  # each is a change, and so a record
                 action = ("open", "close", "auto")[self.turn % 3]
                 if client.ask(verb="breaker", action=action, name="files/many@n1")["ok"]:
+                    self.turn += 1  # so each is another than the last that was done: a change, and so a record
                     self.held += 1
                     self.commands += 1
                 self.durable = max(self.durable, client.ask(verb="status", service="files/many@n1")["daemon"]["journal"]["durable"])
@@ -136,7 +138,7 @@ class Oracle:
         if held < self.held:
             return f"{self.held} commands were acknowledged, {held} are recorded"
         if whole:
-            verify = belfry("journal", "verify")
+            verify = belfry("journal", "verify", "--key", KEY)
             if verify.returncode != 0:
                 return "verify: " + verify.stdout
         return None
@@ -197,8 +199,12 @@ def trace_round(oracle, call, number):
 
 
 def forget(oracle):
+    """A new journal, sealed from its first record on."""
     shutil.rmtree(WORK + "/var", ignore_errors=True)
     oracle.forget()
+    key = re.search(r"0:[0-9a-f]{64}", belfry("journal", "seal", "--setup").stdout).group()
+    with open(KEY, "w") as out:
+        out.write(key + "\n")
 
 
 def main():
@@ -206,6 +212,7 @@ def main():
     random.seed(seed)
     configure()
     oracle = Oracle()
+    forget(oracle)
     for number in range(1, rounds + 1):
         kill_round(oracle, number)
         if number % 100 == 0:

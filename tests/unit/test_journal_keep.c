@@ -315,6 +315,28 @@ static void test_stops(void)
     buf_close(&disk.trace);
 }
 
+static void test_tries_again(void)
+{
+    static struct bad_disk disk;
+    make_journal();
+    unsigned raw = count_files(".jsonl");
+    int fd = open_folder();
+    bad_begin(&disk, 4);
+    struct tend *tend = tend_open(&disk.table, fd);
+    while (tend_step(tend))
+        ;
+    tap_ok(raw > 2 && count_files(".jsonl") == raw, "what the disk had no room for stays as it is");
+    disk.fail_at = 0;
+    tend_wake(tend); /* the next segment is finished */
+    while (tend_step(tend))
+        ;
+    tend_close(&tend);
+    close(fd);
+    tap_ok(count_files(".jsonl") == 1, "and is compressed with the next one, when there is room again");
+    tap_ok(count_files(".new") == 0 && verify(NULL).fault_count == 0, "as a whole");
+    buf_close(&disk.trace);
+}
+
 /* ---- damage ------------------------------------------------------------------------------------------------------ */
 
 static void test_flips(void)
@@ -663,6 +685,7 @@ int main(void)
     test_pack();
     test_both();
     test_stops();
+    test_tries_again();
     test_flips();
     test_index();
     test_follow();
