@@ -404,30 +404,34 @@ static bool lacks_sandbox(const char *standing)
     return standing && *standing && strncmp(standing, "seccomp, landlock", strlen("seccomp, landlock")) != 0;
 }
 
-/* Whose sandbox is not whole, and why: members that say the same share a line. */
+/* A member that lacks a part of its sandbox joins those that say the same. */
+static void add_sandbox(struct cli *cli, json_t *reasons, const char *who, const char *standing)
+{
+    if (!lacks_sandbox(standing))
+        return;
+    const char *others = json_string_value(json_object_get(reasons, standing));
+    json_object_set_new(reasons, standing, json_string(others ? arena_print(&cli->arena, "%s, %s", others, who) : who));
+}
+
+/* Whose sandbox is not whole, and why. */
 static void print_sandbox(struct board *b)
 {
     struct cli *cli = b->cli;
-    const json_t *daemon = json_object_get(b->answer, "daemon");
-    const char *recorder = control_text(cli, daemon, "recorder_sandbox");
-    const char *who = lacks_sandbox(recorder) ? "recorder" : NULL, *why = who ? recorder : NULL;
+    json_t *reasons = json_object(), *plugin, *who;
+    const char *why;
     size_t i;
-    json_t *plugin;
+    add_sandbox(cli, reasons, "recorder", control_text(cli, json_object_get(b->answer, "daemon"), "recorder_sandbox"));
     json_array_foreach(control_list(b->answer, "plugins"), i, plugin)
+        add_sandbox(cli, reasons, control_text(cli, plugin, "name"), control_text(cli, plugin, "sandbox"));
+    json_object_foreach(reasons, why, who)
     {
-        const char *text = control_text(cli, plugin, "sandbox"), *name = control_text(cli, plugin, "name");
-        if (!lacks_sandbox(text) || (why && strcmp(why, text) != 0))
-            continue;
-        why = text;
-        who = who ? arena_print(&cli->arena, "%s, %s", who, name) : name;
+        buf_char(&cli->out, '\n');
+        term_text(&cli->term, &cli->out, STYLE_WARNING, why);
+        buf_char(&cli->out, '\n');
+        term_spaces(&cli->out, INDENT);
+        term_fold(&cli->term, &cli->out, json_string_value(who), INDENT, 4);
     }
-    if (!why)
-        return;
-    buf_char(&cli->out, '\n');
-    term_text(&cli->term, &cli->out, STYLE_WARNING, arena_print(&cli->arena, "%s", why));
-    buf_char(&cli->out, '\n');
-    term_spaces(&cli->out, INDENT);
-    term_fold(&cli->term, &cli->out, who, INDENT, 4);
+    json_decref(reasons);
 }
 
 static void print_config_error(struct board *b)

@@ -114,8 +114,16 @@ static void tell_json(struct cli *cli, const char *key, const struct found *foun
     buf_char(&cli->out, ']');
 }
 
+/* What the system's daemon needs besides: without the drop-in its unit hides this machine from the plugin 'host'. */
+static const char next_steps[] =
+    "next, as root (the second line lets checks see this machine: /proc and /home, read-only):\n"
+    "    adduser --system --group --home " LOCALSTATEDIR "/lib/belfry --no-create-home belfry\n"
+    "    install -D -m 644 " DOCDIR "/examples/host.conf /etc/systemd/system/belfry.service.d/host.conf\n"
+    "    systemctl daemon-reload && systemctl enable --now belfry\n";
+
 /* The first `kept` of what was found were added. */
-static void tell(struct cli *cli, const struct found *found, size_t kept, size_t count, const char *folder)
+static void tell(struct cli *cli, const struct found *found, size_t kept, size_t count, const struct args *args,
+                 const char *folder)
 {
     if (cli->globals.format == FORMAT_JSON) {
         buf_text(&cli->out, "{\"folder\":");
@@ -131,6 +139,8 @@ static void tell(struct cli *cli, const struct found *found, size_t kept, size_t
                 buf_print(&cli->out, "left out %-7s %s; the plugin '%s' is not installed\n", found[i].service,
                           found[i].why, found[i].plugin);
         buf_print(&cli->out, "written to %s/belfry.conf and %s/conf.d/machine.conf\n", folder, folder);
+        if (!args->folder)
+            buf_text(&cli->out, next_steps);
     }
     cli_flush(cli);
 }
@@ -166,7 +176,7 @@ static int run(struct cli *cli, const void *raw)
     if (status == EXIT_DONE)
         status = write_file(cli, services_file, &services_text);
     if (status == EXIT_DONE)
-        tell(cli, found, kept, count, folder);
+        tell(cli, found, kept, count, args, folder);
     buf_close(&main_text);
     buf_close(&services_text);
     return status;

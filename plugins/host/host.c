@@ -101,6 +101,14 @@ static void measure_uptime(struct host_run *run)
     notice_restart(run, since);
 }
 
+/* A /proc with processes and nothing else is what a systemd unit made of it. */
+static const char *explain_hidden(struct host_run *run)
+{
+    bool hidden = proc_read(run, "/proc/self/mountinfo") && !proc_read(run, "/proc/stat") &&
+                  !proc_read(run, "/proc/meminfo") && !proc_read(run, "/proc/loadavg");
+    return hidden ? " (is it a unit with ProcSubset=pid? the drop-in host.conf undoes it: doc/plugins/host.md)" : "";
+}
+
 static void run(struct belfry_probe *p)
 {
     const char *root = belfry_text(p, "root");
@@ -113,7 +121,7 @@ static void run(struct belfry_probe *p)
     host_disks(&run);
     measure_uptime(&run);
     if (run.problems)
-        belfry_unknown(p, "%s", run.problems);
+        belfry_unknown(p, "%s%s", run.problems, explain_hidden(&run));
     else
         belfry_ok(p, "%s", run.summary);
 }
