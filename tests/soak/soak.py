@@ -17,6 +17,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import socket
