@@ -188,6 +188,9 @@ static void judge_end(struct probe *probe, int status)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         reject(probe, "'%s' used %d s of processor time while it was loaded, wanted a plugin that starts at once",
                probe->path, CPU_SECONDS);
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        reject(probe, "'%s' did more than reading while it was loaded (SIGSYS), wanted a plugin that acts in run()",
+               probe->path);
     else if (WIFSIGNALED(status))
         reject(probe, "'%s' crashed while it was loaded: SIG%s", probe->path, sigabbrev_np(WTERMSIG(status)));
     else if (probe->answer.length == 0 || WEXITSTATUS(status) != 0)

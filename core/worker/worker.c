@@ -94,17 +94,16 @@ static int send_rejected(const char *path, const struct why *why)
 /* Before the plugin is loaded: its first code is in it already. */
 static void enter_sandbox(const char *path, uint32_t needs, char standing[SANDBOX_TEXT_SIZE])
 {
-    struct sigaction action = { .sa_sigaction = on_forbidden, .sa_flags = SA_SIGINFO | SA_ONSTACK };
     struct arena arena = { 0 };
     const char *slash = strrchr(path, '/');
     const char *folder = arena_text_n(&arena, path, slash > path ? (size_t)(slash - path) : 1);
-    sigaction(SIGSYS, &action, NULL);
     sandbox_enter(&(struct sandbox){ .role = SANDBOX_WORKER, .needs = needs, .read = folder }, standing);
     arena_close(&arena);
 }
 
 static int serve_plugin(const char *path, unsigned concurrency, uint32_t needs)
 {
+    struct sigaction action = { .sa_sigaction = on_forbidden, .sa_flags = SA_SIGINFO | SA_ONSTACK };
     struct loaded_plugin plugin;
     struct why why;
     char standing[SANDBOX_TEXT_SIZE];
@@ -112,6 +111,7 @@ static int serve_plugin(const char *path, unsigned concurrency, uint32_t needs)
         log_error("worker", "descriptor %d is not a ledger", LEDGER_FD);
         return 1;
     }
+    sigaction(SIGSYS, &action, NULL);
     enter_sandbox(path, needs, standing);
     if (plugin_load(path, &plugin, &why) < 0)
         return send_rejected(path, &why);
@@ -132,6 +132,15 @@ static int serve_plugin(const char *path, unsigned concurrency, uint32_t needs)
     }
     arena_close(&plugin.arena);
     return 0;
+}
+
+/* What the file declares is known, and granted, only after its constructors have run: they may read, and nothing else.
+ */
+static int describe_plugin(const char *path)
+{
+    char standing[SANDBOX_TEXT_SIZE];
+    enter_sandbox(path, BELFRY_NEEDS_FILES, standing);
+    return describe_file(path);
 }
 
 static int usage(const char *wrong)
@@ -230,7 +239,7 @@ int main(int argc, char **argv)
     case 'p':
         return serve_plugin(arguments.path, (unsigned)arguments.concurrency, arguments.needs);
     case 'd':
-        return describe_file(arguments.path);
+        return describe_plugin(arguments.path);
     case 'c':
         return describe_folders((const char *const *)argv + optind);
     default:
