@@ -36,7 +36,7 @@ b journal head >"$golden/head"
 mkdir -p "$golden/var/state"
 cp -r "$scratch/var/journal" "$scratch/var/journal.key" "$golden/var/"
 cp "$scratch/var/state/snapshot.json" "$golden/var/state/"
-rm -f "$golden"/var/journal/*.idx
+rm -f "$golden"/var/journal/*.idx "$golden/var/journal/reserve"
 chmod -R u+rwX,go+rX "$golden"
 cat "$golden/expected"
 du -sh "$golden"
