@@ -205,7 +205,8 @@ class Campaign:
             f.write(re.search(r"[0-9]+:[0-9a-f]{64}", p.stdout).group() + "\n")
         family = Family(self.folder, self.build)
         family.work()
-        control = family.connect(5)
+        control = family.connect(60)
+        control.socket.settimeout(60)  # nothing fails yet: a busy machine is waited for
         for name in ["one", "two"]:
             family.held(control, "auto", name)
         segment = lambda: segments(self.folder + "/var/journal")[-1]
