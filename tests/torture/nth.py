@@ -143,6 +143,13 @@ class Family:
             return f.read().decode("utf-8", "replace")
 
 
+def remove(folder):
+    """With all that the recorder of a killed keeper may still write there."""
+    end = time.monotonic() + 60
+    while os.path.exists(folder) and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def segments(folder):
     """The journal's, in order; one that is there twice counts raw."""
     names = {n.split(".")[0]: n for n in sorted(os.listdir(folder), reverse=True) if re.fullmatch(r"\d{20}\.jsonl(\.gz)?", n)}
@@ -222,7 +229,7 @@ class Campaign:
         self.template = template
 
     def fresh(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
         shutil.copytree(self.template, self.folder)
         return len(records(self.folder))
 
@@ -337,7 +344,7 @@ class Campaign:
             self.failed += 1
             print("nth: FAILED: no round had a rotation: the campaign is blind to it")
         if not self.failed:
-            shutil.rmtree(self.top)
+            remove(self.top)
         else:
             print(f"nth: the folders of the failed rounds are in {self.top}")
         return self.failed
