@@ -143,11 +143,23 @@ class Family:
             return f.read().decode("utf-8", "replace")
 
 
+def is_used(folder):
+    """Whether a process has it in its command line: the recorder of a killed daemon goes on until it has written all."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if int(pid) != os.getpid() and (folder + "/").encode() in f.read():
+                    return True
+        except OSError:
+            pass
+    return False
+
+
 def remove(folder):
-    """With all that the recorder of a killed keeper may still write there."""
     end = time.monotonic() + 60
-    while os.path.exists(folder) and time.monotonic() < end:
-        shutil.rmtree(folder, ignore_errors=True)
+    while is_used(folder) and time.monotonic() < end:
+        time.sleep(0.02)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def segments(folder):
