@@ -47,6 +47,7 @@ skip_all() { # REASON
     exit 0
 }
 
+is_sanitized() { grep -q 'define BELFRY_SANITIZERS' "$top_builddir/config.h"; }
 has_plugin() { [ -e "$top_builddir/plugins/.libs/$1.so" ]; }
 # need_plugins NAME...: skips the test when one was left out of the build
 need_plugins() {

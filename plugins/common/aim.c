@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* aim - where a transfer connects to, and which certificates it trusts. Names are resolved by belfry_resolve() and
  * handed over with CURLOPT_RESOLVE. */
-#include <dirent.h>
 #include <string.h>
 #include <strings.h>
 
+#include "plugins/common/hashed.h"
 #include "plugins/common/net.h"
 #include "plugins/common/now.h"
 #include "plugins/common/say.h"
@@ -36,19 +36,6 @@ void transfer_append(struct curl_slist **list, const char *line)
 
 /* ---- trust --------------------------------------------------------------------------------------------------- */
 
-/* Whether a folder has certificates under the hashes of their subjects ("5ad8a5d6.0"), as OpenSSL looks them up. */
-static bool is_hashed(const char *folder)
-{
-    DIR *dir = folder ? opendir(folder) : NULL;
-    struct dirent *entry;
-    bool found = false;
-    while (dir && !found && (entry = readdir(dir)))
-        found = strspn(entry->d_name, "0123456789abcdef") == 8 && strcmp(entry->d_name + 8, ".0") == 0;
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
 /* The system's certificates are looked up one by one in their folder where that is possible: to read the whole bundle
  * takes 20 ms, in which no other run of the process gets on. Where no TLS is spoken the folder is not looked at. */
 void transfer_trust(struct transfer *t, const char *ca_file, bool verify)
@@ -62,7 +49,7 @@ void transfer_trust(struct transfer *t, const char *ca_file, bool verify)
     if (ca_file) {
         curl_easy_setopt(t->easy, CURLOPT_CAINFO, ca_file);
         curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
-    } else if (is_hashed(curl_version_info(CURLVERSION_NOW)->capath)) {
+    } else if (hashed_is(curl_version_info(CURLVERSION_NOW)->capath)) {
         curl_easy_setopt(t->easy, CURLOPT_CAINFO, NULL);
     }
 }

@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* trust - the certificates that tls trusts. The system's are where OpenSSL says (SSL_CERT_FILE and SSL_CERT_DIR move
  * them); bundles[] are where distributions keep them when that place is empty. */
-#include <dirent.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "plugins/common/hashed.h"
 #include "plugins/common/tls.h"
-
-/* Whether a folder has certificates under the hashes of their subjects ("5ad8a5d6.0"), as OpenSSL looks them up. */
-static bool is_hashed(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    struct dirent *entry;
-    bool found = false;
-    while (dir && !found && (entry = readdir(dir)))
-        found = strspn(entry->d_name, "0123456789abcdef") == 8 && strcmp(entry->d_name + 8, ".0") == 0;
-    if (dir)
-        closedir(dir);
-    return found;
-}
 
 static bool add_folder(X509_STORE *store, const char *folder)
 {
@@ -34,7 +20,7 @@ static const char *add_own(struct belfry_probe *p, X509_STORE *store, const char
 {
     if (ca_file && X509_STORE_load_file(store, ca_file) != 1)
         return belfry_print(p, "ca_file '%s' can't be read as certificates", ca_file);
-    if (ca_dir && (!is_hashed(ca_dir) || !add_folder(store, ca_dir)))
+    if (ca_dir && (!hashed_is(ca_dir) || !add_folder(store, ca_dir)))
         return belfry_print(p, "ca_dir '%s' has no certificates under their hashes: run openssl rehash '%s'", ca_dir,
                             ca_dir);
     return NULL;
@@ -46,7 +32,7 @@ static void add_system(X509_STORE *store)
                                            "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem" };
     const char *file = getenv(X509_get_default_cert_file_env()), *dir = getenv(X509_get_default_cert_dir_env());
     const char *folder = dir ? dir : X509_get_default_cert_dir();
-    if (!file && is_hashed(folder)) {
+    if (!file && hashed_is(folder)) {
         add_folder(store, folder);
         return;
     }

@@ -294,6 +294,9 @@ def bounds(seconds):
     family = Family(400, 4)
     family.write(0, 0)
     family.ask(verb="reload")
+    end = time.monotonic() + 30
+    while not os.path.exists(family.top + "/var/rrd/.pending") and time.monotonic() < end:
+        time.sleep(0.1)  # the recorder opens it with its first sample, and keeps it
     before = settle({"processes": 3, "zombies": 0})
     for _ in range(5):
         time.sleep(0.5)
