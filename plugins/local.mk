@@ -258,6 +258,7 @@ EXTRA_DIST += \
 	doc/adr/0030-mariadb-tls-aside.md \
 	tests/peers/cloudflare.py \
 	tests/peers/docker.py \
+	tests/peers/standin.py \
 	tests/peers/docker/README.md \
 	tests/peers/docker/engine20/df.json \
 	tests/peers/docker/engine20/events.json \

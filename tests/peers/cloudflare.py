@@ -10,15 +10,13 @@ PEM, a certificate and its key: an origin that serves a page to the SNI and Host
 http://127.0.0.1:PORT/SCENE is the API's address. A scene changes what the good account says: see SCENES.
 GET /SCENE/calls says which paths were asked in this scene, and forgets them.
 """
-import http.server
 import json
-import os
-import socketserver
 import ssl
 import sys
-import threading
 import time
 import urllib.parse
+
+import standin
 
 CALLS = {}
 SEEN = {}  # what a scene's "first time" has been used for
@@ -454,44 +452,7 @@ once('once-10000', '/dnssec', SCOPE_B)
 
 # ---- serving ------------------------------------------------------------------------------------------------------
 
-class Quiet(http.server.BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    wbufsize = -1  # head and body in one piece
-
-    def log_message(self, *args):
-        pass
-
-    def address_string(self):
-        return '-'
-
-    def send(self, status, headers, body):
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header('Content-Length', str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class Api(Quiet):
-    def misbehave(self, how):
-        self.close_connection = True
-        if how == 'silent':
-            time.sleep(30)
-            return
-        self.send_response(200)
-        self.send_header('Content-Type', JSON)
-        self.send_header('Content-Length', str(10**9))
-        self.end_headers()
-        if how == 'short':
-            self.wfile.write(b'{"success":true,"result":[')
-        while how == 'enormous':
-            self.wfile.write(b'[' * 65536)
-        while how == 'slow':
-            self.wfile.write(b' ')
-            self.wfile.flush()
-            time.sleep(0.05)
-
+class Api(standin.Handler):
     def do_POST(self):
         self.rfile.read(int(self.headers.get('Content-Length', 0)))
         self.do_GET()
@@ -510,14 +471,14 @@ class Api(Quiet):
         answer = api(world, path, query, token)
         answer = api(world, path, query, token) if answer is None else answer
         if isinstance(answer, str):
-            return self.misbehave(answer)
+            return self.misbehave(answer, b'{"success":true,"result":[')
         status, headers, body = answer
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         limit = {'Ratelimit': '"default";r=%d;t=30' % world.left, 'Ratelimit-Policy': '"default";q=%d;w=300' % world.quota}
         return self.send(status, {'Content-Type': JSON, **limit, **headers}, body)
 
 
-class Origin(Quiet):
+class Origin(standin.Handler):
     status = 200
 
     def do_GET(self):
@@ -526,23 +487,14 @@ class Origin(Quiet):
         self.send(status, {'Content-Type': 'text/html'}, b'<html><title>Shop</title></html>')
 
 
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, client_address):
-        pass
-
-
 def serve(name, handler, pem=None):
-    listener = Server(('127.0.0.1', 0), handler)
-    if pem:
+    def wrap(server):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem)
-        context.sni_callback = lambda sock, sni, ctx: setattr(listener, 'sni', sni)
-        listener.socket = context.wrap_socket(listener.socket, server_side=True)
-    threading.Thread(target=listener.serve_forever, daemon=True).start()
-    print(name, listener.server_address[1])
+        context.sni_callback = lambda sock, sni, ctx: setattr(server, 'sni', sni)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+
+    print(name, standin.start(handler, wrap if pem else None))
 
 
 def main():
@@ -552,9 +504,8 @@ def main():
         serve(str(status), type('Origin%d' % status, (Origin,), {'status': status}))
     if len(sys.argv) > 1:
         serve('tls', Origin, sys.argv[1])
-    print('ready', 0, flush=True)
-    sys.stdin.read()
-    os._exit(0)
+    print('ready', 0)
+    standin.serve_until_end()
 
 
 main()

@@ -3,13 +3,11 @@
 """docker - an engine that answers as newer, older and other engines do, and awkwardly; the first part of the path says
 how: http://127.0.0.1:PORT/MODE/_ping; a path without MODE means plain. A mode that is a folder of tests/peers/docker
 answers from its files. Prints its port and serves until its standard input ends."""
-import http.server
 import json
 import os
-import socketserver
-import sys
-import threading
 import time
+
+import standin
 
 NEVER = '0001-01-01T00:00:00Z'
 HTML = b'<html><head><title>403 Forbidden</title></head><body>denied</body></html>'
@@ -139,21 +137,11 @@ def usage(mode):
             'Containers': None, 'Volumes': [{'Name': 'v', 'UsageData': {'Size': 100, 'RefCount': 0}}], 'BuildCache': []}
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-
-    def log_message(self, *args):
-        pass
-
+class Handler(standin.Handler):
     def say(self, body, status=200, kind='application/json', **headers):
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header('Content-Type', kind)
-        for name, value in headers.items():
-            self.send_header(name.replace('_', '-'), value)
-        self.send_header('Content-Length', str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        more = {name.replace('_', '-'): value for name, value in headers.items()}
+        self.send(status, {'Content-Type': kind, **more}, body)
 
     def ping(self, mode):
         version = {'v152': '1.52', 'podman': '1.41', 'ancient': '1.39', 'minimum': '1.60', 'toonew': None}.get(mode, '1.44')
@@ -276,16 +264,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b'0\r\n\r\n')
 
 
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-server = Server(('127.0.0.1', 0), Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.server_address[1], flush=True)
-sys.stdin.read()
-os._exit(0)
+print(standin.start(Handler))
+standin.serve_until_end()

@@ -14,8 +14,9 @@ import sys
 import threading
 import time
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+
+import standin
 
 KEY = 'PAYM' + 'a' * 64
 PANEL_KEY = 'ptla_' + 'b' * 43
@@ -213,22 +214,10 @@ HTML = '<!DOCTYPE html><html><head><title>%s</title></head><body>%s</body></html
 NEVER = threading.Event()
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    disable_nagle_algorithm = True  # or each answer takes the 40 ms of a delayed acknowledgement
-
-    def log_message(self, *args):
-        pass
-
+class Handler(standin.Handler):
     def answer(self, status, body, kind='application/json', headers=()):
         body = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-        self.send_response(status)
-        self.send_header('Content-Type', kind)
-        self.send_header('Content-Length', str(len(body)))
-        for name, value in headers:
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        self.send(status, {'Content-Type': kind, **dict(headers)}, body)
 
     def html(self, status, title, headers=()):
         self.answer(status, HTML % (title, title), 'text/html; charset=UTF-8', headers)
@@ -404,15 +393,5 @@ class Handler(BaseHTTPRequestHandler):
             'relationships': {'user': {'object': 'user', 'attributes': {'id': 2, 'email': owner}}}}})
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, client_address):
-        pass
-
-
-server = Server(('127.0.0.1', 0), Handler)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print('port %d' % server.server_address[1], flush=True)
-sys.stdin.read()
+print('port %d' % standin.start(Handler))
+standin.serve_until_end()

@@ -8,15 +8,13 @@ Prints "panel PORT", "wings PORT", "sftp PORT" and "ready 0" and serves until it
 a path is the scene: http://127.0.0.1:PORT/SCENE is a panel's address (or Wings'). A scene changes what the good panel
 says: see SCENES. GET /SCENE/calls says which paths were asked of the panel in this scene.
 """
-import http.server
 import json
-import os
 import socket
-import socketserver
-import sys
 import threading
 import time
 import urllib.parse
+
+import standin
 
 PORTS = {}
 CALLS = {}
@@ -429,34 +427,8 @@ override('wings-list-enormous', **{'wings:__api__servers': 'enormous'})
 
 # ---- serving ------------------------------------------------------------------------------------------------------
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    wbufsize = -1  # head and body in one piece
+class Handler(standin.Handler):
     talk = None
-
-    def log_message(self, *args):
-        pass
-
-    def address_string(self):
-        return '-'
-
-    def misbehave(self, how):
-        self.close_connection = True
-        if how == 'silent':
-            time.sleep(30)
-            return
-        self.send_response(200)
-        self.send_header('Content-Type', JSON)
-        self.send_header('Content-Length', str(10**9))
-        self.end_headers()
-        if how == 'short':
-            self.wfile.write(b'{"object":"list","data":[')
-        while how == 'enormous':
-            self.wfile.write(b'[' * 65536)
-        while how == 'slow':
-            self.wfile.write(b' ')
-            self.wfile.flush()
-            time.sleep(0.05)
 
     def do_GET(self):
         whole = urllib.parse.urlsplit(self.path)
@@ -475,7 +447,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 CALLS.setdefault(name, []).append(self.path)
             answer = self.talk(world, path, query, key)
             if isinstance(answer, str):
-                return self.misbehave(answer)
+                return self.misbehave(answer, b'{"object":"list","data":[')
         status, headers, body = answer
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         if 'application/json' not in self.headers.get('Accept', '') and status in (401, 403) and self.talk is panel:
@@ -489,14 +461,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, client_address):
-        pass
 
 
 class PanelHandler(Handler):
@@ -519,14 +483,11 @@ def main():
     PORTS['sftp'] = sftp.getsockname()[1]
     threading.Thread(target=greet, args=(sftp,), daemon=True).start()
     for name, handler in (('wings', WingsHandler), ('panel', PanelHandler)):
-        listener = Server(('127.0.0.1', 0), handler)
-        PORTS[name] = listener.server_address[1]
-        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        PORTS[name] = standin.start(handler)
     for name, number in PORTS.items():
         print(name, number)
-    print('ready', 0, flush=True)
-    sys.stdin.read()
-    os._exit(0)
+    print('ready', 0)
+    standin.serve_until_end()
 
 
 main()
