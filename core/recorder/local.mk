@@ -5,6 +5,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/args.c core/recorder/args.h \
 	core/recorder/cached.c core/recorder/cached.h \
 	core/recorder/compose.c core/recorder/compose.h \
+	core/recorder/crash.c core/recorder/crash.h \
 	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/layout.c core/recorder/layout.h \
@@ -12,7 +13,9 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/legend.c core/recorder/legend.h \
 	core/recorder/name.c core/recorder/name.h \
 	core/recorder/page.c core/recorder/page.h \
+	core/recorder/pending.c core/recorder/pending.h \
 	core/recorder/picture.c core/recorder/picture.h \
+	core/recorder/queue.c core/recorder/queue.h \
 	core/recorder/retain.c core/recorder/retain.h \
 	core/recorder/revive.c core/recorder/revive.h \
 	core/recorder/scale.c core/recorder/scale.h \

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* belfry-recorder --rrd FOLDER [--delay DURATION] [--keep-parts DURATION] [--look-every DURATION]
- * [--rrdcached SOCKET] - writes metrics into
- * RRD files, and is the only one that does.
+ * [--rrdcached SOCKET] - writes metrics into RRD files, and is the only one that does.
  *
  * Started by the keeper; descriptor 3 is a stream socket to it. It reads WIRE_SERIES (what a slot's file holds),
  * WIRE_SAMPLE, WIRE_SERIES_FORGET, WIRE_PING and WIRE_STOP, and writes WIRE_RECORDER_READY once, WIRE_PONG for each
- * ping, and WIRE_RECORDER_EVENT when people should know something about a file. Samples gather in their tracks; each
- * file is written at most once per delay (1 s unless told otherwise), for a few milliseconds between two looks at
- * the socket, so that a slow disk does not stop the reading. A sample for a slot that has no series is counted and
- * dropped.
+ * ping, and WIRE_RECORDER_EVENT when people should know something about a file. Samples gather in their tracks
+ * (track.c); each file is written at most once per delay (1 s unless told otherwise), for a few milliseconds between
+ * two looks at the socket (queue.c), so that a slow disk does not stop the reading. A sample for a slot that has no
+ * series is counted and dropped.
  *
  * Nothing that was taken is lost with a process: before samples are acknowledged (WIRE_RECORDER_SAVED) they are in the
- * write-ahead file (wal.c), which the next recorder writes into the RRD files first of all. While librrd works on a
- * file the ledger names it; a crash is its file's fault, which the next recorder moves aside (ledger.c). A recorder
- * that is started while the last one still writes, because its keeper was killed, waits for it.
+ * write-ahead file (pending.c, wal.c), which the next recorder writes into the RRD files first of all. While librrd
+ * works on a file the ledger names it (ledger.c, crash.c); a crash is its file's fault, which the next recorder moves
+ * aside (revive.c). A recorder that is started while the last one still writes, because its keeper was killed, waits
+ * for it.
  *
  * It ends with status 0 after WIRE_STOP or the end of the socket (the keeper is gone), with everything written; with
  * status 1 when the keeper's bytes make no sense, what was understood before being written too. SIGINT and SIGTERM are
@@ -27,7 +27,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,7 +39,10 @@
 #include "core/base/text.h"
 #include "core/base/wire.h"
 #include "core/recorder/cached.h"
+#include "core/recorder/crash.h"
 #include "core/recorder/ledger.h"
+#include "core/recorder/pending.h"
+#include "core/recorder/queue.h"
 #include "core/recorder/retain.h"
 #include "core/recorder/revive.h"
 #include "core/recorder/track.h"
@@ -55,15 +57,11 @@
 #define KEEP_PARTS_DEFAULT_MS (90 * 86400000LL)
 #define LOOK_DEFAULT_MS (6 * 3600000LL)
 #define WAIT_MAX_MS 3600000
-#define FLUSH_MS 5
 #define LOCK_WAIT_MS 60000 /* for the recorder of a keeper that was killed, which still writes */
 
 struct recorder {
     struct track_room room;
-    struct track **tracks; /* by slot */
-    uint32_t track_size;
-    struct track *first, *last; /* tracks with waiting samples, by due time */
-    int64_t delay_ms;
+    struct queue queue;
     struct buf in, out;
     struct ledger ledger;
     struct wal wal;
@@ -79,127 +77,7 @@ struct recorder {
     int broken;     /* a negative code: the keeper's bytes make no sense, or the socket failed */
 };
 
-/* ---- tracks ----------------------------------------------------------------------------------------------------- */
-
-static struct track *find(const struct recorder *recorder, uint32_t slot)
-{
-    return slot < recorder->track_size ? recorder->tracks[slot] : NULL;
-}
-
-static void reserve(struct recorder *recorder, uint32_t slot)
-{
-    uint32_t size = recorder->track_size ? recorder->track_size : 64;
-    while (size <= slot)
-        size *= 2;
-    if (size == recorder->track_size)
-        return;
-    recorder->tracks = heap_grow(recorder->tracks, size, sizeof(*recorder->tracks));
-    memset(recorder->tracks + recorder->track_size, 0, (size - recorder->track_size) * sizeof(*recorder->tracks));
-    recorder->track_size = size;
-}
-
-static void enqueue(struct recorder *recorder, struct track *track)
-{
-    if (track->queued)
-        return;
-    track->queued = true;
-    track->next = NULL;
-    track->due_ms = clock_now_ms() + recorder->delay_ms;
-    if (recorder->last)
-        recorder->last->next = track;
-    else
-        recorder->first = track;
-    recorder->last = track;
-}
-
-static void flush_first(struct recorder *recorder)
-{
-    struct track *track = recorder->first;
-    recorder->first = track->next;
-    if (!recorder->first)
-        recorder->last = NULL;
-    track->queued = false;
-    track_flush(track, &recorder->room, clock_wall_ms() / 1000);
-    if (track_is_pending(track))
-        enqueue(recorder, track);
-}
-
-/* Takes a track out of the queue and away, after writing what waits. */
-static void drop(struct recorder *recorder, uint32_t slot)
-{
-    struct track *track = find(recorder, slot), *before = NULL;
-    if (!track)
-        return;
-    track_settle(track, &recorder->room, clock_wall_ms() / 1000);
-    for (struct track *t = recorder->first; t && track->queued; before = t, t = t->next) {
-        if (t != track)
-            continue;
-        *(before ? &before->next : &recorder->first) = t->next;
-        if (recorder->last == t)
-            recorder->last = before;
-        break;
-    }
-    track_close(&recorder->tracks[slot]);
-}
-
-/* ---- write-ahead ------------------------------------------------------------------------------------------------ */
-
-static void put_sample(struct buf *out, const struct track *track, uint64_t wall_ms, const double *values)
-{
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, track->slot);
-    wire_put_u64(out, wall_ms);
-    wire_put_u16(out, track->source_count);
-    for (uint16_t i = 0; i < track->source_count; i++)
-        wire_put_f64(out, values[i]);
-    wire_end(out, begin);
-}
-
-/* Once in each write-ahead file. */
-static void put_series(struct wal *wal, struct track *track)
-{
-    if (track->generation == wal->generation)
-        return;
-    size_t begin = wire_begin(&wal->batch, WIRE_SERIES);
-    wire_put_u32(&wal->batch, track->slot);
-    buf_add(&wal->batch, track->payload, track->payload_size);
-    wire_end(&wal->batch, begin);
-    track->generation = wal->generation;
-}
-
-/* The write-ahead file anew, with what waits. */
-static int rewrite(struct recorder *recorder, struct why *why)
-{
-    struct wal *wal = &recorder->wal;
-    wal->generation++;
-    for (uint32_t slot = 0; slot < recorder->track_size; slot++) {
-        struct track *track = recorder->tracks[slot];
-        for (uint32_t i = 0; track && i < track->row_count; i++) {
-            const double *row = track_row(track, i);
-            put_series(wal, track);
-            put_sample(&wal->batch, track, (uint64_t)row[0] * 1000, row + 1);
-        }
-    }
-    int code = wal_renew(wal, why);
-    if (code < 0)
-        wal->limit = wal->size + WAL_SIZE_MIN; /* not with every sample */
-    return code;
-}
-
-/* After frames were handled, and before the keeper may forget them. */
-static void save(struct recorder *recorder)
-{
-    struct why why = { "" };
-    struct wal *wal = &recorder->wal;
-    int code = wal_commit(wal, &why);
-    if (code < 0)
-        wal->generation++; /* series that did not get there are written again */
-    else if (wal_is_full(wal))
-        code = rewrite(recorder, &why);
-    if (code < 0 && !wal->failing)
-        recorder->room.report(recorder, LOG_LEVEL_ERROR, 0, why.text);
-    wal->failing = code < 0;
-}
+/* ---- to the keeper ---------------------------------------------------------------------------------------------- */
 
 static bool is_unheard(const struct recorder *recorder)
 {
@@ -220,6 +98,41 @@ static void acknowledge(struct recorder *recorder)
     wire_end(&recorder->out, begin);
 }
 
+/* Tells the keeper, which logs it; when it does not listen, logs it here. */
+static void on_report(void *context, enum log_level level, uint32_t slot, const char *text)
+{
+    struct recorder *recorder = context;
+    if (is_unheard(recorder)) {
+        log_line(level, "recorder", text);
+        return;
+    }
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_EVENT);
+    wire_put_u8(&recorder->out, (uint8_t)level);
+    wire_put_u32(&recorder->out, slot);
+    wire_put_text(&recorder->out, text);
+    wire_end(&recorder->out, begin);
+}
+
+static void on_moved(void *context, const char *path, const char *text)
+{
+    struct recorder *recorder = context;
+    if (is_unheard(recorder)) {
+        log_warn("recorder", "'%s': %s", path, text);
+        return;
+    }
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_MOVED);
+    wire_put_text(&recorder->out, path);
+    wire_put_text(&recorder->out, text);
+    wire_end(&recorder->out, begin);
+}
+
+static void announce(struct recorder *recorder)
+{
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_READY);
+    wire_put_text(&recorder->out, recorder->sandbox);
+    wire_end(&recorder->out, begin);
+}
+
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
 static int on_series(struct recorder *recorder, struct wire_reader *r)
@@ -230,13 +143,7 @@ static int on_series(struct recorder *recorder, struct wire_reader *r)
     struct track *track = track_open(slot, r->at, (size_t)(r->end - r->at));
     if (!track)
         return ERROR_PROTOCOL;
-    reserve(recorder, slot);
-    if (track_is_same(find(recorder, slot), track)) {
-        track_close(&track);
-        return 0;
-    }
-    drop(recorder, slot);
-    recorder->tracks[slot] = track;
+    queue_put(&recorder->queue, &recorder->room, track);
     return 0;
 }
 
@@ -245,7 +152,7 @@ static int on_forget(struct recorder *recorder, struct wire_reader *r)
     uint32_t slot = wire_u32(r);
     int code = wire_done(r);
     if (code == 0)
-        drop(recorder, slot);
+        queue_drop(&recorder->queue, &recorder->room, slot);
     return code;
 }
 
@@ -259,18 +166,16 @@ static int on_sample(struct recorder *recorder, struct wire_reader *r)
         return ERROR_PROTOCOL;
     for (uint16_t i = 0; i < count; i++)
         values[i] = wire_f64(r);
-    struct track *track = find(recorder, slot);
+    struct track *track = queue_find(&recorder->queue, slot);
     if (wire_done(r) != 0 || (track && track->source_count != count))
         return ERROR_PROTOCOL;
     recorder->taken++;
     if (!track) {
         recorder->room.counts.refused++;
     } else if (track_add(track, &recorder->room, (int64_t)wall_ms, values, clock_wall_ms() / 1000)) {
-        enqueue(recorder, track);
-        if (!recorder->replaying) {
-            put_series(&recorder->wal, track);
-            put_sample(&recorder->wal.batch, track, wall_ms, values);
-        }
+        queue_await(&recorder->queue, track);
+        if (!recorder->replaying)
+            pending_add(&recorder->wal, track, wall_ms, values);
     }
     return 0;
 }
@@ -349,7 +254,7 @@ static void on_readable(struct recorder *recorder)
     uint64_t before = recorder->taken;
     recorder->in.length += (size_t)n;
     recorder->broken = handle_all(recorder);
-    save(recorder);
+    pending_save(&recorder->wal, &recorder->queue, &recorder->room);
     if (recorder->taken != before)
         acknowledge(recorder);
 }
@@ -365,56 +270,13 @@ static void on_writable(struct recorder *recorder)
         buf_reset(&recorder->out);
 }
 
-/* Tells the keeper, which logs it; when it does not listen, logs it here. */
-static void on_report(void *context, enum log_level level, uint32_t slot, const char *text)
-{
-    struct recorder *recorder = context;
-    if (is_unheard(recorder)) {
-        log_line(level, "recorder", text);
-        return;
-    }
-    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_EVENT);
-    wire_put_u8(&recorder->out, (uint8_t)level);
-    wire_put_u32(&recorder->out, slot);
-    wire_put_text(&recorder->out, text);
-    wire_end(&recorder->out, begin);
-}
-
-static void on_moved(void *context, const char *path, const char *text)
-{
-    struct recorder *recorder = context;
-    if (is_unheard(recorder)) {
-        log_warn("recorder", "'%s': %s", path, text);
-        return;
-    }
-    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_MOVED);
-    wire_put_text(&recorder->out, path);
-    wire_put_text(&recorder->out, text);
-    wire_end(&recorder->out, begin);
-}
-
 /* ---- the process ------------------------------------------------------------------------------------------------ */
-
-static int64_t flush_wait_ms(const struct recorder *recorder)
-{
-    int64_t left_ms = recorder->first ? recorder->first->due_ms - clock_now_ms() : WAIT_MAX_MS;
-    return left_ms > 0 ? left_ms : 0;
-}
 
 static int next_timeout(const struct recorder *recorder)
 {
-    int64_t flush_ms = flush_wait_ms(recorder), retain_ms = retain_wait_ms(&recorder->retain, clock_now_ms());
+    int64_t flush_ms = queue_wait_ms(&recorder->queue), retain_ms = retain_wait_ms(&recorder->retain, clock_now_ms());
     int64_t wait_ms = flush_ms < retain_ms ? flush_ms : retain_ms;
     return wait_ms < WAIT_MAX_MS ? (int)wait_ms : WAIT_MAX_MS;
-}
-
-/* Files that are due, for a moment: then the socket is looked at again. */
-static void flush_some(struct recorder *recorder)
-{
-    int64_t until_ms = clock_now_ms() + FLUSH_MS;
-    do
-        flush_first(recorder);
-    while (recorder->first && flush_wait_ms(recorder) == 0 && clock_now_ms() < until_ms);
 }
 
 static void turn(struct recorder *recorder)
@@ -429,8 +291,8 @@ static void turn(struct recorder *recorder)
         on_writable(recorder);
     if (n > 0 && pfd.revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL))
         on_readable(recorder);
-    if (recorder->first && flush_wait_ms(recorder) == 0)
-        flush_some(recorder);
+    if (queue_wait_ms(&recorder->queue) == 0)
+        queue_flush(&recorder->queue, &recorder->room);
     else if (retain_wait_ms(&recorder->retain, clock_now_ms()) == 0)
         retain_step(&recorder->retain, &recorder->room, clock_now_ms(), clock_wall_ms() / 1000);
 }
@@ -444,29 +306,12 @@ static void log_counts(const struct track_counts *counts)
              counts->lost);
 }
 
-/* Everything into the files. */
-static void settle_all(struct recorder *recorder)
-{
-    for (struct track *track = recorder->first; track; track = track->next)
-        track->queued = false;
-    recorder->first = recorder->last = NULL;
-    for (uint32_t slot = 0; slot < recorder->track_size; slot++)
-        drop(recorder, slot);
-}
-
-static void announce(struct recorder *recorder)
-{
-    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_READY);
-    wire_put_text(&recorder->out, recorder->sandbox);
-    wire_end(&recorder->out, begin);
-}
-
 static int run(struct recorder *recorder)
 {
     announce(recorder);
     while (!recorder->ended && recorder->broken == 0)
         turn(recorder);
-    settle_all(recorder);
+    queue_settle(&recorder->queue, &recorder->room);
     wal_remove(&recorder->wal);
     if (recorder->out.length > 0)
         on_writable(recorder);
@@ -476,7 +321,7 @@ static int run(struct recorder *recorder)
 
 static void close_all(struct recorder *recorder)
 {
-    free(recorder->tracks);
+    queue_close(&recorder->queue);
     buf_close(&recorder->in);
     buf_close(&recorder->out);
     wal_close(&recorder->wal);
@@ -486,43 +331,7 @@ static void close_all(struct recorder *recorder)
     cached_close(&recorder->cached);
 }
 
-/* ---- crashes ---------------------------------------------------------------------------------------------- */
-
-static const int crashes[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGPROF };
-#define CRASH_COUNT (sizeof(crashes) / sizeof(*crashes))
-static struct sigaction defaults[CRASH_COUNT];
-static struct ledger *blamed;
-
-/* Writes down that we crashed, and does so again without us: the instruction is repeated, or the signal. */
-static void on_crash(int number, siginfo_t *info, void *context)
-{
-    (void)context;
-    if (number == SIGPROF && !ledger_hangs(blamed))
-        return;
-    bool outside = info->si_code <= 0 && info->si_pid != getpid();
-    for (size_t i = 0; i < CRASH_COUNT; i++)
-        if (crashes[i] == number)
-            sigaction(number, &defaults[i], NULL);
-    if (!outside)
-        ledger_blame(blamed, number);
-    if (info->si_code <= 0 || number == SIGPROF)
-        raise(number);
-}
-
-static void catch_crashes(struct recorder *recorder)
-{
-    static char stack[32768]; /* that of the crash may be used up */
-    const stack_t alternative = { .ss_sp = stack, .ss_size = sizeof(stack) };
-    struct sigaction action = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
-    blamed = &recorder->ledger;
-    sigaltstack(&alternative, NULL);
-    for (size_t i = 0; i < CRASH_COUNT; i++)
-        sigaction(crashes[i], &action, &defaults[i]);
-    ledger_watch();
-}
-
-/* ---- the start ----------------------------------------------------------------------------------------------------
- */
+/* ---- the start -------------------------------------------------------------------------------------------------- */
 
 static int take_again(void *context, struct wire_frame *frame)
 {
@@ -535,7 +344,7 @@ static void replay(struct recorder *recorder)
     char text[128];
     recorder->replaying = true;
     uint64_t frames = wal_replay(&recorder->wal, take_again, recorder);
-    settle_all(recorder);
+    queue_settle(&recorder->queue, &recorder->room);
     wal_remove(&recorder->wal);
     ledger_clear(&recorder->ledger);
     recorder->replaying = false;
@@ -567,7 +376,7 @@ static int prepare(struct recorder *recorder)
     cached_open(&recorder->cached, recorder->rrdcached);
     recorder->room.cached = recorder->rrdcached ? &recorder->cached : NULL;
     cached_leave_note(recorder->room.folder, recorder->rrdcached);
-    catch_crashes(recorder);
+    crash_catch(&recorder->ledger);
     revive_files(&recorder->room, &recorder->wal);
     replay(recorder);
     return 0;
@@ -578,7 +387,7 @@ static const struct {
     size_t offset; /* in struct recorder */
     int64_t most_ms;
 } durations[] = {
-    { "--delay", offsetof(struct recorder, delay_ms), 3600000 },
+    { "--delay", offsetof(struct recorder, queue.delay_ms), 3600000 },
     { "--keep-parts", offsetof(struct recorder, keep_parts_ms), INT64_MAX },
     { "--look-every", offsetof(struct recorder, look_every_ms), INT64_MAX },
 };
@@ -608,7 +417,7 @@ static bool read_options(int argc, char **argv, struct recorder *recorder)
 
 int main(int argc, char **argv)
 {
-    struct recorder recorder = { .delay_ms = DELAY_DEFAULT_MS,
+    struct recorder recorder = { .queue.delay_ms = DELAY_DEFAULT_MS,
                                  .keep_parts_ms = KEEP_PARTS_DEFAULT_MS,
                                  .look_every_ms = LOOK_DEFAULT_MS,
                                  .ledger.fd = -1,

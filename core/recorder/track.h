@@ -68,7 +68,7 @@ struct track {
     double *rows;        /* waiting: seconds and values, source_count + 1 numbers each */
     uint32_t row_count, row_size;
     uint32_t generation; /* of the write-ahead file that has this series; 0: none */
-    int64_t due_ms;      /* of the queue in recorder.c */
+    int64_t due_ms;      /* of the queue (queue.c) */
     struct track *next;
     bool queued;
 };
