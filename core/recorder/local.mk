@@ -6,6 +6,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/cached.c core/recorder/cached.h \
 	core/recorder/compose.c core/recorder/compose.h \
 	core/recorder/crash.c core/recorder/crash.h \
+	core/recorder/export.c core/recorder/export.h \
 	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/layout.c core/recorder/layout.h \
