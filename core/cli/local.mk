@@ -14,7 +14,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/describe.c core/cli/describe.h \
 	core/cli/discover.c core/cli/discover.h \
 	core/cli/detail.c \
-	core/cli/graph.c core/cli/graph.h core/cli/graph_list.c \
+	core/cli/graph.c core/cli/graph.h core/cli/graph_list.c core/cli/graph_run.c \
 	core/cli/guard.c core/cli/guard.h \
 	core/cli/help.c core/cli/help.h \
 	core/cli/init.c \
@@ -25,9 +25,11 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/places.c core/cli/places.h \
 	core/cli/plugins.c \
 	core/cli/proof.c \
+	core/cli/plot.c \
 	core/cli/query.c \
 	core/cli/reload.c \
 	core/cli/run.c \
+	core/cli/series.c \
 	core/cli/status.c \
 	core/cli/story.c core/cli/story.h \
 	core/cli/term.c core/cli/term.h \
