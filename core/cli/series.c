@@ -34,7 +34,7 @@ static const struct argument arguments[] = {
 
 static const struct option options[] = {
     { 'o', "output", "FORMAT", "How to print: table, json or csv (default: table; text is the same)",
-      .kind = OPTION_TEXT, .target = offsetof(struct args, output), .fallback = "table", .words = WORDS_SERIES },
+      .kind = OPTION_TEXT, .target = offsetof(struct args, output), .words = WORDS_SERIES },
     { 0, "since", "TIME", "From when: an age (7d) or a time ('2026-11-21 10:00')", .kind = OPTION_TIME,
       .target = offsetof(struct args, since_ms), .fallback = "1d" },
     { 0, "until", "TIME", "Until when (default: now)", .kind = OPTION_TIME, .target = offsetof(struct args, until_ms) },
@@ -401,9 +401,10 @@ static int print(struct cli *cli, const struct args *args, const struct format_r
 static int run(struct cli *cli, const void *raw)
 {
     const struct args *args = raw;
-    const struct format_row *format = find_format(args->output);
+    const char *output = args->output ? args->output : cli->globals.format == FORMAT_JSON ? "json" : "table";
+    const struct format_row *format = find_format(output);
     if (format == NULL)
-        return cli_usage(cli, "'-o %s' is not table, json or csv", args->output);
+        return cli_usage(cli, "'-o %s' is not table, json or csv", output);
     cli->globals.format = format->print == print_json ? FORMAT_JSON : FORMAT_TEXT;
     if (!text_is_check_id(args->check))
         return cli_usage(cli, "'%s' is not SERVICE/CHECK", args->check);
