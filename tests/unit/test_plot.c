@@ -88,6 +88,14 @@ static bool has_dots(size_t row)
     return false;
 }
 
+static size_t rows_with_dots(void)
+{
+    size_t rows = 0;
+    for (size_t row = 1; row <= 10; row++)
+        rows += has_dots(row);
+    return rows;
+}
+
 /* No peak is lost, however many points a dot has. */
 static void test_peak(void)
 {
@@ -95,10 +103,12 @@ static void test_peak(void)
     cli.term = (struct term){ .width = 40, .utf8 = true };
     values[203] = 4;
     plot("", line_of("x", values, 500), 500);
-    size_t rows = 0;
-    for (size_t row = 1; row <= 10; row++)
-        rows += has_dots(row);
-    tap_is_int(rows, 10, "a peak of one point of five hundred goes from bottom to top");
+    tap_is_int(rows_with_dots(), 10, "a peak of one point of five hundred goes from bottom to top");
+    values[203] = 0;
+    for (size_t i = 0; i < 20; i++)
+        values[i] = 4;
+    plot("", line_of("x", values, 40), 40);
+    tap_is_int(rows_with_dots(), 10, "what follows each other is joined");
 }
 
 static void test_lines(void)
