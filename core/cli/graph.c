@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* belfry graph - draws a check's metrics into a file, which is belfry-graph's work (core/recorder), or in the terminal
- * (plot.c). */
+ * (plot_print.c). */
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/cli/control.h"
 #include "core/cli/graph.h"
+#include "core/cli/plot.h"
 
 struct args {
     const char *check, *name, *part, *output, *theme;

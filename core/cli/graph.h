@@ -35,9 +35,4 @@ int graph_list(struct cli *cli, const char *check, const char *part, json_t **ou
 /* Prints that, as JSON or tables, without the views unless they are wanted: the exit status. */
 int graph_list_print(struct cli *cli, const char *check, const char *part, bool views);
 
-/* Draws the pictures of an answer to graph_ask() into cli->out, for a terminal (plot.c). */
-void plot_print(struct cli *cli, const json_t *answer);
-/* How many columns of points a plot of this terminal has. */
-size_t plot_points(const struct term *term);
-
 #endif

@@ -25,7 +25,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/places.c core/cli/places.h \
 	core/cli/plugins.c \
 	core/cli/proof.c \
-	core/cli/plot.c \
+	core/cli/plot.c core/cli/plot.h core/cli/plot_print.c \
 	core/cli/query.c \
 	core/cli/reload.c \
 	core/cli/run.c \

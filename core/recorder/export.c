@@ -16,6 +16,7 @@
 
 #include "core/recorder/scale.h"
 
+#define LENGTH_MAX_S (1ull << 40)    /* of an archive; a file may claim more */
 #define FETCH_VALUES_MAX (32u << 20) /* that are read of one file */
 
 struct exporter {
@@ -51,7 +52,8 @@ static struct candidate weigh(const struct header *header, const struct header_a
                               uint64_t step_s)
 {
     struct candidate c = { .archive = archive, .step_s = archive->steps * header->step_s };
-    c.from_s = header->last_s - header->last_s % (int64_t)c.step_s - (int64_t)(archive->rows * c.step_s);
+    uint64_t length_s = c.step_s > LENGTH_MAX_S / archive->rows ? LENGTH_MAX_S : archive->rows * c.step_s;
+    c.from_s = header->last_s - header->last_s % (int64_t)c.step_s - (int64_t)length_s;
     c.reaches = c.from_s <= since_s;
     c.fine = c.step_s <= step_s;
     return c;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/cli/graph.h"
+#include "core/cli/plot.h"
 #include "tests/tap.h"
 
 #define SINCE 1763683200 /* 2025-11-21 00:00 UTC */
