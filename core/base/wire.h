@@ -43,7 +43,7 @@ enum wire_type {
     /* recorder -> keeper */
     WIRE_RECORDER_READY = 48, /* text of the sandbox */
     WIRE_RECORDER_EVENT = 49, /* level u8, slot u32, line text */
-    WIRE_RECORDER_SAVED = 50, /* samples u64 since the start that need not be sent again, counts (track.h) 7 x u64 */
+    WIRE_RECORDER_SAVED = 50, /* samples u64 since the start that need not be sent again, counts (track.h) 9 x u64 */
     WIRE_RECORDER_MOVED = 51, /* path text, text text: a file was moved aside, and why */
     /* control socket, both ways: one JSON object (doc/control.md) */
     WIRE_CONTROL = 64

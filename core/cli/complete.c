@@ -96,16 +96,16 @@ static void offer_word(struct completion *c, const char *name)
         offer(c, name);
 }
 
-static void offer_pictures(struct completion *c)
+/* Names of a list in what can be drawn of the check. */
+static void offer_drawable(struct completion *c, const char *const *lists)
 {
-    static const char *const lists[] = { "views", "metrics" };
     const char *check = find_check(c);
     json_t *drawable = NULL, *item;
     size_t i;
     if (!check || graph_list(c->cli, check, NULL, &drawable, NULL) != 0)
         return;
-    for (int k = 0; k < 2; k++)
-        json_array_foreach(control_list(drawable, lists[k]), i, item) offer_word(c, control_text(c->cli, item, "name"));
+    for (; *lists; lists++)
+        json_array_foreach(control_list(drawable, *lists), i, item) offer_word(c, control_text(c->cli, item, "name"));
     json_decref(drawable);
 }
 
@@ -121,8 +121,17 @@ static void offer_parts(struct completion *c)
     json_decref(drawable);
 }
 
+static void offer_all(struct completion *c, const char *const *words)
+{
+    for (; *words; words++)
+        offer(c, *words);
+}
+
 static void offer_words(struct completion *c, enum words_of words)
 {
+    static const char *const pictures[] = { "views", "metrics", NULL };
+    static const char *const formats[] = { "table", "json", "csv", NULL };
+    static const char *const functions[] = { "average", "min", "max", NULL };
     switch (words) {
     case WORDS_SERVICE:
     case WORDS_CHECK:
@@ -136,7 +145,8 @@ static void offer_words(struct completion *c, enum words_of words)
         offer_plugins(c);
         break;
     case WORDS_PICTURE:
-        offer_pictures(c);
+    case WORDS_METRIC:
+        offer_drawable(c, words == WORDS_METRIC ? pictures + 1 : pictures);
         break;
     case WORDS_PART:
         offer_parts(c);
@@ -144,6 +154,12 @@ static void offer_words(struct completion *c, enum words_of words)
     case WORDS_FORMAT:
         offer(c, "text");
         offer(c, "json");
+        break;
+    case WORDS_SERIES:
+        offer_all(c, formats);
+        break;
+    case WORDS_FUNCTION:
+        offer_all(c, functions);
         break;
     case WORDS_NONE:
     case WORDS_FILE:

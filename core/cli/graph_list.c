@@ -1,55 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* graph_list - reads what belfry-graph --list says, and makes of the legends of all files one list of metrics and one
- * of parts. */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "core/base/spawn.h"
+/* graph_list - reads what belfry-graph --list says, makes of the legends of all files one list of metrics and one
+ * of parts, and prints them. */
 #include "core/cli/control.h"
 #include "core/cli/graph.h"
-#include "core/cli/places.h"
-
-#define CHUNK_BYTES 65536
-
-static void read_all(int fd, struct buf *out)
-{
-    for (;;) {
-        char *room = buf_room(out, CHUNK_BYTES);
-        ssize_t n = room ? read(fd, room, CHUNK_BYTES) : 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        out->length += (size_t)n;
-    }
-    close(fd);
-}
-
-/* What belfry-graph --list writes. */
-static int ask(const char *rrd, const char *check, const char *part, struct buf *out, struct why *why)
-{
-    const char *argv[] = {
-        "belfry-graph", "--rrd", rrd, "--check", check, "--list", part ? "--part" : NULL, part, NULL
-    };
-    int ends[2], status = 0;
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return why_say(why, -errno, "can't start belfry-graph: %s", error_text(-errno));
-    const int fds[] = { ends[1], -1 };
-    struct spawn spawn = { .program = spawn_member("belfry-graph"), .argv = argv, .fds = fds, .fd_count = 2 };
-    pid_t pid = spawn_start(&spawn);
-    close(ends[1]);
-    read_all(ends[0], out);
-    if (pid < 0)
-        return why_say(why, (int)pid, "can't start belfry-graph: %s", error_text((int)pid));
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    return why_say(why, ERROR_REFUSED, "belfry-graph could not list '%s'", check);
-}
 
 /* The metric of the name in the list, made when there is none yet. by_name: the same objects. */
 static json_t *get_metric(json_t *list, json_t *by_name, const json_t *from)
@@ -84,15 +37,10 @@ static void add_series(json_t *metrics, json_t *parts, json_t *by_name, const js
 
 int graph_list(struct cli *cli, const char *check, const char *part, json_t **out, struct why *why)
 {
-    struct places places;
-    struct buf said = { 0 };
+    const struct graph_request request = { .check = check, .part = part, .list = true };
     size_t i;
-    json_t *series;
-    int code = places_find(cli, &places, why);
-    if (code == 0)
-        code = ask(places.rrd, check, part, &said, why);
-    json_t *root = code == 0 ? json_loadb(said.data, said.length, 0, NULL) : NULL;
-    buf_close(&said);
+    json_t *series, *root;
+    int code = graph_ask(cli, &request, &root, why);
     if (code != 0)
         return code;
     if (json_array_size(control_list(root, "series")) == 0) {
@@ -107,4 +55,111 @@ int graph_list(struct cli *cli, const char *check, const char *part, json_t **ou
                      parts);
     json_decref(root);
     return 0;
+}
+
+/* ---- printed -------------------------------------------------------------------------------------------------- */
+
+static const char *join(struct cli *cli, const json_t *list)
+{
+    const char *text = "";
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) text =
+        arena_print(&cli->arena, "%s%s%s", text, i ? " " : "", json_string_value(item) ?: "");
+    return cli_visible(cli, text);
+}
+
+static const char *unit_text(struct cli *cli, const json_t *object)
+{
+    const char *unit = control_text(cli, object, "unit");
+    return *unit ? unit : "-";
+}
+
+static void print_views(struct cli *cli, const json_t *drawable)
+{
+    static const char *const titles[] = { "view", "unit", "metrics", "" };
+    struct table table = { .columns = 4, .titles = titles };
+    size_t i;
+    json_t *view;
+    json_array_foreach(control_list(drawable, "views"), i, view)
+    {
+        const char *metrics = join(cli, control_list(view, "metrics")), *limit = control_text(cli, view, "limit");
+        if (*limit)
+            metrics = arena_print(&cli->arena, "%s, limit %s", metrics, limit);
+        table_add(&table, STYLE_STRONG, control_text(cli, view, "name"));
+        table_add(&table, STYLE_PLAIN, unit_text(cli, view));
+        table_add(&table, STYLE_PLAIN,
+                  control_flag(view, "parts") ? arena_print(&cli->arena, "%s (of parts)", metrics) : metrics);
+        table_add(&table, STYLE_PLAIN, control_text(cli, view, "title"));
+    }
+    table_print(&table, &cli->term, &cli->out);
+    if (table.count)
+        buf_char(&cli->out, '\n');
+    table_close(&table);
+}
+
+static const char *range_text(struct cli *cli, const json_t *metric, const char *key)
+{
+    const char *range = control_text(cli, metric, key);
+    return *range ? range : "-";
+}
+
+/* "the check", "3 parts", "the check, 3 parts" */
+static const char *owner_text(struct cli *cli, const json_t *metric)
+{
+    long long parts = control_integer(metric, "parts");
+    const char *whole = control_flag(metric, "whole") ? "the check" : "";
+    if (parts == 0)
+        return whole;
+    return arena_print(&cli->arena, "%s%s%lld part%s", whole, *whole ? ", " : "", parts, parts == 1 ? "" : "s");
+}
+
+static void print_metrics(struct cli *cli, const json_t *drawable)
+{
+    static const char *const titles[] = { "metric", "unit", "warning", "critical", "of" };
+    struct table table = { .columns = 5, .titles = titles };
+    size_t i;
+    json_t *metric;
+    json_array_foreach(control_list(drawable, "metrics"), i, metric)
+    {
+        table_add(&table, STYLE_STRONG, control_text(cli, metric, "name"));
+        table_add(&table, STYLE_PLAIN, unit_text(cli, metric));
+        table_add(&table, STYLE_PLAIN, range_text(cli, metric, "warn"));
+        table_add(&table, STYLE_PLAIN, range_text(cli, metric, "crit"));
+        table_add(&table, STYLE_PLAIN, owner_text(cli, metric));
+    }
+    table_print(&table, &cli->term, &cli->out);
+    table_close(&table);
+}
+
+static void print_parts(struct cli *cli, const json_t *drawable)
+{
+    static const char *const titles[] = { "part" };
+    struct table table = { .columns = 1, .titles = titles };
+    size_t i;
+    json_t *part;
+    json_array_foreach(control_list(drawable, "parts"), i, part)
+        table_add(&table, STYLE_STRONG, cli_visible(cli, json_string_value(part)));
+    if (table.count)
+        buf_char(&cli->out, '\n');
+    table_print(&table, &cli->term, &cli->out);
+    table_close(&table);
+}
+
+int graph_list_print(struct cli *cli, const char *check, const char *part, bool views)
+{
+    json_t *drawable = NULL;
+    struct why why = { "" };
+    if (graph_list(cli, check, part, &drawable, &why) != 0)
+        return cli_fail(cli, "%s", why.text);
+    if (cli->globals.format == FORMAT_JSON) {
+        control_print(cli, drawable);
+        return EXIT_DONE;
+    }
+    if (views)
+        print_views(cli, drawable);
+    print_metrics(cli, drawable);
+    print_parts(cli, drawable);
+    json_decref(drawable);
+    return EXIT_DONE;
 }

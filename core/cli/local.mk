@@ -14,7 +14,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/describe.c core/cli/describe.h \
 	core/cli/discover.c core/cli/discover.h \
 	core/cli/detail.c \
-	core/cli/graph.c core/cli/graph.h core/cli/graph_list.c \
+	core/cli/graph.c core/cli/graph.h core/cli/graph_list.c core/cli/graph_run.c \
 	core/cli/guard.c core/cli/guard.h \
 	core/cli/help.c core/cli/help.h \
 	core/cli/init.c \
@@ -25,9 +25,11 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/places.c core/cli/places.h \
 	core/cli/plugins.c \
 	core/cli/proof.c \
+	core/cli/plot.c core/cli/plot.h core/cli/plot_print.c \
 	core/cli/query.c \
 	core/cli/reload.c \
 	core/cli/run.c \
+	core/cli/series.c \
 	core/cli/status.c \
 	core/cli/story.c core/cli/story.h \
 	core/cli/term.c core/cli/term.h \
@@ -57,5 +59,10 @@ tests_unit_test_cli_SOURCES = tests/unit/test_cli.c tests/tap.h
 tests_unit_test_cli_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 tests_unit_test_cli_LDFLAGS = $(pie_ldflags)
 tests_unit_test_cli_LDADD = $(cli_libs)
+unit_tests += tests/unit/test_plot
+tests_unit_test_plot_SOURCES = tests/unit/test_plot.c tests/tap.h
+tests_unit_test_plot_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+tests_unit_test_plot_LDFLAGS = $(pie_ldflags)
+tests_unit_test_plot_LDADD = $(cli_libs)
 system_tests += tests/system/cli.test tests/system/check.test tests/system/guide.test
 EXTRA_DIST += tests/peers/odd_servers.py tests/peers/control.py tests/system/cli_board.json

@@ -8,6 +8,7 @@
 struct args {
     const char *subject;
     int64_t watch_ms; /* 0: once */
+    bool verbose;
 };
 
 static const struct argument arguments[] = { { "SERVICE", "Show everything of this service or check (SERVICE/CHECK)",
@@ -17,6 +18,8 @@ static const struct argument arguments[] = { { "SERVICE", "Show everything of th
 static const struct option options[] = {
     { 'w', "watch", "[SECONDS]", "Show it again and again, every 2 seconds by default", .kind = OPTION_SECONDS,
       .target = offsetof(struct args, watch_ms), .fallback = "2" },
+    { 'v', "verbose", NULL, "Count the recorder's samples, too", .kind = OPTION_FLAG,
+      .target = offsetof(struct args, verbose) },
     { 0 }
 };
 
@@ -26,7 +29,32 @@ static const char *const examples[] = { "belfry status",
                                         "all checks, parts and metrics of one service",
                                         "belfry status --watch",
                                         "the board, kept up to date",
+                                        "belfry status -v",
+                                        "the board, and what the recorder has done",
                                         NULL };
+
+/* Since the recorder started; doc/time-series.md. */
+static void print_recorder(struct cli *cli, const json_t *answer)
+{
+    static const struct {
+        const char *name, *word;
+        bool ends; /* they are what becomes of samples: the rest waits */
+    } counts[] = {
+        { "samples", "samples", false },    { "rows", "written", true },     { "coalesced", "coalesced", true },
+        { "late", "late", true },           { "refused", "refused", true },  { "lost", "lost", true },
+        { "dropped", "never sent", false }, { "updates", "updates", false }, { "migrated", "files migrated", false },
+        { "aside", "set aside", false },
+    };
+    const json_t *samples = json_object_get(json_object_get(answer, "daemon"), "samples");
+    int64_t waiting = control_integer(samples, "samples");
+    buf_text(&cli->out, control_flag(samples, "running") ? "\nrecorder:" : "\nrecorder (not running):");
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        int64_t count = control_integer(samples, counts[i].name);
+        waiting -= counts[i].ends ? count : 0;
+        buf_print(&cli->out, " %lld %s,", (long long)count, counts[i].word);
+    }
+    buf_print(&cli->out, " %lld waiting\n", (long long)(waiting > 0 ? waiting : 0));
+}
 
 static int show(struct cli *cli, const struct args *args)
 {
@@ -44,6 +72,8 @@ static int show(struct cli *cli, const struct args *args)
         detail_print(cli, answer);
     else
         board_print(cli, answer);
+    if (args->verbose)
+        print_recorder(cli, answer);
     json_decref(answer);
     return status;
 }

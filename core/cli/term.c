@@ -16,9 +16,21 @@
 #define NARROW_INDENT 4 /* of a folded cell that has no room beside the others */
 
 static const char *const styles[STYLE_COUNT] = {
-    [STYLE_PLAIN] = "",           [STYLE_STRONG] = "\033[1m",   [STYLE_FAINT] = "\033[2m",
-    [STYLE_OK] = "\033[32m",      [STYLE_WARNING] = "\033[33m", [STYLE_CRITICAL] = "\033[1;31m",
+    [STYLE_PLAIN] = "",
+    [STYLE_STRONG] = "\033[1m",
+    [STYLE_FAINT] = "\033[2m",
+    [STYLE_OK] = "\033[32m",
+    [STYLE_WARNING] = "\033[33m",
+    [STYLE_CRITICAL] = "\033[1;31m",
     [STYLE_UNKNOWN] = "\033[35m",
+    [STYLE_LINE] = "\033[36m",
+    "\033[33m",
+    "\033[35m",
+    "\033[32m",
+    "\033[34m",
+    "\033[31m",
+    "\033[96m",
+    "\033[90m",
 };
 
 static bool env_set(const char *name)

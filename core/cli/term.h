@@ -23,8 +23,12 @@ enum style {
     STYLE_WARNING,
     STYLE_CRITICAL,
     STYLE_UNKNOWN,
+    STYLE_LINE, /* and STYLE_LINE_COUNT - 1 more: of plots */
+    STYLE_LINE_LAST = STYLE_LINE + 7,
     STYLE_COUNT
 };
+
+#define STYLE_LINE_COUNT (STYLE_LINE_LAST - STYLE_LINE + 1)
 
 /* Asks stdout and the environment: colour on a terminal unless NO_COLOR is set or TERM is dumb, UTF-8 by LC_ALL,
  * LC_CTYPE or LANG, width by the terminal or COLUMNS. */

@@ -43,8 +43,11 @@ enum words_of {
     WORDS_BREAKER,
     WORDS_PLUGIN,
     WORDS_PICTURE, /* what can be drawn of the check that is the first argument */
+    WORDS_METRIC,  /* its recorded metrics */
     WORDS_PART,    /* its recorded parts */
-    WORDS_FORMAT
+    WORDS_FORMAT,
+    WORDS_SERIES, /* the formats of `belfry series` */
+    WORDS_FUNCTION
 };
 
 /* Several values of one option or argument. */
@@ -101,7 +104,7 @@ extern const struct verb verb_root;
 
 extern const struct verb verb_breaker, verb_check, verb_complete, verb_config, verb_graph, verb_init, verb_journal,
     verb_journal_head, verb_journal_seal, verb_journal_verify, verb_plugins, verb_query, verb_reload, verb_run,
-    verb_status;
+    verb_series, verb_status;
 
 /* The root's options. */
 struct globals {

@@ -16,15 +16,16 @@ static const struct option options[] = {
     { 0 }
 };
 
-static const struct verb *const verbs[] = { &verb_status, &verb_check,    &verb_run,     &verb_query, &verb_plugins,
-                                            &verb_config, &verb_reload,   &verb_journal, &verb_graph, &verb_breaker,
-                                            &verb_init,   &verb_complete, NULL };
+static const struct verb *const verbs[] = { &verb_status,  &verb_check,  &verb_run,      &verb_query, &verb_plugins,
+                                            &verb_config,  &verb_reload, &verb_journal,  &verb_graph, &verb_series,
+                                            &verb_breaker, &verb_init,   &verb_complete, NULL };
 
 const struct verb verb_root = {
     .name = "belfry",
     .summary = "watch services through crash-isolated plugins",
-    .description = "belfry is the command line of the monitoring daemon belfryd. It talks to the daemon over its "
-                   "control socket; what a file can answer (check, plugins, config, journal, graph) needs no daemon.",
+    .description =
+        "belfry is the command line of the monitoring daemon belfryd. It talks to the daemon over its "
+        "control socket; what a file can answer (check, plugins, config, journal, graph, series) needs no daemon.",
     .options = options,
     .args_size = sizeof(struct globals),
     .verbs = verbs,

@@ -47,7 +47,7 @@
 #define STALLED_MS 500
 #define SNAPSHOT_EVERY_MS 5000
 #define RECORD_NONE UINT32_MAX
-#define RECORD_COUNTS 7 /* that the recorder tells */
+#define RECORD_COUNTS 9 /* that the recorder tells */
 
 struct keeper;
 struct pool;

@@ -584,8 +584,8 @@ void record_forget(struct keeper *keeper, struct watched *watched)
 
 json_t *record_view(const struct keeper *keeper)
 {
-    static const char *const names[RECORD_COUNTS] = { "samples", "rows",    "updates", "coalesced",
-                                                      "late",    "refused", "lost" };
+    static const char *const names[RECORD_COUNTS] = { "samples", "rows", "updates",  "coalesced", "late",
+                                                      "refused", "lost", "migrated", "aside" };
     const struct recorder *recorder = keeper->recorder;
     json_t *json = json_pack("{s:b, s:I}", "running", recorder && recorder->running, "dropped",
                              recorder ? (json_int_t)recorder->dropped : 0);

@@ -4,6 +4,8 @@
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--draw NAME | --metric NAME...] --since S --until S --out
  * FILE
  *                  [--format png|svg] [--width PIXELS] [--height PIXELS] [--theme light|dark] [--title TEXT]
+ *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--draw NAME | --metric NAME...] --since S --until S
+ *                  --export average|min|max [--step SECONDS]
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] --list
  *
  * Times are seconds since 1970; FILE "-" is the standard output. --draw is a view of the check's plugin or, when there
@@ -11,6 +13,9 @@
  * Without either all views that have something to draw are drawn, one under the other; of a plugin without views all
  * metrics (page.h). Width and height are of each picture; without --height a long legend makes it higher. What is left
  * out, because a file is damaged or the page full, is said on stderr.
+ *
+ * --export prints the numbers that would be drawn (export.h); with --metric all lines, of parts too, when only parts
+ * have such a metric.
  *
  * --list prints what can be drawn: { "check": ID, "views": [ { "name", "title", "unit", "style", "limit", "parts",
  * "metrics": [...] } ], "series": [ the legend of each file without its views (doc/time-series.md) ] }.
@@ -36,6 +41,7 @@
 #include "core/base/text.h"
 #include "core/recorder/cached.h"
 #include "core/recorder/compose.h"
+#include "core/recorder/export.h"
 #include "core/recorder/page.h"
 #include "core/sandbox/sandbox.h"
 
@@ -45,6 +51,7 @@
 #define PIXELS_MAX 4000
 #define HEIGHT 300
 #define NAMES_MAX 256
+#define STEP_MAX_S (10 * 366 * 86400)
 #define TIME_MAX_S 253402300799 /* the end of the year 9999 */
 
 #ifdef BELFRY_SANITIZERS
@@ -64,10 +71,10 @@ const char *__lsan_default_suppressions(void)
 #endif
 
 struct request {
-    const char *folder, *check, *part, *draw, *title, *out;
+    const char *folder, *check, *part, *draw, *title, *out, *export;
     const char *wanted[WANTED_MAX];
     uint32_t wanted_count;
-    int64_t since_s, until_s, width, height;
+    int64_t since_s, until_s, width, height, step_s;
     bool dark, svg, list;
 };
 
@@ -137,6 +144,8 @@ static const struct option options[] = {
     { "--title", set_text, MEMBER(title), NULL, NULL },
     { "--format", set_word, MEMBER(svg), "svg", "png" },
     { "--out", set_text, MEMBER(out), NULL, NULL },
+    { "--export", set_text, MEMBER(export), NULL, NULL },
+    { "--step", set_integer, MEMBER(step_s), NULL, NULL },
 };
 
 static bool read_option(struct request *request, const char *name, const char *value)
@@ -170,9 +179,11 @@ static bool read_options(int argc, char **argv, struct request *request)
         return false;
     if (request->list)
         return true;
-    return request->out && !(request->draw && request->wanted_count > 0) && request->since_s > 0 &&
-           request->since_s < request->until_s && request->until_s <= TIME_MAX_S && are_pixels(request->width) &&
-           (request->height == 0 || are_pixels(request->height));
+    if (request->export ? !export_function(request->export) : !request->out)
+        return false;
+    return request->step_s >= 0 && request->step_s <= STEP_MAX_S && !(request->draw && request->wanted_count > 0) &&
+           request->since_s > 0 && request->since_s < request->until_s && request->until_s <= TIME_MAX_S &&
+           are_pixels(request->width) && (request->height == 0 || are_pixels(request->height));
 }
 
 /* ---- list ------------------------------------------------------------------------------------------------------- */
@@ -273,14 +284,14 @@ static void add_name(struct names *names, const char *name)
     names->items[names->count++] = name;
 }
 
-/* Says that there is no such view or metric, and what there is. */
-static int refuse(struct arena *arena, const struct shelf *shelf, const char *name, bool views)
+/* Says that there is no such view or metric, and what there is in the first `files` of them. */
+static int refuse(struct arena *arena, const struct shelf *shelf, const char *name, bool views, uint32_t files)
 {
     struct names names = { .items = arena_array(arena, NAMES_MAX + 1, sizeof(*names.items)),
                            .text = { .max_bytes = 600 } };
     for (uint32_t i = 0; views && i < shelf->view_count; i++)
         add_name(&names, shelf->views[i].name);
-    for (uint32_t i = 0; i < (views ? shelf->count : 1); i++)
+    for (uint32_t i = 0; i < files; i++)
         for (uint32_t m = 0; m < shelf->files[i].legend.metric_count; m++)
             add_name(&names, shelf->files[i].legend.metrics[m].name);
     const char *nearest = text_nearest(name, names.items);
@@ -299,7 +310,7 @@ static int choose(struct arena *arena, const struct request *request, const stru
     const char *unknown = request->draw;
     if (request->wanted_count > 0 &&
         !page_of_metrics(arena, shelf, request->check, request->wanted, request->wanted_count, page, &unknown))
-        return refuse(arena, shelf, unknown, false);
+        return refuse(arena, shelf, unknown, false, 1);
     if (view)
         page_of_view(arena, shelf, request->check, view, page);
     else if (request->draw)
@@ -310,7 +321,7 @@ static int choose(struct arena *arena, const struct request *request, const stru
         return 0;
     if (view)
         return complain("nothing of the view '%s' is recorded of '%s'", view->name, request->check);
-    return request->draw ? refuse(arena, shelf, request->draw, true)
+    return request->draw ? refuse(arena, shelf, request->draw, true, shelf->count)
                          : complain("'%s' has no metric to draw", request->check);
 }
 
@@ -431,6 +442,50 @@ static int draw(struct arena *arena, const struct request *request, const struct
     return status;
 }
 
+/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+
+/* Each metric for itself, in the order asked for. */
+static int choose_metrics(struct arena *arena, const struct request *request, const struct shelf *shelf,
+                          struct page *out)
+{
+    struct page one;
+    uint32_t most = request->wanted_count * PAGE_PICTURES_MAX;
+    *out = (struct page){ .pictures = arena_array(arena, most, sizeof(*out->pictures)) };
+    for (uint32_t i = 0; i < request->wanted_count; i++) {
+        page_of_metric(arena, shelf, request->check, request->wanted[i], &one);
+        if (one.count == 0)
+            return refuse(arena, shelf, request->wanted[i], false, shelf->count);
+        memcpy(out->pictures + out->count, one.pictures, one.count * sizeof(*one.pictures));
+        out->count += one.count;
+    }
+    return 0;
+}
+
+static int export_numbers(struct arena *arena, const struct request *request, const struct shelf *shelf)
+{
+    const int64_t now_s = clock_wall_ms() / 1000;
+    const struct export export = { .check = request->check,
+                                   .function = export_function(request->export),
+                                   .since_s = find_since(request, shelf),
+                                   .until_s = request->until_s < now_s ? request->until_s : now_s,
+                                   .step_s = (uint64_t)request->step_s,
+                                   .all_lines = request->wanted_count > 0 };
+    struct buf out = { 0 };
+    struct page page = { 0 };
+    struct why why = { "" };
+    int status = check_files(request, shelf);
+    if (status == 0)
+        status = export.all_lines ? choose_metrics(arena, request, shelf, &page) : choose(arena, request, shelf, &page);
+    if (status == 0 && chdir(shelf->folder) != 0)
+        status = complain("can't enter '%s': %s", shelf->folder, strerror(errno));
+    if (status == 0 && export_page(arena, &export, shelf, &page, &out, &why) < 0)
+        status = complain("%s", why.text);
+    if (status == 0 && (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0))
+        status = complain("can't write: %s", strerror(errno));
+    buf_close(&out);
+    return status;
+}
+
 /* It reads the recorded and fonts, and writes into the folder of its output. That it can't be sandboxed is no reason
  * not to draw. */
 static void enter_sandbox(struct arena *arena, const struct request *request)
@@ -455,6 +510,9 @@ int main(int argc, char **argv)
                         "           [--metric NAME]... --since SECONDS --until SECONDS --out FILE\n"
                         "           [--format png|svg] [--width PIXELS] [--height PIXELS] [--theme light|dark]\n"
                         "           [--title TEXT]\n"
+                        "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--draw NAME]\n"
+                        "           [--metric NAME]... --since SECONDS --until SECONDS --export average|min|max\n"
+                        "           [--step SECONDS]\n"
                         "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] --list\n");
         return 2;
     }
@@ -465,7 +523,9 @@ int main(int argc, char **argv)
     int status = 2;
     enter_sandbox(&arena, &request);
     if (shelf_open(&arena, request.folder, request.check, request.part, clock_wall_ms() / 1000, &shelf) == 0)
-        status = request.list ? list(&arena, &request, &shelf) : draw(&arena, &request, &shelf);
+        status = request.list     ? list(&arena, &request, &shelf)
+                 : request.export ? export_numbers(&arena, &request, &shelf)
+                                  : draw(&arena, &request, &shelf);
     arena_close(&arena);
     return status;
 }

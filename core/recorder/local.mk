@@ -6,6 +6,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/cached.c core/recorder/cached.h \
 	core/recorder/compose.c core/recorder/compose.h \
 	core/recorder/crash.c core/recorder/crash.h \
+	core/recorder/export.c core/recorder/export.h \
 	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/layout.c core/recorder/layout.h \
@@ -76,4 +77,16 @@ tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c
 tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
 tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_recorder_LDADD = $(model_libs)
-system_tests += tests/system/graph.test tests/system/recorder.test
+# likewise, for samples on its stdin
+check_PROGRAMS += tests/peers/feed_samples
+tests_peers_feed_samples_SOURCES = tests/peers/feed_samples.c
+tests_peers_feed_samples_CFLAGS = $(pie_cflags)
+tests_peers_feed_samples_LDFLAGS = $(pie_ldflags)
+tests_peers_feed_samples_LDADD = $(model_libs)
+
+unit_tests += tests/unit/test_export
+tests_unit_test_export_SOURCES = tests/unit/test_export.c tests/tap.h
+tests_unit_test_export_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_export_LDFLAGS = $(pie_ldflags)
+tests_unit_test_export_LDADD = $(recorder_libs)
+system_tests += tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test

@@ -91,8 +91,8 @@ static void acknowledge(struct recorder *recorder)
         return;
     size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_SAVED);
     wire_put_u64(&recorder->out, recorder->taken);
-    const uint64_t all[] = { counts->samples, counts->rows,    counts->updates, counts->coalesced,
-                             counts->late,    counts->refused, counts->lost };
+    const uint64_t all[] = { counts->samples, counts->rows, counts->updates,  counts->coalesced, counts->late,
+                             counts->refused, counts->lost, counts->migrated, counts->aside };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         wire_put_u64(&recorder->out, all[i]);
     wire_end(&recorder->out, begin);
@@ -301,9 +301,9 @@ static void log_counts(const struct track_counts *counts)
 {
     log_info("recorder",
              "stopped: samples=%" PRIu64 " rows=%" PRIu64 " updates=%" PRIu64 " coalesced=%" PRIu64 " late=%" PRIu64
-             " refused=%" PRIu64 " lost=%" PRIu64,
+             " refused=%" PRIu64 " lost=%" PRIu64 " migrated=%" PRIu64 " aside=%" PRIu64,
              counts->samples, counts->rows, counts->updates, counts->coalesced, counts->late, counts->refused,
-             counts->lost);
+             counts->lost, counts->migrated, counts->aside);
 }
 
 static int run(struct recorder *recorder)

@@ -27,6 +27,7 @@ void revive_files(struct track_room *room, const struct wal *wal)
     if (culprit && is_ours(room->folder, culprit)) {
         const char *name = sigabbrev_np(number);
         code = track_set_aside(culprit, clock_wall_ms() / 1000, aside, sizeof(aside), &why);
+        room->counts.aside += code == 0;
         snprintf(text, sizeof(text), "it crashed the recorder (SIG%s); %s%s", name ? name : "?",
                  code == 0 ? "moved aside as " : why.text, code == 0 ? aside : "");
         room->moved(room->context, culprit, text);

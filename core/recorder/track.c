@@ -178,6 +178,7 @@ static int make(struct job *job, bool history)
     if (code == 0)
         code = store_make(&job->arena, &make, &job->why);
     ledger_leave(job->room->ledger);
+    job->room->counts.migrated += code == 0 && history;
     if (code == 0)
         report(
             job, LOG_LEVEL_INFO,
@@ -201,6 +202,7 @@ static int set_aside(struct job *job)
     char aside[4096];
     int code = track_set_aside(job->path, job->now_s, aside, sizeof(aside), &job->why);
     job->moved = code == 0;
+    job->room->counts.aside += job->moved;
     if (code == 0 && job->room->moved)
         job->room->moved(job->room->context, job->path,
                          arena_print(&job->arena, "%s; moved aside as '%s'", reason.text, aside));

@@ -28,6 +28,8 @@ struct track_counts {
     uint64_t late;      /* not later than what the file has */
     uint64_t refused;   /* absurd times, unknown slots */
     uint64_t lost;      /* the file could not be written */
+    uint64_t migrated;  /* files */
+    uint64_t aside;     /* files */
 };
 
 struct cached;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* feed_samples RECORDER FOLDER [OPTION VALUE]... - plays the keeper for belfry-recorder: starts it with these options,
+ * sends it what stands on stdin, prints what it reports, and ends with its exit status. A line is one of
+ *
+ *     series SLOT CHECK PART STEP METRIC...     PART "-": of the check as a whole; METRIC:
+ * NAME,UNIT[,gauge|counter[,WAS]] SLOT SECONDS VALUE...                     a value is a number, or U
+ *
+ * Archives are the default ones. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "belfry/plugin.h"
+#include "core/base/channel.h"
+#include "core/base/clock.h"
+#include "core/base/spawn.h"
+#include "core/base/text.h"
+#include "core/model/series.h"
+
+#define SOURCES_MAX 16
+#define ARGS_MAX 16
+#define WAIT_MS 60000
+#define BATCH_BYTES 65536
+
+static struct series_archive archives[] = {
+    { 0, 2 * 86400 }, { 300, 14 * 86400 }, { 1800, 61 * 86400 }, { 21600, 2 * 365 * 86400 }
+};
+
+/* The next word of the line; ends the program when there is none. */
+static const char *take_word(char **line)
+{
+    const char *word;
+    while ((word = strsep(line, " \n")) != NULL && *word == '\0')
+        ;
+    if (word == NULL) {
+        fputs("feed_samples: a word is missing\n", stderr);
+        exit(2);
+    }
+    return word;
+}
+
+static int64_t take_integer(char **line)
+{
+    int64_t value = 0;
+    if (text_integer(take_word(line), &value) != 0) {
+        fputs("feed_samples: not a number\n", stderr);
+        exit(2);
+    }
+    return value;
+}
+
+static bool has_more(const char *line)
+{
+    return line && line[strspn(line, " \n")] != '\0';
+}
+
+static struct series_source read_source(char *word)
+{
+    struct series_source source = { .metric = strsep(&word, ","), .min = NAN, .max = NAN, .unit = "" };
+    const char *kind;
+    if (word)
+        source.unit = strsep(&word, ",");
+    kind = word ? strsep(&word, ",") : "gauge";
+    source.kind = strcmp(kind, "counter") == 0 ? BELFRY_COUNTER : BELFRY_GAUGE;
+    source.was = word;
+    return source;
+}
+
+static void put_series(struct buf *out, char *line)
+{
+    struct series_source sources[SOURCES_MAX];
+    int64_t slot = take_integer(&line);
+    const char *check = take_word(&line), *part = take_word(&line);
+    uint32_t step_s = (uint32_t)take_integer(&line);
+    struct series series = { .check = check,
+                             .part = strcmp(part, "-") == 0 ? NULL : part,
+                             .step_s = step_s,
+                             .heartbeat_s = step_s * 5 / 2,
+                             .sources = sources,
+                             .archives = archives,
+                             .archive_count = sizeof archives / sizeof *archives };
+    archives[0].point_s = step_s;
+    while (has_more(line) && series.source_count < SOURCES_MAX)
+        sources[series.source_count++] = read_source((char *)(uintptr_t)take_word(&line));
+    size_t begin = wire_begin(out, WIRE_SERIES);
+    wire_put_u32(out, (uint32_t)slot);
+    series_encode(out, &series);
+    wire_end(out, begin);
+}
+
+static void put_sample(struct buf *out, char *line)
+{
+    double values[SOURCES_MAX];
+    uint16_t count = 0;
+    int64_t slot = take_integer(&line), at_s = take_integer(&line);
+    for (; has_more(line) && count < SOURCES_MAX; count++)
+        if (text_number(take_word(&line), &values[count]) != 0)
+            values[count] = NAN;
+    size_t begin = wire_begin(out, WIRE_SAMPLE);
+    wire_put_u32(out, (uint32_t)slot);
+    wire_put_u64(out, (uint64_t)at_s * 1000);
+    wire_put_u16(out, count);
+    for (uint16_t i = 0; i < count; i++)
+        wire_put_f64(out, values[i]);
+    wire_end(out, begin);
+}
+
+static int send_all(struct channel *channel)
+{
+    static const char series[] = "series ";
+    struct buf out = { 0 };
+    char *line = NULL;
+    size_t size = 0;
+    int code = 0;
+    while (code == 0 && getline(&line, &size, stdin) > 0) {
+        if (strncmp(line, series, sizeof series - 1) == 0)
+            put_series(&out, line + sizeof series - 1);
+        else
+            put_sample(&out, line);
+        if (out.length > BATCH_BYTES)
+            code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
+    }
+    wire_end(&out, wire_begin(&out, WIRE_STOP));
+    if (code == 0)
+        code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
+    buf_close(&out);
+    free(line);
+    return code;
+}
+
+/* Prints the recorder's reports until its end; whether it was ready. */
+static bool print_all(struct channel *channel)
+{
+    struct arena arena = { 0 };
+    struct wire_frame frame;
+    bool ready = false;
+    while (channel_read(channel, &frame, clock_now_ms() + WAIT_MS) == 1) {
+        ready = ready || frame.type == WIRE_RECORDER_READY;
+        if (frame.type != WIRE_RECORDER_EVENT)
+            continue;
+        uint8_t level = wire_u8(&frame.payload);
+        uint32_t slot = wire_u32(&frame.payload);
+        const char *text = wire_text(&frame.payload, &arena, 4096);
+        printf("event %u %u %s\n", level, slot, text ? text : "?");
+    }
+    arena_close(&arena);
+    return ready;
+}
+
+int main(int argc, char **argv)
+{
+    const char *args[ARGS_MAX] = { argv[1], "--rrd", argv[2] };
+    int pair[2], status = 1;
+    if (argc < 3 || argc > ARGS_MAX - 2 || spawn_pair(pair) != 0)
+        return 2;
+    for (int i = 3; i < argc; i++)
+        args[i] = argv[i];
+    const int fds[] = { STDERR_FILENO, STDERR_FILENO, pair[1] };
+    struct spawn spawn = { .program = argv[1], .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
+    struct channel channel = { .fd = pair[0] };
+    pid_t pid = spawn_start(&spawn);
+    close(pair[1]);
+    if (pid < 0)
+        return 2;
+    bool good = send_all(&channel) == 0;
+    good = print_all(&channel) && good;
+    channel_close(&channel);
+    waitpid(pid, &status, 0);
+    return good && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
