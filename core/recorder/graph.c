@@ -45,7 +45,11 @@
 #include "core/recorder/page.h"
 #include "core/sandbox/sandbox.h"
 
+#ifdef BELFRY_SANITIZERS
+#define SECONDS_MAX 30 /* each allocation is unwound slowly, see below */
+#else
 #define SECONDS_MAX 5
+#endif
 #define WANTED_MAX 64
 #define PIXELS_MIN 120
 #define PIXELS_MAX 4000
