@@ -19,6 +19,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/queue.c core/recorder/queue.h \
 	core/recorder/retain.c core/recorder/retain.h \
 	core/recorder/revive.c core/recorder/revive.h \
+	core/recorder/row.c core/recorder/row.h \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
 	core/recorder/store.c core/recorder/store.h \

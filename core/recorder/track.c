@@ -13,14 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "belfry/plugin.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/base/clock.h"
@@ -28,6 +26,7 @@
 #include "core/recorder/cached.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/legend.h"
+#include "core/recorder/row.h"
 #include "core/recorder/store.h"
 
 /* What a preparation works with; all of it in one arena. */
@@ -174,7 +173,7 @@ static int make(struct job *job, bool history)
                                .last_s = job->header.last_s,
                                .now_s = job->now_s };
     int code = make_folders(job);
-    ledger_enter(job->room->ledger, job->path, -1, 0);
+    ledger_enter(job->room->ledger, job->path, -1, 0, 0);
     if (code == 0)
         code = store_make(&job->arena, &make, &job->why);
     ledger_leave(job->room->ledger);
@@ -385,41 +384,6 @@ static int prepare(struct track *track, struct track_room *room, int64_t now_s, 
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-/* librrd wants a counter as a whole number, and reads what is close to the greatest double as infinite. */
-#define VALUE_MAX 1e300
-static void print_value(struct buf *out, double value, int kind)
-{
-    char text[32];
-    bool whole = fabs(value) < 9e15 && value == (double)(int64_t)value;
-    if (kind == BELFRY_COUNTER ? !(isfinite(value) && fabs(value) < 9.2e18) : !(fabs(value) <= VALUE_MAX))
-        buf_char(out, 'U');
-    else if (kind == BELFRY_COUNTER || whole)
-        buf_print(out, "%" PRId64, (int64_t)value);
-    else {
-        snprintf(text, sizeof(text), "%.17g", value);
-        text[strcspn(text, ",")] = *strchrnul(text, ',') ? '.' : '\0'; /* whatever the locale says */
-        buf_text(out, text);
-    }
-}
-
-/* As the series has its sources; with in_columns, as the file has them. */
-static void add_update(struct args *args, const struct track *track, const double *row, bool in_columns)
-{
-    struct buf out = { 0 };
-    uint32_t count = in_columns ? track->file_sources : track->source_count;
-    buf_print(&out, "%" PRId64, (int64_t)row[0]);
-    for (uint32_t i = 0; i < count; i++) {
-        int column = in_columns ? track->columns[i] : (int)i;
-        buf_char(&out, ':');
-        if (column < 0)
-            buf_char(&out, 'U');
-        else
-            print_value(&out, row[column + 1], track->kinds[column]);
-    }
-    args_add(args, "%s", out.data);
-    buf_close(&out);
-}
-
 static int write_rows(struct track *track, struct track_room *room, int fd, struct why *why)
 {
     struct args args = { .arena = &room->scratch };
@@ -428,12 +392,12 @@ static int write_rows(struct track *track, struct track_room *room, int fd, stru
     for (uint32_t i = 0; i < track->row_count; i++) {
         const double *row = row_at(track, i);
         if ((int64_t)row[0] > track->last_s)
-            add_update(&args, track, row, false);
+            row_add(&args, track, row, false);
         else
             room->counts.late++;
     }
     if (args.count > 0) {
-        ledger_enter(room->ledger, track->path, fd, track->head_bytes);
+        ledger_enter(room->ledger, track->path, fd, track->inode, track->head_bytes);
         code = store_update(track->path, track->sources, &args, why);
         ledger_leave(room->ledger);
     }
@@ -499,7 +463,7 @@ static int send_rows(struct track *track, struct track_room *room, struct why *w
         track->sent_count = 0;
     track->sent_to = room->cached->generation;
     for (uint32_t i = track->sent_count; i < track->row_count; i++)
-        add_update(&args, track, row_at(track, i), true);
+        row_add(&args, track, row_at(track, i), true);
     int code = args.count > 0 ? cached_update(room->cached, track->path, &args, why) : 0;
     if (code == 0 && args.count > 0) {
         track->sent_count = track->row_count;
