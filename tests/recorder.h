@@ -99,7 +99,7 @@ static inline void clear_reports(void)
     report_count = 0;
 }
 
-static struct track_room room = { .folder = folder, .report = on_report };
+static struct track_room room = { .folder = folder, .report = on_report, .hold_max = 64 };
 
 static inline struct track *open_track(const struct series *series)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test_recorder_track - what becomes of samples: times, values, counters, files that can't be written, and parts that
  * vanish. */
+#include <fcntl.h>
 #include <float.h>
 #include <locale.h>
 #include <sys/stat.h>
@@ -147,6 +148,42 @@ static void test_counter(void)
     track_close(&track);
 }
 
+static void add_one(struct track *track, int64_t at_s)
+{
+    add(track, at_s, 1, 1, 1);
+    track_flush(track, &room, NOW);
+}
+
+/* A file is kept open between updates, but what stands under its name decides. */
+static void test_held(void)
+{
+    struct series series = make_series("redis/held", 3, 10);
+    struct track *track = open_track(&series);
+    char *path = path_of("redis/held");
+    struct stat held, there;
+    memset(&room.counts, 0, sizeof(room.counts));
+    tap_is_int(track->fd, -1, "nothing is open before the first flush");
+    add_one(track, NOW - 100);
+    int fd = track->fd;
+    tap_ok(fd >= 0 && fstat(fd, &held) == 0 && stat(path, &there) == 0 && held.st_ino == there.st_ino,
+           "the file stays open");
+    add_one(track, NOW - 90);
+    tap_is_int(track->fd, fd, "for the next update");
+    tap_ok(rename(path, path_of("redis/taken")) == 0, "its file gets another name");
+    add_one(track, NOW - 80);
+    tap_ok(fstat(track->fd, &held) == 0 && stat(path, &there) == 0 && held.st_ino == there.st_ino,
+           "then a new one is made, and held instead");
+    tap_is_near(value_at(path_of("redis/taken"), "MAX", "latency", NOW - 80, 10), NAN, "the other one is left alone");
+    track_let_go(track);
+    tap_ok(track->fd == -1 && fcntl(fd, F_GETFD) < 0, "it can be let go");
+    room.hold_max = 0;
+    add_one(track, NOW - 70);
+    room.hold_max = 64;
+    tap_is_int(track->fd, -1, "and is not held when there are too many");
+    tap_ok(room.counts.rows == 4 && room.counts.lost == 0, "every row was written");
+    track_close(&track);
+}
+
 /* A check that runs less often than its archive is long. */
 static void test_rare(void)
 {
@@ -249,6 +286,7 @@ int main(void)
     test_times();
     test_values();
     test_counter();
+    test_held();
     test_rare();
     test_unwritable();
     test_parts();
