@@ -6,7 +6,7 @@
 
 #include "core/base/clock.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
+#include "tests/journal.h"
 
 /* ---- helpers ---------------------------------------------------------------------------------------------------- */
 

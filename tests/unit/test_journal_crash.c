@@ -12,7 +12,7 @@
 #include "core/base/log.h"
 #include "core/journal/writer.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
+#include "tests/journal.h"
 
 #define FILES_MAX 256
 #define NAME_SIZE 256

@@ -10,7 +10,7 @@
 #include "core/journal/seal.h"
 #include "core/journal/verify.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
+#include "tests/journal_peer.h"
 
 #define LINES_MAX 1024
 #define EVERY_MS 60000
@@ -42,13 +42,9 @@ struct image {
 /* From the daemon's start to its stop, or to its death. */
 static void run_daemon(struct instant *now, unsigned records, bool dies, uint64_t segment_bytes)
 {
-    struct journal_options options = { .folder = folder, .segment_bytes = segment_bytes };
     struct seal_options sealing = { folder, path_of("journal.key"), EVERY_MS };
-    struct journal_recovery recovery;
-    struct journal *journal;
+    struct journal *journal = open_with((struct journal_options){ .segment_bytes = segment_bytes }, NULL);
     struct why trouble;
-    if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0)
-        die(why.text);
     struct seal *seal = seal_open(journal, &sealing, *now, &trouble);
     if (seal == NULL || trouble.text[0] != '\0')
         die(trouble.text);
@@ -241,19 +237,6 @@ static void change(struct image *image, size_t at, const char *from, const char 
     if (found == NULL || strlen(from) != strlen(to))
         die("change");
     memcpy(found, to, strlen(to));
-}
-
-static char *tail_of(char *line)
-{
-    return line + strlen(line) - RECORD_TAIL_SIZE;
-}
-
-static void hash_again(char *line)
-{
-    unsigned char digest[DIGEST_SIZE];
-    char hex[DIGEST_HEX_SIZE];
-    digest_sha256(line, (size_t)(tail_of(line) - line), digest);
-    memcpy(tail_of(line) + 9, digest_hex(digest, hex), 64);
 }
 
 /* The line with another number and another hash before it; a segment's head also with its predecessor. */
@@ -632,53 +615,27 @@ static const struct {
 
 /* ---- and what is found ------------------------------------------------------------------------------------------ */
 
-static bool has_python(void)
+/* What the second verifier is told of what was given. */
+static void put_arguments(struct buf *out, const struct given *given)
 {
-    return access("/usr/bin/python3", X_OK) == 0;
-}
-
-static void ask_peer(struct buf *out, const struct given *given)
-{
-    char bytes[4096], text[KEY_TEXT_SIZE], at[TEXT_TIME_SIZE];
-    const char *top = getenv("top_srcdir");
-    struct buf command = { 0 };
-    buf_print(&command, "/usr/bin/python3 '%s/tests/peers/journal_verify.py' --key-epoch %" PRIu64,
-              top != NULL ? top : ".", given->proof.key_epoch);
+    char text[KEY_TEXT_SIZE], at[TEXT_TIME_SIZE];
+    buf_print(out, "--key-epoch %" PRIu64, given->proof.key_epoch);
     if (given->proof.key_count > 0)
-        buf_print(&command, " --key %s", key_format(text, &given->key));
+        buf_print(out, " --key %s", key_format(text, &given->key));
     if (given->proof.now_ms != 0)
-        buf_print(&command, " --as-of %s", text_format_utc(at, given->proof.now_ms));
+        buf_print(out, " --as-of %s", text_format_utc(at, given->proof.now_ms));
     if (given->proof.anchor_count > 0)
-        buf_print(&command, " --anchor %" PRIu64 ":%s", given->anchor.seq, given->anchor.hash);
-    buf_print(&command, " '%s' 2>&1", folder);
-    FILE *peer = popen(command.data, "r");
-    size_t n;
-    while (peer != NULL && (n = fread(bytes, 1, sizeof bytes, peer)) > 0)
-        buf_add(out, bytes, n);
-    if (peer != NULL)
-        pclose(peer);
-    buf_close(&command);
-}
-
-static void print_report(struct buf *out, const struct journal_report *report)
-{
-    buf_print(out,
-              "records %" PRIu64 " segments %" PRIu64 " first %" PRIu64 " last %" PRIu64
-              " torn %d journal %s head %s seals %" PRIu64 " held %" PRIu64 "\n",
-              report->records, report->segments, report->first_seq, report->last_seq, report->torn_tail,
-              report->journal_id, report->head_hash, report->seals, report->seals_held);
-    for (uint32_t i = 0; i < report->fault_count && i < 16; i++)
-        buf_print(out, "fault %s %" PRIu64 " %s\n", report->faults[i].segment, report->faults[i].line,
-                  report->faults[i].kind);
-    buf_char(out, '\n');
+        buf_print(out, " --anchor %" PRIu64 ":%s", given->anchor.seq, given->anchor.hash);
 }
 
 /* The first 16 faults are compared. */
 static bool agrees(const struct journal_report *report, const struct given *given)
 {
-    struct buf ours = { 0 }, theirs = { 0 };
+    struct buf ours = { 0 }, theirs = { 0 }, arguments = { 0 };
     print_report(&ours, report);
-    ask_peer(&theirs, given);
+    put_arguments(&arguments, given);
+    ask_peer(&theirs, arguments.data);
+    buf_close(&arguments);
     bool same = report->fault_count > 16 ? strncmp(ours.data, theirs.data, ours.length - 1) == 0
                                          : strcmp(ours.data, theirs.data) == 0;
     if (!same)
