@@ -12,8 +12,9 @@
 #include "core/journal/seal.h"
 #include "core/journal/tend.h"
 #include "core/journal/writer.h"
-#include "tests/tap.h"
+#include "tests/journal_bad_disk.h"
 #include "tests/journal_peer.h"
+#include "tests/tap.h"
 
 #define RECORDS 2500u
 #define SEGMENT_BYTES (256u << 10)
@@ -162,65 +163,6 @@ static void test_both(void)
 }
 
 /* ---- a disk that stops ------------------------------------------------------------------------------------------- */
-
-struct bad_disk {
-    struct journal_disk table;
-    unsigned operations, fail_at;
-    struct buf trace;
-};
-
-static int bad_next(struct bad_disk *d, const char *what, const char *name)
-{
-    buf_print(&d->trace, "%s %s;", what, name);
-    return d->fail_at != 0 && ++d->operations >= d->fail_at ? -EIO : 0;
-}
-
-static int bad_open(void *self, int at, const char *name, int flags)
-{
-    int code = bad_next(self, "open", name);
-    return code < 0 ? code : disk_system.open(NULL, at, name, flags);
-}
-
-static ssize_t bad_write(void *self, int fd, const void *bytes, size_t n)
-{
-    struct bad_disk *d = self;
-    int code = bad_next(d, "write", "");
-    if (code < 0 && d->operations == d->fail_at)
-        (void)!write(fd, bytes, n / 2); /* the one that fails is done in part */
-    return code < 0 ? code : disk_system.write(NULL, fd, bytes, n);
-}
-
-static int bad_sync(void *self, int fd)
-{
-    int code = bad_next(self, "sync", "");
-    return code < 0 ? code : disk_system.sync(NULL, fd);
-}
-
-static int bad_sync_folder(void *self, int fd)
-{
-    int code = bad_next(self, "sync_folder", "");
-    return code < 0 ? code : disk_system.sync_folder(NULL, fd);
-}
-
-static int bad_rename(void *self, int at, const char *from, const char *to)
-{
-    int code = bad_next(self, "rename", to);
-    return code < 0 ? code : disk_system.rename(NULL, at, from, to);
-}
-
-static int bad_remove(void *self, int at, const char *name)
-{
-    int code = bad_next(self, "remove", name);
-    return code < 0 ? code : disk_system.remove(NULL, at, name);
-}
-
-static void bad_begin(struct bad_disk *d, unsigned fail_at)
-{
-    buf_close(&d->trace);
-    *d = (struct bad_disk){ .fail_at = fail_at,
-                            .table = { d, bad_open, bad_write, bad_sync, bad_sync_folder, disk_system.truncate,
-                                       bad_rename, bad_remove } };
-}
 
 static void test_stops(void)
 {

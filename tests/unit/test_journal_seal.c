@@ -9,8 +9,8 @@
 #include "core/journal/key.h"
 #include "core/journal/seal.h"
 #include "core/journal/writer.h"
-#include "tests/tap.h"
 #include "tests/journal.h"
+#include "tests/tap.h"
 
 #define EVERY_MS 60000
 #define KEY "journal.key"

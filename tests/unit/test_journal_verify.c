@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Verify: every flipped bit, every kind of tampering is found and named; and a second verifier that knows nothing but
  * the documented format (tests/peers/journal_verify.py) comes to the same findings. */
-#include "tests/tap.h"
 #include "tests/journal_peer.h"
+#include "tests/tap.h"
 
 #define SEGMENTS_MAX 8
 
