@@ -179,6 +179,11 @@ static int start(struct recorder *recorder)
     child->on_frame = on_frame;
     child->on_exit = on_child_exit;
     child->on_gone = on_gone;
+    int made = file_make_folders(recorder->folder, 0700); /* here, since the disk may take it the next time */
+    if (made) {
+        log_error("recorder", "'%s' can't be made: %s", recorder->folder, error_text(made));
+        return made;
+    }
     char keep_parts[TEXT_DURATION_SIZE];
     const struct config *config = recorder->keeper->config;
     const char *argv[8] = { "belfry-recorder", "--rrd", recorder->folder, "--keep-parts",
@@ -217,12 +222,10 @@ int record_open(struct keeper *keeper)
     recorder->folder = heap_text(file_join(&arena, keeper->config->state_dir, "rrd"));
     arena_close(&arena);
     keeper->recorder = recorder;
-    int failed = file_make_folders(recorder->folder, 0700);
-    if (failed) {
-        log_error("recorder", "'%s' can't be made: %s", recorder->folder, error_text(failed));
-        return failed;
-    }
-    return start(recorder);
+    int failed = start(recorder);
+    if (failed)
+        backoff_more(&recorder->backoff, clock_now_ms());
+    return failed;
 }
 
 /* Either may be NULL. */

@@ -2,7 +2,8 @@
 /* The journal on a bad disk. A script of appends, rotations and a snapshot runs over a disk that fails, tears or stops
  * at operation n, for n = 1, 2, 3 ... until the script needs fewer operations than n; then the power goes, the journal
  * is opened again and everything that was acknowledged must be there, in an unbroken chain. The same is done with a
- * second stop in the middle of the recovery.
+ * second stop in the middle of the recovery, and with a disk that refuses some operations of the recovery and takes
+ * them a moment later: the journal is opened all the same, and what is appended meanwhile gets there.
  *
  * The disk is real files plus the knowledge of what was synced. A power cut takes away what was not: of each file's
  * unsynced bytes none, a part or all stay, and names that were created or renamed since the last sync of the folder
@@ -16,6 +17,7 @@
 
 #define FILES_MAX 256
 #define NAME_SIZE 256
+#define REFUSED 4 /* operations in a row */
 
 /* ---- the disk ---------------------------------------------------------------------------------------------------- */
 
@@ -25,9 +27,10 @@ enum fault {
     FAULT_FOREVER, /* operation n and all that follow fail */
     FAULT_STOP,    /* the machine stops before operation n */
     FAULT_TEAR,    /* the machine stops in operation n: a write is done in part, all else is done but never told */
+    FAULT_REFUSE,  /* operation n and the next few fail, but no sync: nothing is lost by it */
     FAULT_SHORT    /* operation n, a write, is short and a success; the others are not touched */
 };
-static const char *const fault_names[] = { "none", "once", "forever", "stop", "tear", "short" };
+static const char *const fault_names[] = { "none", "once", "forever", "stop", "tear", "refuse", "short" };
 
 /* What a power cut leaves of what was not synced. */
 enum cut {
@@ -85,6 +88,8 @@ static enum verdict next_operation(struct disk *d)
         return FAIL;
     if (d->fault == FAULT_NONE || d->operations < d->fail_at)
         return DO;
+    if (d->fault == FAULT_REFUSE)
+        return d->operations < d->fail_at + REFUSED ? FAIL : DO;
     if (d->operations > d->fail_at)
         return d->fault == FAULT_FOREVER ? FAIL : DO;
     d->stopped = d->fault == FAULT_STOP || d->fault == FAULT_TEAR;
@@ -169,6 +174,8 @@ static int disk_sync(void *self, int fd)
     struct disk *d = self;
     struct file *file = by_fd(d, fd);
     enum verdict verdict = next_operation(d);
+    if (d->fault == FAULT_REFUSE)
+        verdict = DO;
     if (verdict == FAIL)
         file->lost |= !d->stopped;
     else if (!file->lost)
@@ -186,6 +193,8 @@ static int disk_sync_folder(void *self, int at)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
+    if (d->fault == FAULT_REFUSE)
+        verdict = DO;
     if (verdict == FAIL)
         return -d->error;
     if (!is_our_folder(at)) {
@@ -318,11 +327,12 @@ static void cut_power(struct disk *d, enum cut cut)
 #define SEGMENT_BYTES 1200
 #define SCRIPT_STEPS 24
 #define SEQ_MAX 200
+#define LATE_MAX 10 /* operations of a recovery */
 
 static struct {
     unsigned texts[SEQ_MAX]; /* what record seq says; 0: not the script's */
     uint64_t acknowledged;
-    unsigned torn, opened; /* of all rounds */
+    unsigned torn, opened, late; /* of all rounds */
     uint64_t segment_bytes;
     char id[33]; /* of the journal that was acknowledged */
 } script = { .segment_bytes = SEGMENT_BYTES };
@@ -552,6 +562,34 @@ static bool crash_again(enum fault fault, enum cut cut, unsigned m)
     return disk.operations >= m;
 }
 
+/* The disk refuses some operations from the m-th of the recovery on, and then takes them: NULL, or what is wrong. */
+static const char *recover_late(enum cut cut, unsigned m, bool *came)
+{
+    disk_begin(&disk, FAULT_REFUSE, m, m * 17 + cut);
+    struct journal_recovery recovery;
+    struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
+    if (journal == NULL)
+        return "it is not opened";
+    append_one(journal);
+    append_one(journal);
+    int code = -ETIMEDOUT;
+    for (int i = 0; i < 1000 && code != 0 && journal_error(journal) == 0; i++)
+        code = wait_durable(journal, journal_last(journal));
+    acknowledge(journal);
+    if (journal_recovered(journal, &recovery)) {
+        script.late++;
+        script.torn += recovery.cut;
+    }
+    const char *trouble = code != 0                             ? "it does not get to the disk"
+                          : journal_stalled(journal) != 0       ? "it has not recovered"
+                          : disk.operations >= m && !disk.stays ? "the folder is not on disk"
+                                                                : NULL;
+    journal_close(&journal);
+    cut_power(&disk, cut);
+    *came = disk.operations >= m;
+    return trouble;
+}
+
 static void report(const char *trouble, enum fault fault, enum cut cut, unsigned n, unsigned m)
 {
     printf("# fault %s at operation %u (then %u), cut %d: %s (%" PRIu64 " acknowledged)\n", fault_names[fault], n, m,
@@ -606,6 +644,27 @@ static void test_crashes_in_recovery(enum fault fault, enum cut cut, enum cut se
            (int)cut, (int)second, rounds);
 }
 
+static void test_late_recovery(enum fault fault, enum cut cut)
+{
+    const char *trouble = NULL;
+    unsigned rounds = 0;
+    bool came = true;
+    for (unsigned n = 1; came && trouble == NULL; n += 3) {
+        bool again = true;
+        for (unsigned m = 1; again && m <= LATE_MAX && trouble == NULL; m++, rounds++) {
+            came = crash(fault, cut, n);
+            trouble = recover_late(cut, m, &again);
+            if (trouble == NULL)
+                trouble = check_recovered();
+            if (trouble != NULL)
+                report(trouble, fault, cut, n, m);
+        }
+    }
+    tap_ok(trouble == NULL && rounds > 80,
+           "fault '%s', cut %d: the disk that refuses to recover takes it later (%u rounds)", fault_names[fault],
+           (int)cut, rounds);
+}
+
 int main(void)
 {
     log_setup(LOG_LEVEL_ERROR); /* snapshots that can't be written are told as warnings */
@@ -621,7 +680,12 @@ int main(void)
             test_crashes_in_recovery(FAULT_STOP, cut, second);
             test_crashes_in_recovery(FAULT_TEAR, cut, second);
         }
-    printf("# %u recoveries, %u torn tails\n", script.opened, script.torn);
+    for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++) {
+        test_late_recovery(FAULT_STOP, cut);
+        test_late_recovery(FAULT_TEAR, cut);
+    }
+    printf("# %u recoveries, %u torn tails, %u late\n", script.opened, script.torn, script.late);
+    tap_ok(script.late >= 100, "some were put off");
     tap_ok(script.torn >= 100, "enough torn tails were among them");
     disk_begin(&disk, FAULT_NONE, 0, 0);
     free(tail.bytes);
