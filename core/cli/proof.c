@@ -17,6 +17,7 @@
 #include "core/base/text.h"
 #include "core/cli/control.h"
 #include "core/cli/places.h"
+#include "core/cli/proof.h"
 #include "core/journal/anchor.h"
 #include "core/journal/journal.h"
 #include "core/journal/key.h"
@@ -358,28 +359,38 @@ static int take_id(void *context, const struct journal_record *record)
     return 0;
 }
 
+int proof_head(const char *folder, struct journal_anchor *anchor, int64_t *wall_ms, struct why *why)
+{
+    const struct journal_filter last = { .last = 1 }, begin = { .last = 1, .type = "journal.segment" };
+    struct head head = { 0 };
+    int code = journal_query(folder, &last, take_head, &head, why);
+    if (code == 0)
+        code = journal_query(folder, &begin, take_id, &head.anchor, why);
+    *anchor = head.anchor;
+    *wall_ms = head.wall_ms;
+    return code;
+}
+
 static int run_head(struct cli *cli, const void *raw)
 {
     const struct args *args = raw;
     struct places places = { 0 };
     struct why why = { "" };
-    struct head head = { 0 };
+    struct journal_anchor head;
+    int64_t wall_ms;
     char line[ANCHOR_LINE_SIZE];
     if (args->folder == NULL && places_find(cli, &places, &why) != 0)
         return cli_fail(cli, "%s", why.text);
     const char *folder = args->folder ? args->folder : places.journal;
-    const struct journal_filter last = { .last = 1 }, begin = { .last = 1, .type = "journal.segment" };
-    int code = journal_query(folder, &last, take_head, &head, &why);
-    if (code == 0)
-        code = journal_query(folder, &begin, take_id, &head.anchor, &why);
+    int code = proof_head(folder, &head, &wall_ms, &why);
     if (code < 0)
         return fail(cli, folder, code, &why);
-    if (head.anchor.seq == 0)
+    if (head.seq == 0)
         return cli_fail(cli, "there is no journal in '%s'", folder);
-    anchor_format(line, &head.anchor, head.wall_ms);
+    anchor_format(line, &head, wall_ms);
     if (cli->globals.format == FORMAT_JSON)
-        control_print(cli, json_pack("{ss sI ss ss#}", "journal", head.anchor.journal, "seq",
-                                     (json_int_t)head.anchor.seq, "hash", head.anchor.hash, "at", line, 24));
+        control_print(cli, json_pack("{ss sI ss ss#}", "journal", head.journal, "seq", (json_int_t)head.seq, "hash",
+                                     head.hash, "at", line, 24));
     else
         buf_print(&cli->out, "%s\n", line);
     return EXIT_DONE;
