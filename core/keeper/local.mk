@@ -33,7 +33,7 @@ member_PROGRAMS += belfry-anchor
 belfry_anchor_SOURCES = core/keeper/anchor.c
 belfry_anchor_CFLAGS = $(pie_cflags)
 belfry_anchor_LDFLAGS = $(pie_ldflags)
-belfry_anchor_LDADD = $(journal_libs)
+belfry_anchor_LDADD = core/sandbox/libsandbox.a $(journal_libs) $(SECCOMP_LIBS)
 
 unit_tests += tests/unit/test_life
 EXTRA_DIST += doc/adr/0043-again-from-the-disk.md
