@@ -268,13 +268,14 @@ static void print_summary(struct export *export)
 {
     struct cli *cli = export->cli;
     const struct extent *extent = &export->wanted;
+    char count[TEXT_COUNT_SIZE];
     if (export->args->file == NULL)
         return;
     if (cli->globals.format == FORMAT_JSON) {
         control_print(cli, pack_extent(export));
         return;
     }
-    buf_print(&cli->out, "%llu %s, ", (unsigned long long)extent->records, extent->records == 1 ? "record" : "records");
+    buf_print(&cli->out, "%s, ", text_count(count, extent->records, "record"));
     if (extent->records > 0)
         buf_print(&cli->out, "numbers %llu to %llu, ", (unsigned long long)extent->first,
                   (unsigned long long)extent->last);

@@ -167,10 +167,10 @@ static json_t *pack_report(struct cli *cli, const struct proof *proof)
 
 static void print_seals(struct buf *out, const struct journal_report *report, int64_t now_ms)
 {
-    char age[TEXT_DURATION_SIZE];
+    char age[TEXT_DURATION_SIZE], count[TEXT_COUNT_SIZE];
     if (report->seals == 0)
         return;
-    buf_print(out, "%llu seals, the last of epoch %llu, %s old", (unsigned long long)report->seals,
+    buf_print(out, "%s, the last of epoch %llu, %s old", text_count(count, report->seals, "seal"),
               (unsigned long long)report->seal_epoch, text_format_age(age, now_ms - report->sealed_ms));
     if (report->stopped)
         buf_text(out, ", at a clean stop\n");
@@ -193,12 +193,12 @@ static void print_verdict(struct buf *out, const struct proof *proof)
 
 static void print_report(struct cli *cli, const struct proof *proof)
 {
-    char when[TEXT_TIME_SIZE];
+    char when[TEXT_TIME_SIZE], count[TEXT_COUNT_SIZE], files[TEXT_COUNT_SIZE];
     struct buf *out = &cli->out;
     const struct journal_report *report = &proof->report;
-    buf_print(out, "%s: %llu records, numbers %llu to %llu, files %llu\n", proof->folder,
-              (unsigned long long)report->records, (unsigned long long)report->first_seq,
-              (unsigned long long)report->last_seq, (unsigned long long)report->segments);
+    buf_print(out, "%s: %s, numbers %llu to %llu, %s\n", proof->folder, text_count(count, report->records, "record"),
+              (unsigned long long)report->first_seq, (unsigned long long)report->last_seq,
+              text_count(files, report->segments, "file"));
     if (report->dropped_seq)
         buf_print(out, "records up to %llu were dropped by retention, the last of them on %s\n",
                   (unsigned long long)report->dropped_seq, text_format_local(when, report->dropped_ms));
@@ -206,8 +206,8 @@ static void print_report(struct cli *cli, const struct proof *proof)
         buf_print(out, "journal %s, head %s\n", report->journal_id, report->head_hash);
     print_seals(out, report, proof->given.now_ms);
     if (proof->given.anchor_count)
-        buf_print(out, "%llu of %zu anchors hold\n", (unsigned long long)report->anchors_held,
-                  proof->given.anchor_count);
+        buf_print(out, "%llu of %s %s\n", (unsigned long long)report->anchors_held,
+                  text_count(count, proof->given.anchor_count, "anchor"), report->anchors_held == 1 ? "holds" : "hold");
     if (report->torn_tail)
         buf_text(out, "the last line is unfinished: normal after a crash, the daemon repairs it at its start\n");
     for (uint32_t i = 0; i < listed(report); i++)

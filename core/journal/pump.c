@@ -26,6 +26,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/journal/reserve.h"
 #include "core/journal/snapshot.h"
 
@@ -297,10 +298,11 @@ static void give_up(struct journal *j)
 {
     const struct batch *last = j->todo;
     int code = atomic_load(&j->stalled);
+    char text[TEXT_COUNT_SIZE];
     while (last->next != NULL)
         last = last->next;
-    unsigned long long count = last->last_seq - j->written;
-    log_error(SUBSYSTEM, "%llu %s waited for the disk and %s given up: %s", count, count == 1 ? "record" : "records",
+    uint64_t count = last->last_seq - j->written;
+    log_error(SUBSYSTEM, "%s waited for the disk and %s given up: %s", text_count(text, count, "record"),
               count == 1 ? "is" : "are", error_text(code));
     fail(j, code);
 }

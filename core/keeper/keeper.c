@@ -286,8 +286,9 @@ static int start(struct keeper *keeper)
     if (control_open(keeper) != 0)
         return EX_CANTCREAT;
     reload_watch_plugins(keeper);
-    log_info("keeper", "belfryd %s watches %u checks; socket '%s'", PACKAGE_VERSION, keeper->config->check_count,
-             keeper->config->control_socket);
+    char count[TEXT_COUNT_SIZE];
+    log_info("keeper", "belfryd %s watches %s; socket '%s'", PACKAGE_VERSION,
+             text_count(count, keeper->config->check_count, "check"), keeper->config->control_socket);
     keeper->planned_ms = -1;
     keeper_plan(keeper);
     notify_send("READY=1");

@@ -272,8 +272,9 @@ void record_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_
     if (recorder->running || recorder->child.pid != 0 || now_ms < recorder->backoff.until_ms)
         return;
     if (recorder->dropped) {
-        log_warn("recorder", "%llu samples were dropped: it did not take them for too long",
-                 (unsigned long long)recorder->dropped);
+        char count[TEXT_COUNT_SIZE];
+        log_warn("recorder", "it did not take %s for too long: dropped",
+                 text_count(count, recorder->dropped, "sample"));
         recorder->dropped = 0;
     }
     if (start(recorder) != 0)

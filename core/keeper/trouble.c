@@ -226,9 +226,9 @@ static void tell_failed(struct keeper *keeper, const struct journal_recovery *re
 
 static void tell_cut(struct keeper *keeper, const struct journal_recovery *recovery)
 {
-    char text[300];
-    snprintf(text, sizeof text, "a torn last record was cut at offset %llu: %llu bytes, kept in %s",
-             (unsigned long long)recovery->offset, (unsigned long long)recovery->bytes, recovery->saved);
+    char text[300], count[TEXT_COUNT_SIZE];
+    snprintf(text, sizeof text, "a torn last record was cut at offset %llu: %s, kept in %s",
+             (unsigned long long)recovery->offset, text_count(count, recovery->bytes, "byte"), recovery->saved);
     tell_recovered(keeper, &(struct event){ .type = EVENT_JOURNAL_RECOVERED,
                                             .path = recovery->segment,
                                             .offset = (int64_t)recovery->offset,
