@@ -665,10 +665,51 @@ static void test_late_recovery(enum fault fault, enum cut cut)
            (int)cut, rounds);
 }
 
+/* ---- what is found later is not what was read -------------------------------------------------------------------- */
+
+static int open_read_only(void *self, int at, const char *name, int flags)
+{
+    const _Atomic bool *read_only = self;
+    return *read_only && (flags & O_ACCMODE) != O_RDONLY ? -EROFS : disk_system.open(NULL, at, name, flags);
+}
+
+/* A record that was read at the start is gone from the disk when that takes writes again. */
+static void test_lost_meanwhile(void)
+{
+    _Atomic bool read_only = false;
+    struct journal_disk table = disk_system;
+    struct journal_recovery recovery;
+    size_t length;
+    table.self = &read_only;
+    table.open = open_read_only;
+    empty_folder();
+    struct journal *journal = open_on(&table, NULL, NULL, &recovery);
+    append_one(journal);
+    append_one(journal);
+    journal_close(&journal);
+    read_only = true;
+    journal = open_on(&table, NULL, NULL, &recovery);
+    tap_ok(journal != NULL && journal_stalled(journal) == -EROFS, "a journal on a read-only disk is opened, stalled");
+    tap_is_int((int64_t)journal_durable(journal), 0, "nothing of it counts as being on disk");
+    append_one(journal);
+    char *bytes = read_whole(FIRST_SEGMENT, &length);
+    write_whole(FIRST_SEGMENT, bytes, line_offset(bytes, 3));
+    free(bytes);
+    read_only = false;
+    for (int i = 0; i < 1000 && journal_error(journal) == 0; i++)
+        wait_durable(journal, journal_last(journal));
+    tap_is_int(journal_error(journal), ERROR_REFUSED, "it fails when a record that was read has been lost");
+    tap_is_int(journal_close(&journal), ERROR_REFUSED, "which its owner gets to know");
+    bytes = read_whole(FIRST_SEGMENT, &length);
+    tap_is_int((int64_t)length, (int64_t)line_offset(bytes, 3), "and nothing is written behind the gap");
+    free(bytes);
+}
+
 int main(void)
 {
     log_setup(LOG_LEVEL_ERROR); /* snapshots that can't be written are told as warnings */
     make_folder();
+    test_lost_meanwhile();
     for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++)
         for (enum fault fault = FAULT_ONCE; fault <= FAULT_SHORT; fault++)
             test_crashes(fault, cut);
