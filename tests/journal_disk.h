@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* journal_disk - a disk on which any operation can fail or be the last one, and from which a power cut takes what was
- * not synced: bytes, and names. It works on the test's folder and remembers of each file what is on it for certain. */
+/* journal_disk - a disk on which any operation can fail or be the last one. It works on the test's folder and remembers
+ * of each file what was synced. A power cut takes away what was not: of each file's unsynced bytes none, a part or all
+ * stay, and names that were created or renamed since the last sync of the folder are gone or not. A file of which one
+ * sync has failed has lost its pages: later syncs "succeed" without saving them, as Linux does it. */
 #ifndef TESTS_JOURNAL_DISK_H
 #define TESTS_JOURNAL_DISK_H
 
@@ -9,6 +11,7 @@
 
 #define FILES_MAX 256
 #define NAME_SIZE 256
+#define REFUSED 4 /* operations in a row */
 
 enum fault {
     FAULT_NONE,
@@ -16,9 +19,10 @@ enum fault {
     FAULT_FOREVER, /* operation n and all that follow fail */
     FAULT_STOP,    /* the machine stops before operation n */
     FAULT_TEAR,    /* the machine stops in operation n: a write is done in part, all else is done but never told */
+    FAULT_REFUSE,  /* operation n and the next few fail, but no sync: nothing is lost by it */
     FAULT_SHORT    /* operation n, a write, is short and a success; the others are not touched */
 };
-static const char *const fault_names[] = { "none", "once", "forever", "stop", "tear", "short" };
+static const char *const fault_names[] = { "none", "once", "forever", "stop", "tear", "refuse", "short" };
 
 /* What a power cut leaves of what was not synced. */
 enum cut {
@@ -76,6 +80,8 @@ static inline enum verdict next_operation(struct disk *d)
         return FAIL;
     if (d->fault == FAULT_NONE || d->operations < d->fail_at)
         return DO;
+    if (d->fault == FAULT_REFUSE)
+        return d->operations < d->fail_at + REFUSED ? FAIL : DO;
     if (d->operations > d->fail_at)
         return d->fault == FAULT_FOREVER ? FAIL : DO;
     d->stopped = d->fault == FAULT_STOP || d->fault == FAULT_TEAR;
@@ -160,6 +166,8 @@ static inline int disk_sync(void *self, int fd)
     struct disk *d = self;
     struct file *file = by_fd(d, fd);
     enum verdict verdict = next_operation(d);
+    if (d->fault == FAULT_REFUSE)
+        verdict = DO;
     if (verdict == FAIL)
         file->lost |= !d->stopped;
     else if (!file->lost)
@@ -177,6 +185,8 @@ static inline int disk_sync_folder(void *self, int at)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
+    if (d->fault == FAULT_REFUSE)
+        verdict = DO;
     if (verdict == FAIL)
         return -d->error;
     if (!is_our_folder(at)) {

@@ -20,7 +20,35 @@ void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE])
         log_fatal("digest", "SHA-256 is not available from this OpenSSL");
 }
 
-static int add_file(EVP_MD_CTX *context, int fd, uint64_t offset)
+/* OpenSSL's context by another name: it is only ever handed on. */
+static EVP_MD_CTX *context_of(struct digest *digest)
+{
+    return (EVP_MD_CTX *)digest;
+}
+
+struct digest *digest_begin(void)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
+        log_fatal("digest", "SHA-256 is not available from this OpenSSL");
+    return (struct digest *)context;
+}
+
+void digest_more(struct digest *digest, const void *bytes, size_t n)
+{
+    if (EVP_DigestUpdate(context_of(digest), bytes, n) != 1)
+        log_fatal("digest", "SHA-256 failed");
+}
+
+void digest_end(struct digest **digest, unsigned char out[DIGEST_SIZE])
+{
+    if (EVP_DigestFinal_ex(context_of(*digest), out, NULL) != 1)
+        log_fatal("digest", "SHA-256 failed");
+    EVP_MD_CTX_free(context_of(*digest));
+    *digest = NULL;
+}
+
+static int add_file(struct digest *digest, int fd, uint64_t offset)
 {
     char bytes[16384];
     for (;;) {
@@ -29,21 +57,16 @@ static int add_file(EVP_MD_CTX *context, int fd, uint64_t offset)
             continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
-        if (EVP_DigestUpdate(context, bytes, (size_t)n) != 1)
-            log_fatal("digest", "SHA-256 failed");
+        digest_more(digest, bytes, (size_t)n);
         offset += (uint64_t)n;
     }
 }
 
 int digest_file(int fd, uint64_t offset, unsigned char out[DIGEST_SIZE])
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
-        log_fatal("digest", "SHA-256 is not available from this OpenSSL");
-    int code = add_file(context, fd, offset);
-    if (EVP_DigestFinal_ex(context, out, NULL) != 1)
-        log_fatal("digest", "SHA-256 failed");
-    EVP_MD_CTX_free(context);
+    struct digest *digest = digest_begin();
+    int code = add_file(digest, fd, offset);
+    digest_end(&digest, out);
     return code;
 }
 

@@ -10,6 +10,11 @@
 #define DIGEST_HEX_SIZE 65
 
 void digest_sha256(const void *bytes, size_t n, unsigned char out[DIGEST_SIZE]);
+/* Piece by piece; digest_end() frees it and sets NULL. */
+struct digest;
+struct digest *digest_begin(void);
+void digest_more(struct digest *digest, const void *bytes, size_t n);
+void digest_end(struct digest **digest, unsigned char out[DIGEST_SIZE]);
 /* Of a file from offset to its end; 0 or -errno. */
 int digest_file(int fd, uint64_t offset, unsigned char out[DIGEST_SIZE]);
 char *digest_hex(const unsigned char digest[DIGEST_SIZE], char out[DIGEST_HEX_SIZE]);

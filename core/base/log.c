@@ -77,8 +77,8 @@ static void put_or_drop(const char *line, size_t length)
     pthread_mutex_lock(&writing);
     bool can = takes(length);
     if (can && dropped_now > 0) {
-        int n = snprintf(note, sizeof note, "%s log %llu lines were dropped: nobody read them\n",
-                         level_names[LOG_LEVEL_WARN], dropped_now);
+        int n = snprintf(note, sizeof note, "%s log %llu line%s dropped: nobody read them\n",
+                         level_names[LOG_LEVEL_WARN], dropped_now, dropped_now == 1 ? " was" : "s were");
         can = write(STDERR_FILENO, note, (size_t)n) >= 0 && takes(length);
         dropped_now = 0;
     }

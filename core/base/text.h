@@ -30,6 +30,9 @@ bool text_is_check_id(const char *text);
 char *text_format_duration(char out[TEXT_DURATION_SIZE], int64_t ms);
 /* For people, two units at most: "12 s", "3 min", "5 h 20 min", "12 d 4 h". */
 char *text_format_age(char out[TEXT_DURATION_SIZE], int64_t ms);
+/* "1 run", "3 runs": how many there are, of a noun that takes an s. */
+#define TEXT_COUNT_SIZE 64
+char *text_count(char out[TEXT_COUNT_SIZE], uint64_t count, const char *noun);
 #define TEXT_NUMBER_SIZE 32
 /* The shortest decimal that reads back to the same double, never with an exponent between 1e-6 and 1e15; "U" for NaN
  * and infinities (Nagios performance data). */

@@ -280,3 +280,9 @@ char *text_visible(char *out, size_t size, const char *text, bool keep_lines)
     out[length] = '\0';
     return out;
 }
+
+char *text_count(char out[TEXT_COUNT_SIZE], uint64_t count, const char *noun)
+{
+    snprintf(out, TEXT_COUNT_SIZE, "%llu %s%s", (unsigned long long)count, noun, count == 1 ? "" : "s");
+    return out;
+}

@@ -475,11 +475,14 @@ static void print_journal(struct board *b)
     struct cli *cli = b->cli;
     const json_t *journal = json_object_get(json_object_get(b->answer, "daemon"), "journal"), *damage;
     const char *state = control_text(cli, journal, "state"), *recovered = control_text(cli, journal, "recovered");
+    int64_t waiting = control_integer(journal, "waiting_bytes"), unrecorded = control_integer(journal, "unrecorded");
     size_t i;
     if (*state && strcmp(state, "fine") != 0)
-        buf_print(&cli->out, "\nJournal %s: %s; %lld bytes wait for the disk, %lld events were not recorded\n", state,
-                  control_text(cli, journal, "error"), (long long)control_integer(journal, "waiting_bytes"),
-                  (long long)control_integer(journal, "unrecorded"));
+        buf_print(&cli->out, "\nJournal %s: %s; %s for the disk, %s not recorded\n", state,
+                  control_text(cli, journal, "error"),
+                  waiting == 1 ? "1 byte waits" : arena_print(&cli->arena, "%lld bytes wait", (long long)waiting),
+                  unrecorded == 1 ? "1 event was"
+                                  : arena_print(&cli->arena, "%lld events were", (long long)unrecorded));
     if (*recovered)
         buf_print(&cli->out, "\nJournal recovered: %s\n", recovered);
     json_array_foreach(control_list(journal, "damage"), i, damage)

@@ -6,7 +6,7 @@
  *     2026-11-21 03:12:09  12 min  redis/server  OK -> CRITICAL soft 1/2  127.0.0.1:6379: connection refused
  *
  * as story.c tells it; with -o json the raw lines as they stand in the file, for jq. What proves the journal (verify,
- * seal, head) is in proof.c. */
+ * seal, head) is in proof.c, what hands it to others in export.c. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +164,8 @@ static const struct verb acknowledge = {
     .run = run_acknowledge
 };
 static const struct verb *const verbs[] = {
-    &tail, &query, &verb_journal_verify, &verb_journal_seal, &verb_journal_head, &acknowledge, NULL
+    &tail,        &query, &verb_journal_verify, &verb_journal_seal, &verb_journal_head, &verb_journal_export,
+    &acknowledge, NULL
 };
 
 const struct verb verb_journal = {

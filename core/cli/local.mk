@@ -14,6 +14,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/describe.c core/cli/describe.h \
 	core/cli/discover.c core/cli/discover.h \
 	core/cli/detail.c \
+	core/cli/export.c \
 	core/cli/graph.c core/cli/graph.h core/cli/graph_list.c core/cli/graph_run.c \
 	core/cli/guard.c core/cli/guard.h \
 	core/cli/help.c core/cli/help.h \
@@ -24,8 +25,8 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/parse.c core/cli/parse.h \
 	core/cli/places.c core/cli/places.h \
 	core/cli/plugins.c \
-	core/cli/proof.c \
 	core/cli/plot.c core/cli/plot.h core/cli/plot_print.c \
+	core/cli/proof.c core/cli/proof.h \
 	core/cli/query.c \
 	core/cli/reload.c \
 	core/cli/run.c \

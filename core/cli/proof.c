@@ -17,6 +17,7 @@
 #include "core/base/text.h"
 #include "core/cli/control.h"
 #include "core/cli/places.h"
+#include "core/cli/proof.h"
 #include "core/journal/anchor.h"
 #include "core/journal/journal.h"
 #include "core/journal/key.h"
@@ -166,10 +167,10 @@ static json_t *pack_report(struct cli *cli, const struct proof *proof)
 
 static void print_seals(struct buf *out, const struct journal_report *report, int64_t now_ms)
 {
-    char age[TEXT_DURATION_SIZE];
+    char age[TEXT_DURATION_SIZE], count[TEXT_COUNT_SIZE];
     if (report->seals == 0)
         return;
-    buf_print(out, "%llu seals, the last of epoch %llu, %s old", (unsigned long long)report->seals,
+    buf_print(out, "%s, the last of epoch %llu, %s old", text_count(count, report->seals, "seal"),
               (unsigned long long)report->seal_epoch, text_format_age(age, now_ms - report->sealed_ms));
     if (report->stopped)
         buf_text(out, ", at a clean stop\n");
@@ -192,12 +193,12 @@ static void print_verdict(struct buf *out, const struct proof *proof)
 
 static void print_report(struct cli *cli, const struct proof *proof)
 {
-    char when[TEXT_TIME_SIZE];
+    char when[TEXT_TIME_SIZE], count[TEXT_COUNT_SIZE], files[TEXT_COUNT_SIZE];
     struct buf *out = &cli->out;
     const struct journal_report *report = &proof->report;
-    buf_print(out, "%s: %llu records, numbers %llu to %llu, files %llu\n", proof->folder,
-              (unsigned long long)report->records, (unsigned long long)report->first_seq,
-              (unsigned long long)report->last_seq, (unsigned long long)report->segments);
+    buf_print(out, "%s: %s, numbers %llu to %llu, %s\n", proof->folder, text_count(count, report->records, "record"),
+              (unsigned long long)report->first_seq, (unsigned long long)report->last_seq,
+              text_count(files, report->segments, "file"));
     if (report->dropped_seq)
         buf_print(out, "records up to %llu were dropped by retention, the last of them on %s\n",
                   (unsigned long long)report->dropped_seq, text_format_local(when, report->dropped_ms));
@@ -205,8 +206,8 @@ static void print_report(struct cli *cli, const struct proof *proof)
         buf_print(out, "journal %s, head %s\n", report->journal_id, report->head_hash);
     print_seals(out, report, proof->given.now_ms);
     if (proof->given.anchor_count)
-        buf_print(out, "%llu of %zu anchors hold\n", (unsigned long long)report->anchors_held,
-                  proof->given.anchor_count);
+        buf_print(out, "%llu of %s %s\n", (unsigned long long)report->anchors_held,
+                  text_count(count, proof->given.anchor_count, "anchor"), report->anchors_held == 1 ? "holds" : "hold");
     if (report->torn_tail)
         buf_text(out, "the last line is unfinished: normal after a crash, the daemon repairs it at its start\n");
     for (uint32_t i = 0; i < listed(report); i++)
@@ -358,28 +359,38 @@ static int take_id(void *context, const struct journal_record *record)
     return 0;
 }
 
+int proof_head(const char *folder, struct journal_anchor *anchor, int64_t *wall_ms, struct why *why)
+{
+    const struct journal_filter last = { .last = 1 }, begin = { .last = 1, .type = "journal.segment" };
+    struct head head = { 0 };
+    int code = journal_query(folder, &last, take_head, &head, why);
+    if (code == 0)
+        code = journal_query(folder, &begin, take_id, &head.anchor, why);
+    *anchor = head.anchor;
+    *wall_ms = head.wall_ms;
+    return code;
+}
+
 static int run_head(struct cli *cli, const void *raw)
 {
     const struct args *args = raw;
     struct places places = { 0 };
     struct why why = { "" };
-    struct head head = { 0 };
+    struct journal_anchor head;
+    int64_t wall_ms;
     char line[ANCHOR_LINE_SIZE];
     if (args->folder == NULL && places_find(cli, &places, &why) != 0)
         return cli_fail(cli, "%s", why.text);
     const char *folder = args->folder ? args->folder : places.journal;
-    const struct journal_filter last = { .last = 1 }, begin = { .last = 1, .type = "journal.segment" };
-    int code = journal_query(folder, &last, take_head, &head, &why);
-    if (code == 0)
-        code = journal_query(folder, &begin, take_id, &head.anchor, &why);
+    int code = proof_head(folder, &head, &wall_ms, &why);
     if (code < 0)
         return fail(cli, folder, code, &why);
-    if (head.anchor.seq == 0)
+    if (head.seq == 0)
         return cli_fail(cli, "there is no journal in '%s'", folder);
-    anchor_format(line, &head.anchor, head.wall_ms);
+    anchor_format(line, &head, wall_ms);
     if (cli->globals.format == FORMAT_JSON)
-        control_print(cli, json_pack("{ss sI ss ss#}", "journal", head.anchor.journal, "seq",
-                                     (json_int_t)head.anchor.seq, "hash", head.anchor.hash, "at", line, 24));
+        control_print(cli, json_pack("{ss sI ss ss#}", "journal", head.journal, "seq", (json_int_t)head.seq, "hash",
+                                     head.hash, "at", line, 24));
     else
         buf_print(&cli->out, "%s\n", line);
     return EXIT_DONE;

@@ -178,26 +178,33 @@ static void print_head(struct cli *cli, int64_t wall_ms, int64_t now_ms)
     buf_char(&cli->out, ' ');
 }
 
-void story_print(struct cli *cli, const char *line, size_t length, int64_t wall_ms, int64_t now_ms)
+void story_tell(struct cli *cli, json_t *record, const char **subject, const char **what)
 {
-    json_t *record = json_loadb(line, length, 0, NULL);
     const char *type = control_text(cli, record, "type");
     const struct sentence *known = find(type);
-    const char *subject = known == NULL              ? type
-                          : known->subject[0] == '=' ? known->subject + 1
-                                                     : control_text(cli, record, known->subject);
     struct buf text = { 0 };
-    print_head(cli, wall_ms, now_ms);
-    term_left(&cli->term, &cli->out, STYLE_STRONG, subject, SUBJECT_COLUMNS);
-    buf_text(&cli->out, "  ");
+    *subject = known == NULL              ? type
+               : known->subject[0] == '=' ? known->subject + 1
+                                          : control_text(cli, record, known->subject);
     if (known)
         add_sentence(cli, &text, record, known->sentence);
     else
         add_members(cli, &text, record);
     while (text.length && text.data[text.length - 1] == ' ')
         text.data[--text.length] = '\0';
-    term_text(&cli->term, &cli->out, find_style(record), text.data ? text.data : "");
-    buf_char(&cli->out, '\n');
+    *what = arena_text_n(&cli->arena, text.data ? text.data : "", text.length);
     buf_close(&text);
+}
+
+void story_print(struct cli *cli, const char *line, size_t length, int64_t wall_ms, int64_t now_ms)
+{
+    json_t *record = json_loadb(line, length, 0, NULL);
+    const char *subject, *what;
+    story_tell(cli, record, &subject, &what);
+    print_head(cli, wall_ms, now_ms);
+    term_left(&cli->term, &cli->out, STYLE_STRONG, subject, SUBJECT_COLUMNS);
+    buf_text(&cli->out, "  ");
+    term_text(&cli->term, &cli->out, find_style(record), what);
+    buf_char(&cli->out, '\n');
     json_decref(record);
 }

@@ -72,6 +72,10 @@ struct journal_recovery {
  * caller's. */
 int journal_open(const struct journal_options *options, uint64_t after, journal_visit visit, void *context,
                  struct journal **out, struct journal_recovery *recovery, struct why *why);
+/* A journal that can be read but not written (-ENOSPC, -EROFS, -EIO) is opened all the same, stalled, and *recovery is
+ * what was read. What is to be repaired is, as soon as that can be written; then this is true once, with what was done.
+ */
+bool journal_recovered(struct journal *journal, struct journal_recovery *recovery);
 /* Takes over all but the folder, from the next record on. */
 void journal_configure(struct journal *journal, const struct journal_options *options);
 /* Waits until everything queued is on disk (or failed), ends the thread, frees. 0 or the journal's error. */

@@ -62,6 +62,16 @@ int live_sync(struct live *live)
     return code;
 }
 
+int live_sync_parent(const struct live *live)
+{
+    int parent = openat(live->folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return -errno;
+    int code = live->disk->sync_folder(live->disk->self, parent);
+    close(parent);
+    return code;
+}
+
 void live_close(struct live *live)
 {
     if (live->fd >= 0)

@@ -26,6 +26,8 @@ int live_open(struct live *live, const char *name, uint64_t size);
 int live_write(struct live *live, const char *bytes, size_t n, size_t *done);
 /* What was written is on disk, and so is its name. */
 int live_sync(struct live *live);
+/* The folder itself is on disk, which may just have been made. */
+int live_sync_parent(const struct live *live);
 void live_close(struct live *live);
 
 #endif

@@ -9,6 +9,7 @@ core_journal_libjournal_a_SOURCES = \
 	core/journal/journal.h \
 	core/journal/keep.c \
 	core/journal/key.c core/journal/key.h \
+	core/journal/late.c core/journal/late.h \
 	core/journal/live.c core/journal/live.h \
 	core/journal/pack.c core/journal/pack.h \
 	core/journal/pump.c core/journal/pump.h \

@@ -7,14 +7,15 @@
  * With an interval, durable is published when the group is written, and the fdatasync comes when it is due; what must
  * not be ahead of the disk (snapshots, tasks) waits for that all the same.
  *
- * A write that fails has lost nothing: what was not taken stays in hand, is tried again each second, and stalled says
- * why. When there is no space, the reserve is given back first, and made again when there is room (low meanwhile).
+ * What opening could not do is done first of all (late.c). A write that fails has lost nothing: what was not taken
+ * stays in hand, is tried again each second, and stalled says why. When there is no space, the reserve is given back
+ * first, and made again when there is room (low meanwhile).
  *
  * After a failed fdatasync the thread throws away what is queued and publishes nothing any more: it may have lost pages
  * that a second one would call written. The same holds when the file is not as we left it (live.c).
  *
  * Diagnostics: `journal snapshot 'PATH' can't be written: WHY` (once until it succeeds again; only the next start gets
- * slower). */
+ * slower), `N records waited for the disk and are given up: WHY` (at a stop). */
 #include "core/journal/pump.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/journal/reserve.h"
 #include "core/journal/snapshot.h"
 
@@ -108,6 +110,9 @@ static int write_batch(struct journal *j, struct batch *batch)
 
 static int write_batches(struct journal *j)
 {
+    int complete = late_complete(j);
+    if (complete < 0)
+        return complete;
     while (j->todo != NULL) {
         struct batch *batch = j->todo;
         int code = write_batch(j, batch);
@@ -157,7 +162,7 @@ static void drop_batches(struct journal *j)
 static void write_group(struct journal *j, bool stopping)
 {
     int code = atomic_load(&j->error);
-    if (code == 0 && j->todo != NULL)
+    if (code == 0 && (j->todo != NULL || late_waits(j)))
         code = write_what_goes(j);
     if (code == 0 && (stopping || clock_now_ms() >= j->sync_ms)) {
         code = settle(j);
@@ -248,7 +253,7 @@ static int64_t next_look(const struct journal *j)
     int64_t at_ms = INT64_MAX;
     if (atomic_load(&j->error) != 0)
         return at_ms;
-    if (j->todo != NULL || atomic_load(&j->low))
+    if (j->todo != NULL || late_waits(j) || atomic_load(&j->low))
         at_ms = clock_now_ms() + j->retry_ms;
     else if (atomic_load(&j->reserve_bytes) != j->reserve_made)
         return 0;
@@ -289,6 +294,19 @@ static bool tend(struct journal *j)
     return busy;
 }
 
+static void give_up(struct journal *j)
+{
+    const struct batch *last = j->todo;
+    int code = atomic_load(&j->stalled);
+    char text[TEXT_COUNT_SIZE];
+    while (last->next != NULL)
+        last = last->next;
+    uint64_t count = last->last_seq - j->written;
+    log_error(SUBSYSTEM, "%s waited for the disk and %s given up: %s", text_count(text, count, "record"),
+              count == 1 ? "is" : "are", error_text(code));
+    fail(j, code);
+}
+
 static void *run(void *context)
 {
     struct journal *j = context;
@@ -321,7 +339,7 @@ static void *run(void *context)
     }
     pthread_mutex_unlock(&j->lock);
     if (j->todo != NULL && atomic_load(&j->error) == 0) /* what still waits is lost, and the caller gets to know */
-        fail(j, atomic_load(&j->stalled));
+        give_up(j);
     drop_batches(j);
     return NULL;
 }

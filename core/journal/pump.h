@@ -13,6 +13,7 @@
 #include "core/base/buf.h"
 #include "core/base/digest.h"
 #include "core/journal/journal.h"
+#include "core/journal/late.h"
 #include "core/journal/live.h"
 #include "core/journal/segment.h"
 #include "core/journal/tend.h"
@@ -67,6 +68,7 @@ struct journal {
     pthread_t thread;
     bool started;
     struct live live;
+    struct late *late;        /* what opening has left to the thread, or NULL */
     struct batch *todo;       /* taken from the queue */
     uint64_t written, synced; /* numbers of records */
     int64_t sync_ms;          /* when the next sync is due, unless always */

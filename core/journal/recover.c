@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* recover - the steps of "RECOVERY" in segment.c: drop a last segment that never got a whole line, read from the
  * segment that holds the first record wanted, then judge the end of the last one: whole, torn or damaged. Nothing is
- * changed on disk before everything was read, apart from step 1. */
+ * changed on disk before everything was read, apart from step 1. A dry run does all of it but the changes. */
 #include "core/journal/recover.h"
 
 #include <errno.h>
@@ -92,6 +92,8 @@ static int save_tail(struct recovery *r, const char *segment, int from, uint64_t
     if (code == 0)
         code = disk->sync_folder(disk->self, r->request->folder);
     close(to);
+    if (code < 0) /* it will be tried again, perhaps each second */
+        disk->remove(disk->self, r->request->folder, r->report->saved);
     return code;
 }
 
@@ -132,11 +134,13 @@ static int drop_empty(struct recovery *r, const char *segment)
     if (code < 0)
         return code;
     code = lines.packed != NULL ? SEGMENT_LINE : segment_lines_next(&lines, &line); /* compressed: it was finished */
-    if (code == SEGMENT_REST) {
+    if (code == SEGMENT_REST && !r->request->dry) {
         report_cut(r, segment, 0, lines.end);
         code = save_tail(r, segment, lines.fd, 0);
     }
     segment_lines_close(&lines);
+    if (r->request->dry)
+        return code == SEGMENT_REST ? 0 : code;
     if (code != 0) /* a line, or trouble */
         return code;
     code = disk->remove(disk->self, r->request->folder, segment);
@@ -166,6 +170,8 @@ static int secure_last(struct recovery *r)
 {
     const struct journal_disk *disk = r->request->disk;
     const char *segment = r->list.names[r->list.count - 1];
+    if (r->request->dry)
+        return 0;
     int fd = disk->open(disk->self, r->request->folder, segment, O_RDONLY | O_NONBLOCK);
     if (fd < 0)
         return explain(r, fd, segment);
@@ -331,7 +337,7 @@ static int judge_end(struct recovery *r)
     }
     if (!r->unfinished || r->faults > 0 || r->packed)
         return 0;
-    int code = cut_tail(r, segment);
+    int code = r->request->dry ? 0 : cut_tail(r, segment);
     if (code < 0)
         return explain(r, code, segment);
     r->unfinished = false;
@@ -383,6 +389,7 @@ int recover_end(const struct recover_request *request, struct recover_end *end, 
     *recovery = (struct journal_recovery){ 0 };
     *end = (struct recover_end){ .hash = RECORD_NO_HASH };
     int code = recover(&r, end);
+    end->visited = r.visited;
     segment_list_close(&r.list);
     return code;
 }

@@ -20,6 +20,8 @@ struct recover_end {
     char hash[DIGEST_HEX_SIZE];      /* of the last record that stands by itself */
     bool new_segment;                /* the last segment is not to be written any more */
     uint64_t size;                   /* of the last segment */
+    uint64_t visited;                /* the last record that visit was called for, or that it was not wanted for; also
+                                        after an error */
 };
 
 struct recover_request {
@@ -28,6 +30,7 @@ struct recover_request {
     uint64_t after; /* visit is called for the records behind it; may be NULL */
     journal_visit visit;
     void *context;
+    bool dry; /* nothing is changed or synced: *end is as it will be when that is done */
 };
 
 /* 0, what visit returned, or a negative code. */

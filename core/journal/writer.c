@@ -174,8 +174,10 @@ static int begin_segment(struct journal *j)
     int code = live_create(&j->live, segment_name(name, compose_segment(j, clock_wall_ms())));
     if (code == 0)
         code = live_write(&j->live, j->line.data, j->line.length, &done);
-    if (code == 0)
+    if (code == 0) {
         code = live_sync(&j->live);
+        atomic_store(&j->error, code);
+    }
     j->composed_bytes = j->line.length;
     return code;
 }
@@ -188,18 +190,7 @@ static void draw_id(struct journal *j)
         snprintf(j->id + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* A folder that was just made must still be there after a power cut. */
-static int sync_parent(const struct journal *j)
-{
-    int parent = openat(j->live.folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0)
-        return -errno;
-    int code = j->live.disk->sync_folder(j->live.disk->self, parent);
-    close(parent);
-    return code;
-}
-
-static int continue_from(struct journal *j, const struct recover_end *end, struct why *why)
+static void take_end(struct journal *j, const struct recover_end *end)
 {
     memcpy(j->id, end->journal, sizeof j->id);
     memcpy(j->segment, end->segment, sizeof j->segment);
@@ -207,7 +198,13 @@ static int continue_from(struct journal *j, const struct recover_end *end, struc
     j->last_seq = end->seq;
     if (j->id[0] == '\0')
         draw_id(j);
-    int code = end->segment[0] == '\0' ? sync_parent(j) : 0;
+}
+
+/* A folder that was just made must still be there after a power cut. */
+static int continue_from(struct journal *j, const struct recover_end *end, struct why *why)
+{
+    take_end(j, end);
+    int code = end->segment[0] == '\0' ? live_sync_parent(&j->live) : 0;
     if (code == 0)
         code =
             end->segment[0] == '\0' || end->new_segment ? begin_segment(j) : live_open(&j->live, j->segment, end->size);
@@ -229,14 +226,35 @@ static int open_folder(struct journal *j, const char *folder, struct why *why)
     return j->live.folder < 0 ? j->live.folder : 0;
 }
 
-static int open_segments(struct journal *j, const struct writer_open *request, struct journal_recovery *recovery,
+/* One try; *after moves with the records that were visited. */
+static int open_segments(struct journal *j, struct recover_request *what, struct journal_recovery *recovery,
                          struct why *why)
 {
-    const struct recover_request what = { request->disk, j->live.folder, request->after, request->visit,
-                                          request->context };
     struct recover_end end;
-    int code = recover_end(&what, &end, recovery, why);
+    int code = recover_end(what, &end, recovery, why);
+    what->after = end.visited;
     return code == 0 ? continue_from(j, &end, why) : code;
+}
+
+/* The disk takes nothing, for this reason: when the journal can be read, the thread does later what is to be written.
+ */
+static int open_late(struct journal *j, struct recover_request *what, int reason, struct journal_recovery *recovery)
+{
+    struct recover_end end;
+    struct why unused;
+    what->dry = true;
+    if (recover_end(what, &end, recovery, &unused) != 0)
+        return reason;
+    live_close(&j->live);
+    j->live.dirty = j->live.created = false;
+    take_end(j, &end);
+    j->written = j->synced = 0;
+    atomic_store(&j->durable, 0);
+    j->composed_bytes = end.size;
+    late_begin(j, &end, reason);
+    if (end.segment[0] == '\0' || end.new_segment)
+        push(j, compose_segment(j, clock_wall_ms()));
+    return 0;
 }
 
 static int prepare(struct journal *j, const struct writer_open *request, struct journal_recovery *recovery,
@@ -245,11 +263,18 @@ static int prepare(struct journal *j, const struct writer_open *request, struct 
     int code = open_folder(j, request->options->folder, why);
     if (code < 0)
         return code;
-    code = open_segments(j, request, recovery, why);
+    struct recover_request what = { .disk = request->disk,
+                                    .folder = j->live.folder,
+                                    .after = request->after,
+                                    .visit = request->visit,
+                                    .context = request->context };
+    code = open_segments(j, &what, recovery, why);
     if ((code == -ENOSPC || code == -EDQUOT) && reserve_release(j->live.folder)) { /* this is what it is for */
         live_close(&j->live);
-        code = open_segments(j, request, recovery, why);
+        code = open_segments(j, &what, recovery, why);
     }
+    if (late_heals(code) && atomic_load(&j->error) == 0) /* a sync that failed is not repeated */
+        code = open_late(j, &what, code, recovery);
     if (code != 0)
         return code;
     if (request->options->tend)
@@ -333,6 +358,7 @@ int journal_close(struct journal **journal)
     close_fd(j->event_fd);
     close_fd(j->live.folder);
     buf_close(&j->line);
+    free(j->late);
     pthread_cond_destroy(&j->wake);
     pthread_mutex_destroy(&j->lock);
     free(j);

@@ -369,9 +369,10 @@ void child_forgive(struct child *child, int64_t stalled_ms)
 const char *child_obituary(const struct child *child, const struct obituary *obituary, char *out, size_t size)
 {
     const char *check = obituary->check;
-    snprintf(out, size, "ended by %s with %u runs in flight%s%s; age %.1f s, %llu jobs done, %.2f s of CPU",
-             obituary->end, obituary->flights, check ? "; it was running " : "", check ? check : "",
-             (double)(clock_now_ms() - child->started_ms) / 1000, (unsigned long long)child->jobs,
+    char runs[TEXT_COUNT_SIZE], jobs[TEXT_COUNT_SIZE];
+    snprintf(out, size, "ended by %s with %s in flight%s%s; age %.1f s, %s done, %.2f s of CPU", obituary->end,
+             text_count(runs, obituary->flights, "run"), check ? "; it was running " : "", check ? check : "",
+             (double)(clock_now_ms() - child->started_ms) / 1000, text_count(jobs, child->jobs, "job"),
              (double)child->cpu_ms / 1000);
     return out;
 }

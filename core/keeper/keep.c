@@ -159,12 +159,13 @@ static void take_part(struct keeper *keeper, const struct journal_record *record
 static void tell_progress(struct keep *keep, const struct journal_record *record)
 {
     int64_t now_ms = clock_now_ms();
+    char count[TEXT_COUNT_SIZE];
     if (keep->told_ms == 0)
         keep->told_ms = now_ms;
     if (now_ms - keep->told_ms < PROGRESS_MS)
         return;
     keep->told_ms = now_ms;
-    log_info("journal", "%llu records read, at %llu", (unsigned long long)keep->records,
+    log_info("journal", "%s read, at %llu", text_count(count, keep->records, "record"),
              (unsigned long long)record->seq);
 }
 

@@ -8,13 +8,15 @@
  *     4. before sleeping: everything written to children and clients in this iteration leaves in one write each
  *
  * Diagnostics: one line on stderr for each event that is recorded, in the words of the journal. Exit status: 0 stopped
- * by a signal, 64 wrong usage, 74 journal failed, 75 another daemon has the state folder, 78 wrong configuration. */
+ * by a signal, 64 wrong usage, 74 records were lost to the disk (again.c), 75 another daemon has the state folder, 78
+ * wrong configuration. */
 #include "core/keeper/keeper.h"
 
 #include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,7 +182,8 @@ static void stop(struct keeper *keeper, const char *why, int status)
     if (keeper->stopping)
         return;
     log_info("keeper", "stopping: %s", why);
-    notify_send("STOPPING=1");
+    if (!keeper->again.wanted)
+        notify_send("STOPPING=1");
     if (!journal_error(keeper->journal)) {
         const struct event event = { .type = EVENT_DAEMON_STOPPED, .text = why };
         keeper_emit(keeper, &event);
@@ -203,6 +206,7 @@ static void on_journal(uv_poll_t *poll, int status, int events)
         log_error("keeper", "the journal can't be written: %s; nothing is acknowledged any more",
                   error_text(journal_error(keeper->journal)));
         trouble_failed(keeper, journal_error(keeper->journal));
+        again_plan(keeper, journal_error(keeper->journal));
         stop(keeper, "the journal can't be written", EX_IOERR);
         return;
     }
@@ -257,6 +261,7 @@ static int open_loop(struct keeper *keeper)
 /* Everything that the loop needs, in order; an exit status. */
 static int start(struct keeper *keeper)
 {
+    char text[PATH_MAX];
     const struct schedule_ports ports = { .context = keeper, .emit = emit, .start = dispatch_start };
     uint64_t seed;
     digest_random(&seed, sizeof seed);
@@ -271,8 +276,9 @@ static int start(struct keeper *keeper)
         return EX_OSERR;
     const struct event event = { .type = EVENT_DAEMON_STARTED,
                                  .version = PACKAGE_VERSION,
-                                 .text = keeper->config_file };
+                                 .text = again_reason(keeper, text, sizeof text) };
     keeper_emit(keeper, &event);
+    trouble_check(keeper);
     panic_tell(keeper);
     status = reload_first(keeper);
     if (status)
@@ -281,8 +287,9 @@ static int start(struct keeper *keeper)
     if (control_open(keeper) != 0)
         return EX_CANTCREAT;
     reload_watch_plugins(keeper);
-    log_info("keeper", "belfryd %s watches %u checks; socket '%s'", PACKAGE_VERSION, keeper->config->check_count,
-             keeper->config->control_socket);
+    char count[TEXT_COUNT_SIZE];
+    log_info("keeper", "belfryd %s watches %s; socket '%s'", PACKAGE_VERSION,
+             text_count(count, keeper->config->check_count, "check"), keeper->config->control_socket);
     keeper->planned_ms = -1;
     keeper_plan(keeper);
     notify_send("READY=1");
@@ -296,7 +303,8 @@ static void close_handle(uv_handle_t *handle, void *unused)
         uv_close(handle, NULL);
 }
 
-static void finish(struct keeper *keeper)
+/* An exit status: 0, or EX_IOERR when records were lost. */
+static int finish(struct keeper *keeper)
 {
     struct pool *pool;
     keeper->stopping = true;
@@ -321,13 +329,14 @@ static void finish(struct keeper *keeper)
         free(keeper->watched[i]);
     }
     free(keeper->watched);
-    setup_close(keeper);
+    int status = setup_close(keeper);
     schedule_close(&keeper->schedule);
     catalog_close(&keeper->catalog);
     config_close(&keeper->config);
     arena_close(&keeper->scratch);
     free(keeper->config_error);
     free(keeper->panic);
+    return status;
 }
 
 static void usage(FILE *out)
@@ -388,6 +397,7 @@ int main(int argc, char **argv)
     }
     log_setup(level);
     log_never_wait();
+    again_open(&keeper, argv);
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* until the loop takes it; what it asks for is done first of all then anyway */
@@ -401,7 +411,13 @@ int main(int argc, char **argv)
     if (!status) {
         uv_run(&keeper.loop, UV_RUN_DEFAULT);
         status = keeper.exit_status;
+    } else if (status == EX_IOERR && keeper.again.restarted) {
+        again_plan(&keeper, keeper.again.code);
     }
-    finish(&keeper);
-    return status;
+    if (keeper.again.wanted)
+        again_hold_signals();
+    int lost = finish(&keeper);
+    if (keeper.again.wanted)
+        again_start(&keeper);
+    return status ? status : lost;
 }

@@ -13,6 +13,7 @@
  *     guard.c     the journal is sealed, and its head noted down elsewhere
  *     panic.c     the keeper's own crash; notify.c tells systemd that it lives
  *     trouble.c   a disk that is full, fails or has lost something
+ *     again.c     the daemon starts itself anew when a sync has failed
  *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
@@ -34,6 +35,7 @@
 #include "core/config/config.h"
 #include "core/journal/journal.h"
 #include "core/journal/seal.h"
+#include "core/keeper/life.h"
 #include "core/keeper/link.h"
 #include "core/model/config.h"
 #include "core/model/result.h"
@@ -110,6 +112,15 @@ void watched_push(struct watched_list *list, struct watched *watched);
 /* Takes it out of the list it is in, if any. */
 void watched_unlink(struct watched *watched);
 
+/* The daemon's own restarts. */
+struct again {
+    char **argv;
+    struct budget budget;
+    int code;       /* of the journal: now, or of the daemon before this one */
+    bool restarted; /* there was one before, in this process */
+    bool wanted;    /* there shall be one behind this one */
+};
+
 /* ---- the keeper ------------------------------------------------------------------------------------------------ */
 
 struct keeper {
@@ -133,6 +144,7 @@ struct keeper {
     struct seal *seal;       /* NULL: the journal is not sealed */
     struct anchor *anchor;   /* or NULL */
     struct trouble *trouble; /* of the journal's disk */
+    struct again again;
     struct keep *keep;
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
@@ -181,7 +193,8 @@ void setup_snapshot(struct keeper *keeper, bool force);
 /* Takes over what the snapshot kept for a check that has just got its slot. */
 void setup_adopt(struct keeper *keeper, struct watched *watched);
 void setup_forget_remembered(struct keeper *keeper);
-void setup_close(struct keeper *keeper);
+/* An exit status: EX_IOERR when records did not get to the disk, else 0. */
+int setup_close(struct keeper *keeper);
 
 /* reload.c */
 /* At start: only where things are. 0, or EX_CONFIG with everything printed. */
@@ -265,6 +278,18 @@ void panic_housekeeping(struct keeper *keeper);
 void notify_send(const char *state);
 /* WATCHDOG=1 in time, as long as the loop turns and the journal gets on. */
 void notify_housekeeping(struct keeper *keeper, int64_t now_ms);
+
+/* again.c */
+/* First of all: what the daemon before this one has told. */
+void again_open(struct keeper *keeper, char **argv);
+/* For daemon.started: the configuration's file, and why it was started again. Returns out. */
+const char *again_reason(const struct keeper *keeper, char *out, size_t size);
+/* The journal can't be written: whether the daemon shall be started again for that. */
+bool again_plan(struct keeper *keeper, int code);
+/* From here on a signal to stop waits for again_start(). */
+void again_hold_signals(void);
+/* After everything was ended: becomes the next daemon. Returns when that can't be, or was not wanted any more. */
+void again_start(const struct keeper *keeper);
 
 /* control.c */
 int control_open(struct keeper *keeper);

@@ -3,6 +3,7 @@
 sbin_PROGRAMS += belfryd
 # fuzz targets put the other two on a stage of their own
 keeper_parts = \
+	core/keeper/again.c \
 	core/keeper/blame.c \
 	core/keeper/child.c core/keeper/child.h \
 	core/keeper/control.c \
@@ -32,9 +33,10 @@ member_PROGRAMS += belfry-anchor
 belfry_anchor_SOURCES = core/keeper/anchor.c
 belfry_anchor_CFLAGS = $(pie_cflags)
 belfry_anchor_LDFLAGS = $(pie_ldflags)
-belfry_anchor_LDADD = $(journal_libs)
+belfry_anchor_LDADD = core/sandbox/libsandbox.a $(journal_libs) $(SECCOMP_LIBS)
 
 unit_tests += tests/unit/test_life
+EXTRA_DIST += doc/adr/0043-again-from-the-disk.md
 tests_unit_test_life_SOURCES = tests/unit/test_life.c core/keeper/life.c core/keeper/life.h tests/tap.h
 tests_unit_test_life_CFLAGS = $(pie_cflags)
 tests_unit_test_life_LDFLAGS = $(pie_ldflags)

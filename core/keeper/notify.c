@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* notify - what systemd is told, by the datagrams of sd_notify(3): READY=1 when the family stands, STOPPING=1, and
  * WATCHDOG=1 while it really gets on. That is sent from the housekeeping of the loop, so a loop that does not turn does
- * not send it; and not while records have been waiting for the disk for longer than half of what systemd allows.
+ * not send it; and not while records have been waiting for the disk for longer than half of what systemd allows. A disk
+ * that answers, though with an error, is no reason: checks go on, and a restart would not make it better (trouble.c).
  * $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID come from systemd; without them nothing is sent. */
 #include <errno.h>
 #include <stddef.h>
@@ -57,7 +58,8 @@ static int64_t read_watchdog(void)
 static int64_t journal_stalled_ms(struct keeper *keeper, int64_t now_ms)
 {
     uint64_t durable = journal_durable(keeper->journal);
-    if (durable != keeper->journal_seen || durable == journal_last(keeper->journal))
+    if (durable != keeper->journal_seen || durable == journal_last(keeper->journal) ||
+        journal_stalled(keeper->journal) != 0)
         keeper->journal_moved_ms = now_ms;
     keeper->journal_seen = durable;
     return now_ms - keeper->journal_moved_ms;

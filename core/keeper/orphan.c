@@ -66,7 +66,8 @@ void orphan_housekeeping(struct keeper *keeper, int64_t now_ms)
 {
     unsigned alive = sweep(keeper, now_ms < keeper->orphans_until_ms);
     if (alive > 0 && now_ms < keeper->orphans_until_ms)
-        log_warn("keeper", "%u processes that a plugin had left behind were ended", alive);
+        log_warn("keeper", "%u process%s that a plugin had left behind %s ended", alive, alive == 1 ? "" : "es",
+                 alive == 1 ? "was" : "were");
 }
 
 void orphan_end_all(struct keeper *keeper)

@@ -180,6 +180,11 @@ static int start(struct recorder *recorder)
     child->on_frame = on_frame;
     child->on_exit = on_child_exit;
     child->on_gone = on_gone;
+    int made = file_make_folders(recorder->folder, 0700); /* here, since the disk may take it the next time */
+    if (made) {
+        log_error("recorder", "'%s' can't be made: %s", recorder->folder, error_text(made));
+        return made;
+    }
     char keep_parts[TEXT_DURATION_SIZE];
     const struct config *config = recorder->keeper->config;
     const char *argv[8] = { "belfry-recorder", "--rrd", recorder->folder, "--keep-parts",
@@ -218,12 +223,10 @@ int record_open(struct keeper *keeper)
     recorder->folder = heap_text(file_join(&arena, keeper->config->state_dir, "rrd"));
     arena_close(&arena);
     keeper->recorder = recorder;
-    int failed = file_make_folders(recorder->folder, 0700);
-    if (failed) {
-        log_error("recorder", "'%s' can't be made: %s", recorder->folder, error_text(failed));
-        return failed;
-    }
-    return start(recorder);
+    int failed = start(recorder);
+    if (failed)
+        backoff_more(&recorder->backoff, clock_now_ms());
+    return failed;
 }
 
 /* Either may be NULL. */
@@ -270,8 +273,9 @@ void record_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_
     if (recorder->running || recorder->child.pid != 0 || now_ms < recorder->backoff.until_ms)
         return;
     if (recorder->dropped) {
-        log_warn("recorder", "%llu samples were dropped: it did not take them for too long",
-                 (unsigned long long)recorder->dropped);
+        char count[TEXT_COUNT_SIZE];
+        log_warn("recorder", "it did not take %s for too long: dropped",
+                 text_count(count, recorder->dropped, "sample"));
         recorder->dropped = 0;
     }
     if (start(recorder) != 0)

@@ -74,7 +74,7 @@ static void refuse(struct keeper *keeper, const struct config_errors *errors)
 static void adopt(struct keeper *keeper, struct config *config, struct schedule_changes *changes)
 {
     struct config *old = keeper->config;
-    char text[256];
+    char text[256], count[TEXT_COUNT_SIZE];
     keeper->config = config;
     keeper->config_number++;
     schedule_configure(keeper->schedule, config, clock_instant(), changes);
@@ -82,8 +82,9 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     keeper->loaded_wall_ms = clock_wall_ms();
     free(keeper->config_error);
     keeper->config_error = NULL;
-    snprintf(text, sizeof text, "%u checks: %u added, %u changed, %u removed, %u kept", config->check_count,
-             changes->added, changes->changed, changes->removed, changes->kept);
+    snprintf(text, sizeof text, "%s: %u added, %u changed, %u removed, %u kept",
+             text_count(count, config->check_count, "check"), changes->added, changes->changed, changes->removed,
+             changes->kept);
     const struct event event = { .type = EVENT_CONFIG_LOADED, .text = text };
     keeper_emit(keeper, &event);
     guard_configure(keeper);

@@ -61,6 +61,8 @@ static int take_lock(struct keeper *keeper)
     const char *path = file_join(&arena, keeper->config->state_dir, "lock");
     int status = 0;
     keeper->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (keeper->lock_fd < 0 && errno == EROFS) /* then it locks all the same */
+        keeper->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (keeper->lock_fd < 0) {
         log_error("keeper", "'%s' can't be opened: %s", path, strerror(errno));
         status = EX_CANTCREAT;
@@ -274,11 +276,12 @@ int setup_state(struct keeper *keeper)
     return status;
 }
 
-void setup_close(struct keeper *keeper)
+int setup_close(struct keeper *keeper)
 {
+    int failed = 0;
     if (keeper->journal) {
         guard_close(keeper);
-        int failed = journal_close(&keeper->journal);
+        failed = journal_close(&keeper->journal);
         if (failed)
             log_error("keeper", "the journal could not be completed: %s", error_text(failed));
     }
@@ -287,4 +290,5 @@ void setup_close(struct keeper *keeper)
     setup_forget_remembered(keeper);
     if (keeper->lock_fd >= 0)
         close(keeper->lock_fd);
+    return failed ? EX_IOERR : 0;
 }

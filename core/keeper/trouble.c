@@ -9,6 +9,8 @@
  *     stalled  nothing can be written (this one is, once something can be again)
  *     back     all is well; count: events that were not recorded
  *
+ * So it is with a disk that takes nothing when the daemon starts; what the journal's recovery has to write waits, too.
+ *
  * Damage (journal.damaged) is on the board until somebody has said that it was seen (journal.acknowledged).
  *
  * state_dir/state/journal-failed holds, in one line, why a daemon stopped whose sync had failed. */
@@ -59,6 +61,9 @@ void trouble_open(struct keeper *keeper)
 
 void trouble_close(struct keeper *keeper)
 {
+    if (keeper->trouble && keeper->trouble->unrecorded > 0)
+        log_error("keeper", "while the disk took nothing, too many events came: %llu more are not recorded",
+                  (unsigned long long)keeper->trouble->unrecorded);
     free(keeper->trouble);
     keeper->trouble = NULL;
 }
@@ -178,14 +183,34 @@ static void tell_recovered(struct keeper *keeper, const struct event *event)
     record(keeper, event);
 }
 
+static void drop_note(struct keeper *keeper)
+{
+    struct arena arena = { 0 };
+    unlink(note_path(keeper, &arena));
+    arena_close(&arena);
+}
+
+/* Why the last daemon stopped, if it was the disk: its own word is better than a note that the disk may not have taken.
+ */
+static char *failure_before(struct keeper *keeper, struct arena *arena)
+{
+    char *why = NULL;
+    size_t length;
+    if (keeper->again.restarted)
+        return arena_print(arena, "%s (%s); it has started again by itself", error_text(keeper->again.code),
+                           error_name(keeper->again.code));
+    if (file_read(arena, note_path(keeper, arena), 256, &why, &length) != 0)
+        return NULL;
+    why[strcspn(why, "\n")] = '\0';
+    return why;
+}
+
 static void tell_failed(struct keeper *keeper, const struct journal_recovery *recovery)
 {
     struct arena arena = { 0 };
-    char *why = NULL, text[400];
-    size_t length;
-    const char *path = note_path(keeper, &arena);
-    if (file_read(&arena, path, 256, &why, &length) == 0) {
-        why[strcspn(why, "\n")] = '\0';
+    char text[400];
+    const char *why = failure_before(keeper, &arena);
+    if (why) {
         snprintf(
             text, sizeof text,
             "the daemon had stopped because its disk failed: %s; what is on disk was read again, up to record %llu",
@@ -194,16 +219,16 @@ static void tell_failed(struct keeper *keeper, const struct journal_recovery *re
                                                 .path = recovery->end_segment,
                                                 .offset = (int64_t)recovery->end_bytes,
                                                 .text = text });
-        unlink(path);
+        drop_note(keeper);
     }
     arena_close(&arena);
 }
 
 static void tell_cut(struct keeper *keeper, const struct journal_recovery *recovery)
 {
-    char text[300];
-    snprintf(text, sizeof text, "a torn last record was cut at offset %llu: %llu bytes, kept in %s",
-             (unsigned long long)recovery->offset, (unsigned long long)recovery->bytes, recovery->saved);
+    char text[300], count[TEXT_COUNT_SIZE];
+    snprintf(text, sizeof text, "a torn last record was cut at offset %llu: %s, kept in %s",
+             (unsigned long long)recovery->offset, text_count(count, recovery->bytes, "byte"), recovery->saved);
     tell_recovered(keeper, &(struct event){ .type = EVENT_JOURNAL_RECOVERED,
                                             .path = recovery->segment,
                                             .offset = (int64_t)recovery->offset,
@@ -212,10 +237,10 @@ static void tell_cut(struct keeper *keeper, const struct journal_recovery *recov
                                             .text = text });
 }
 
-void trouble_tell(struct keeper *keeper, const struct journal_recovery *recovery)
+/* What was repaired, and what is damaged and not known yet. */
+static void tell_found(struct keeper *keeper, const struct journal_recovery *recovery)
 {
     uint32_t kept = sizeof recovery->faults / sizeof recovery->faults[0];
-    tell_failed(keeper, recovery);
     if (recovery->cut)
         tell_cut(keeper, recovery);
     for (uint32_t i = 0; i < recovery->fault_count && i < kept; i++) {
@@ -227,6 +252,12 @@ void trouble_tell(struct keeper *keeper, const struct journal_recovery *recovery
                                             .name = fault->kind,
                                             .text = fault->text });
     }
+}
+
+void trouble_tell(struct keeper *keeper, const struct journal_recovery *recovery)
+{
+    tell_failed(keeper, recovery);
+    tell_found(keeper, recovery);
 }
 
 void trouble_configure(struct keeper *keeper)
@@ -281,6 +312,11 @@ static void tell_space(struct keeper *keeper, enum space now)
 void trouble_check(struct keeper *keeper)
 {
     struct trouble *trouble = keeper->trouble;
+    struct journal_recovery recovery;
+    if (journal_recovered(keeper->journal, &recovery)) {
+        tell_found(keeper, &recovery);
+        drop_note(keeper);
+    }
     int code = journal_stalled(keeper->journal);
     bool low = journal_is_low(keeper->journal);
     enum space now = code ? SPACE_STALLED : low ? SPACE_LOW : SPACE_FINE;

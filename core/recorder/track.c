@@ -175,6 +175,7 @@ static int make_folders(struct job *job)
 /* Makes the file; with history, from the file that is there. */
 static int make(struct job *job, bool history)
 {
+    char count[TEXT_COUNT_SIZE];
     struct store_make make = { .path = job->path,
                                .layout = &job->layout,
                                .start_s = (int64_t)row_at(job->track, 0)[0] - job->layout.step_s,
@@ -188,11 +189,9 @@ static int make(struct job *job, bool history)
     ledger_leave(job->room->ledger);
     job->room->counts.migrated += code == 0 && history;
     if (code == 0)
-        report(
-            job, LOG_LEVEL_INFO,
-            arena_print(&job->arena,
-                        history ? "'%s': migrated to %u sources every %u s" : "recording '%s': %u sources every %u s",
-                        job->path, job->layout.source_count, job->layout.step_s));
+        report(job, LOG_LEVEL_INFO,
+               arena_print(&job->arena, history ? "'%s': migrated to %s every %u s" : "recording '%s': %s every %u s",
+                           job->path, text_count(count, job->layout.source_count, "source"), job->layout.step_s));
     return code;
 }
 

@@ -103,6 +103,7 @@ static const struct {
     [SANDBOX_WORKER] = { CALLS_BASE | CALLS_READ, NULL },
     [SANDBOX_RECORDER] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, NULL },
     [SANDBOX_GRAPH] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, of_drawing },
+    [SANDBOX_ANCHOR] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, NULL },
 };
 
 static uint64_t mark_files(uint64_t mark, const struct path_rule *rules)

@@ -19,6 +19,7 @@ enum sandbox_role {
     SANDBOX_WORKER,
     SANDBOX_RECORDER,
     SANDBOX_GRAPH,
+    SANDBOX_ANCHOR,
     SANDBOX_ROLE_COUNT
 };
 
@@ -26,8 +27,8 @@ struct sandbox {
     enum sandbox_role role;
     uint32_t needs;    /* of a worker: BELFRY_NEEDS_* */
     const char *read;  /* one more file or folder to read, or NULL */
-    const char *write; /* one more folder to write in, or NULL */
-    bool local;        /* it may connect to unix sockets: to rrdcached */
+    const char *write; /* one more folder to write in, or file, or NULL */
+    bool local;        /* it may connect to unix sockets: to rrdcached, to syslog */
 };
 
 /* Enters it. True when both layers are in force. standing says which are: "seccomp, landlock 7", "seccomp; no landlock:

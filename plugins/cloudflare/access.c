@@ -164,9 +164,8 @@ void cf_service_tokens_look(struct cf *c)
             cf_part(c, part, BELFRY_OK, "switched off");
         } else if (end > 0) {
             belfry_measure_part(c->p, part, "service_token_days_left", (double)(end - c->now) / 86400);
-            cf_part(c, part, end <= c->now ? BELFRY_CRITICAL : BELFRY_OK, end <= c->now ? "expired %s ago" : "%s",
-                    end <= c->now ? belfry_ago(c->p, end)
-                                  : belfry_print(c->p, "%lld days left", (long long)((end - c->now) / 86400)));
+            cf_part(c, part, end <= c->now ? BELFRY_CRITICAL : BELFRY_OK, end <= c->now ? "expired %s ago" : "%s left",
+                    end <= c->now ? belfry_ago(c->p, end) : cf_days(c, end));
         } else {
             bool told = tree_at(item, "expires_at") && !json_is_null(tree_at(item, "expires_at"));
             cf_part(c, part, told ? BELFRY_UNKNOWN : BELFRY_OK, told ? "when it ends can't be read" : "without an end");

@@ -117,7 +117,7 @@ static void judge_pack(struct cf *c, const struct cf_zone *z, const json_t *pack
         cf_find(c, &f, BELFRY_CRITICAL, "its certificate %sexpired %s ago",
                 *signature ? belfry_print(c->p, "(%s) ", cf_words(c, signature)) : "", belfry_ago(c->p, end));
     else if (end > 0)
-        cf_find(c, &f, BELFRY_OK, "%.0f days left", days);
+        cf_find(c, &f, BELFRY_OK, "%.0f day%s left", days, nearbyint(days) == 1 ? "" : "s");
     else if (is_active(pack))
         cf_find(c, &f, BELFRY_UNKNOWN, "the API does not tell when its certificate ends");
     if (error)

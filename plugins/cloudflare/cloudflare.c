@@ -175,6 +175,12 @@ static void look(struct cf *c)
     cf_list_done(&c->tunnels);
 }
 
+const char *cf_days(struct cf *c, int64_t end)
+{
+    long long days = (long long)((end - c->now) / 86400);
+    return belfry_print(c->p, "%lld day%s", days, days == 1 ? "" : "s");
+}
+
 static const char *count_of(struct cf *c, size_t n, const char *what)
 {
     return n > 0 ? belfry_print(c->p, ", %zu %s%s", n, what, n == 1 ? "" : "s") : "";
@@ -188,7 +194,7 @@ static void say_verdict(struct cf *c)
         cf_trouble(c, c->worst, "%s%s", c->worst_text,
                    c->bad > 1 ? belfry_print(c->p, ", and %zu more", c->bad - 1) : "");
     if (c->old)
-        cf_trouble(c, BELFRY_UNKNOWN, "%zu findings are older than this run", c->old);
+        cf_trouble(c, BELFRY_UNKNOWN, "%zu finding%s older than this run", c->old, c->old == 1 ? " is" : "s are");
     const char *found = c->troubles + (*c->troubles ? 2 : 0);
     if (c->zone_count)
         found = belfry_print(c->p, "Cloudflare: %zu zone%s%s%s%s%s", c->zone_count, c->zone_count == 1 ? "" : "s",
@@ -208,8 +214,8 @@ static void measure(struct cf *c)
     if (c->rate_left < INFINITY)
         belfry_measure(c->p, "rate_left", c->rate_left);
     if (c->parts > CF_PARTS_MAX)
-        cf_trouble(c, BELFRY_WARNING, "%zu parts are not shown: split the zones between several checks",
-                   c->parts - CF_PARTS_MAX);
+        cf_trouble(c, BELFRY_WARNING, "%zu part%s not shown: split the zones between several checks",
+                   c->parts - CF_PARTS_MAX, c->parts - CF_PARTS_MAX == 1 ? " is" : "s are");
 }
 
 static void run(struct belfry_probe *p)

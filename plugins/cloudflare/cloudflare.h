@@ -145,6 +145,8 @@ void cf_find(struct cf *c, struct cf_finding *finding, enum belfry_state state, 
 void cf_tell(struct cf *c, const char *part, const struct cf_finding *finding);
 /* Text from outside, safe and short, without anything that looks like a token. */
 const char *cf_words(struct cf *c, const char *text);
+/* Until then: "1 day", "90 days". */
+const char *cf_days(struct cf *c, int64_t end);
 /* True when option's list has the text, case-insensitive, without a dot at its end. */
 bool cf_listed(struct cf *c, const char *option, const char *text);
 bool cf_skipped(struct cf *c, const char *what);

@@ -103,8 +103,7 @@ static void judge_registration(struct cf *c, const char *part, const json_t *res
             *status ? cf_words(c, status) : "no status told");
     if (end > 0) {
         belfry_measure_part(c->p, part, "domain_days_left", (double)(end - c->now) / 86400);
-        cf_find(c, &f, end > c->now ? BELFRY_OK : BELFRY_CRITICAL, "%lld days left",
-                (long long)((end - c->now) / 86400));
+        cf_find(c, &f, end > c->now ? BELFRY_OK : BELFRY_CRITICAL, "%s left", cf_days(c, end));
     } else {
         cf_find(c, &f, BELFRY_UNKNOWN, "the API does not tell when it ends");
     }

@@ -35,8 +35,7 @@ static void judge(struct cf *c, const json_t *result)
     if (expires > 0 && expires <= c->now)
         cf_find(c, &f, BELFRY_CRITICAL, "it expired %s ago", belfry_ago(c->p, expires));
     else if (expires > 0)
-        cf_find(c, &f, BELFRY_OK, "%s for another %lld days", active ? "active," : "meant",
-                (long long)((expires - c->now) / 86400));
+        cf_find(c, &f, BELFRY_OK, "%s for another %s", active ? "active," : "meant", cf_days(c, expires));
     else if (end && !json_is_null(end))
         cf_find(c, &f, BELFRY_UNKNOWN, "when it expires can't be read");
     else if (active && begin <= c->now)

@@ -119,7 +119,7 @@ static void measure_load(struct host_run *run)
     belfry_measure(run->p, "load15", load[2]);
     if (cores > 0)
         belfry_measure(run->p, "load_per_core", load[1] / cores);
-    host_say(run, belfry_print(run->p, "load %.2f on %d cores", load[0], cores));
+    host_say(run, belfry_print(run->p, "load %.2f on %d core%s", load[0], cores, cores == 1 ? "" : "s"));
 }
 
 void host_cpu(struct host_run *run)

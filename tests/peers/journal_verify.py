@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A second verifier of Belfry's journal, written from doc/journal-format.md alone; tests hold it against `belfry
 journal verify`. Usage: journal_verify.py [--key EPOCH:KEY]... [--anchor SEQ:HASH]... [--as-of TIME] [--key-epoch N]
-FOLDER...; for each folder it prints a summary line, one line a fault and an empty line. The exit code is 0 when no folder
+FOLDER|EXPORT...; for each folder (or file that `belfry journal export` wrote) it prints a summary line, one line a fault and an empty line. The exit code is 0 when no folder
 had a fault, else 1."""
 import argparse
 import calendar
 import hashlib
 import hmac
+import json
 import os
 import re
 import sys
@@ -73,7 +74,7 @@ class Seals:
     """The state of the seals while lines are read in order."""
 
     def __init__(self, options):
-        self.options, self.generation = options, 0
+        self.options, self.generation, self.inside = options, 0, False
         self.any = self.stopped = self.told = False
         self.epoch = self.at = self.every = self.seals = self.held = 0
 
@@ -95,6 +96,8 @@ class Seals:
         if not form:
             return "seal"
         epoch, every, why, mac = int(form[1]), int(form[2]), form[3], form[4]
+        if self.inside and not self.any:  # the first seal of an export
+            self.epoch = epoch - 1
         anew = why == b"begin" and epoch == 1 and self.generation < len(self.options.key)
         fault = None if anew or epoch == self.epoch + 1 else "seal-epoch"
         if anew or (not self.any and self.options.key):
@@ -140,6 +143,7 @@ class Journal:
         self.first = self.last = 0
         self.hash, self.id, self.gap, self.torn = b"", b"", False, False
         self.begun = False
+        self.export = None  # the first line of an export, in which segments need not begin
 
     def head_fault(self, name, before, number, kind, prev, members):
         head = HEAD.fullmatch(members or b"") if kind == b"journal.segment" else None
@@ -155,7 +159,9 @@ class Journal:
 
     def place_fault(self, name, before, line_number, fields):
         number, kind, prev, members = fields
-        if line_number == 1:
+        if self.export:
+            self.gap = self.gap or not self.export["whole"]
+        elif line_number == 1:
             fault = self.head_fault(name, before, number, kind, prev, members)
             if fault:
                 return fault
@@ -261,6 +267,28 @@ def verify(folder, options):
     return not journal.faults
 
 
+def verify_export(path, options):
+    with open(path, "rb") as file:
+        title, body = file.readline(), file.read()
+    told, (*lines, rest) = json.loads(title), body.split(b"\n")
+    journal = Journal(options)
+    journal.export, journal.id = told, told["journal"].encode()
+    journal.begun, journal.last, journal.hash = True, told["first"] - 1, told["prev"].encode()
+    journal.seals.inside = True
+    journal.anchors = [anchor for anchor in journal.anchors if told["whole"] and told["first"] <= anchor[0] <= told["last"]]
+    for number, line in enumerate(lines, 2):
+        journal.line(os.path.basename(path), "", number, line)
+    if told["export"] != 1 or rest or hashlib.sha256(body).hexdigest() != told["sha256"] or told["records"] != len(lines) \
+            or (lines and (told["first"], told["last"], told["hash"]) != (journal.first, journal.last, journal.hash.decode())):
+        journal.faults.append((*journal.place, "export"))
+    print("records", journal.records, "whole", int(told["whole"]), "first", journal.first, "last", journal.last,
+          "journal", journal.id.decode(), "head", journal.hash.decode(), "seals", journal.seals.seals, "held", journal.seals.held)
+    for fault in journal.faults:
+        print("fault", *fault)
+    print(flush=True)
+    return not journal.faults
+
+
 def pair(text):
     number, value = text.split(":")
     return int(number), value.encode()
@@ -274,4 +302,4 @@ if __name__ == "__main__":
     parser.add_argument("--key-epoch", default=0, type=int)
     parser.add_argument("folders", nargs="+")
     given = parser.parse_args()
-    sys.exit(0 if all([verify(folder, given) for folder in given.folders]) else 1)
+    sys.exit(0 if all([(verify if os.path.isdir(path) else verify_export)(path, given) for path in given.folders]) else 1)

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The journal on a bad disk. A script of appends, rotations and a snapshot runs over a disk that fails, tears or stops
- * at operation n, for n = 1, 2, 3 ... until the script needs fewer operations than n; then the power goes, the journal
- * is opened again and everything that was acknowledged must be there, in an unbroken chain. The same is done with a
- * second stop in the middle of the recovery.
- *
- * The disk is real files plus the knowledge of what was synced. A power cut takes away what was not: of each file's
- * unsynced bytes none, a part or all stay, and names that were created or renamed since the last sync of the folder
- * are gone or not. A file of which one sync has failed has lost its pages: later syncs "succeed" without saving them,
- * as Linux does it. */
+/* The journal on a bad disk (tests/journal_disk.h). A script of appends, rotations and a snapshot runs over a disk that
+ * fails, tears or stops at operation n, for n = 1, 2, 3 ... until the script needs fewer operations than n; then the
+ * power goes, the journal is opened again and everything that was acknowledged must be there, in an unbroken chain. The
+ * same is done with a second stop in the middle of the recovery, and with a disk that refuses some operations of the
+ * recovery and takes them a moment later: the journal is opened all the same, and what is appended meanwhile gets
+ * there. */
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/journal/writer.h"
@@ -19,11 +16,12 @@
 #define SEGMENT_BYTES 1200
 #define SCRIPT_STEPS 24
 #define SEQ_MAX 200
+#define LATE_MAX 10 /* operations of a recovery */
 
 static struct {
     unsigned texts[SEQ_MAX]; /* what record seq says; 0: not the script's */
     uint64_t acknowledged;
-    unsigned torn, opened; /* of all rounds */
+    unsigned torn, opened, late; /* of all rounds */
     uint64_t segment_bytes;
     char id[33]; /* of the journal that was acknowledged */
 } script = { .segment_bytes = SEGMENT_BYTES };
@@ -253,6 +251,34 @@ static bool crash_again(enum fault fault, enum cut cut, unsigned m)
     return disk.operations >= m;
 }
 
+/* The disk refuses some operations from the m-th of the recovery on, and then takes them: NULL, or what is wrong. */
+static const char *recover_late(enum cut cut, unsigned m, bool *came)
+{
+    disk_begin(&disk, FAULT_REFUSE, m, m * 17 + cut);
+    struct journal_recovery recovery;
+    struct journal *journal = open_on(&disk.table, NULL, NULL, &recovery);
+    if (journal == NULL)
+        return "it is not opened";
+    append_one(journal);
+    append_one(journal);
+    int code = -ETIMEDOUT;
+    for (int i = 0; i < 1000 && code != 0 && journal_error(journal) == 0; i++)
+        code = wait_durable(journal, journal_last(journal));
+    acknowledge(journal);
+    if (journal_recovered(journal, &recovery)) {
+        script.late++;
+        script.torn += recovery.cut;
+    }
+    const char *trouble = code != 0                             ? "it does not get to the disk"
+                          : journal_stalled(journal) != 0       ? "it has not recovered"
+                          : disk.operations >= m && !disk.stays ? "the folder is not on disk"
+                                                                : NULL;
+    journal_close(&journal);
+    cut_power(&disk, cut);
+    *came = disk.operations >= m;
+    return trouble;
+}
+
 static void report(const char *trouble, enum fault fault, enum cut cut, unsigned n, unsigned m)
 {
     printf("# fault %s at operation %u (then %u), cut %d: %s (%" PRIu64 " acknowledged)\n", fault_names[fault], n, m,
@@ -307,10 +333,72 @@ static void test_crashes_in_recovery(enum fault fault, enum cut cut, enum cut se
            (int)cut, (int)second, rounds);
 }
 
+static void test_late_recovery(enum fault fault, enum cut cut)
+{
+    const char *trouble = NULL;
+    unsigned rounds = 0;
+    bool came = true;
+    for (unsigned n = 1; came && trouble == NULL; n += 3) {
+        bool again = true;
+        for (unsigned m = 1; again && m <= LATE_MAX && trouble == NULL; m++, rounds++) {
+            came = crash(fault, cut, n);
+            trouble = recover_late(cut, m, &again);
+            if (trouble == NULL)
+                trouble = check_recovered();
+            if (trouble != NULL)
+                report(trouble, fault, cut, n, m);
+        }
+    }
+    tap_ok(trouble == NULL && rounds > 80,
+           "fault '%s', cut %d: the disk that refuses to recover takes it later (%u rounds)", fault_names[fault],
+           (int)cut, rounds);
+}
+
+/* ---- what is found later is not what was read -------------------------------------------------------------------- */
+
+static int open_read_only(void *self, int at, const char *name, int flags)
+{
+    const _Atomic bool *read_only = self;
+    return *read_only && (flags & O_ACCMODE) != O_RDONLY ? -EROFS : disk_system.open(NULL, at, name, flags);
+}
+
+/* A record that was read at the start is gone from the disk when that takes writes again. */
+static void test_lost_meanwhile(void)
+{
+    _Atomic bool read_only = false;
+    struct journal_disk table = disk_system;
+    struct journal_recovery recovery;
+    size_t length;
+    table.self = &read_only;
+    table.open = open_read_only;
+    empty_folder();
+    struct journal *journal = open_on(&table, NULL, NULL, &recovery);
+    append_one(journal);
+    append_one(journal);
+    journal_close(&journal);
+    read_only = true;
+    journal = open_on(&table, NULL, NULL, &recovery);
+    tap_ok(journal != NULL && journal_stalled(journal) == -EROFS, "a journal on a read-only disk is opened, stalled");
+    tap_is_int((int64_t)journal_durable(journal), 0, "nothing of it counts as being on disk");
+    append_one(journal);
+    char *bytes = read_whole(FIRST_SEGMENT, &length);
+    write_whole(FIRST_SEGMENT, bytes, line_offset(bytes, 3));
+    free(bytes);
+    read_only = false;
+    for (int i = 0; i < 1000 && journal_error(journal) == 0; i++)
+        wait_durable(journal, journal_last(journal));
+    tap_is_int(journal_error(journal), ERROR_REFUSED, "it fails when a record that was read has been lost");
+    tap_is_int(journal_close(&journal), ERROR_REFUSED, "which its owner gets to know");
+    bytes = read_whole(FIRST_SEGMENT, &length);
+    tap_is_int((int64_t)length, (int64_t)line_offset(bytes, 3), "and nothing is written behind the gap");
+    free(bytes);
+}
+
 int main(void)
 {
     log_setup(LOG_LEVEL_ERROR); /* snapshots that can't be written are told as warnings */
     make_folder();
+    test_lost_meanwhile();
     for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++)
         for (enum fault fault = FAULT_ONCE; fault <= FAULT_SHORT; fault++)
             test_crashes(fault, cut);
@@ -322,7 +410,12 @@ int main(void)
             test_crashes_in_recovery(FAULT_STOP, cut, second);
             test_crashes_in_recovery(FAULT_TEAR, cut, second);
         }
-    printf("# %u recoveries, %u torn tails\n", script.opened, script.torn);
+    for (enum cut cut = CUT_NONE; cut <= CUT_ALL; cut++) {
+        test_late_recovery(FAULT_STOP, cut);
+        test_late_recovery(FAULT_TEAR, cut);
+    }
+    printf("# %u recoveries, %u torn tails, %u late\n", script.opened, script.torn, script.late);
+    tap_ok(script.late >= 100, "some were put off");
     tap_ok(script.torn >= 100, "enough torn tails were among them");
     disk_begin(&disk, FAULT_NONE, 0, 0);
     free(tail.bytes);

@@ -266,6 +266,14 @@ static void test_format_duration(void)
     }
 }
 
+static void test_count(void)
+{
+    char out[TEXT_COUNT_SIZE];
+    tap_is_text(text_count(out, 0, "run"), "0 runs", "none");
+    tap_is_text(text_count(out, 1, "run"), "1 run", "one");
+    tap_is_text(text_count(out, UINT64_MAX, "run"), "18446744073709551615 runs", "many");
+}
+
 static void test_format_number(void)
 {
     static const struct {
@@ -535,6 +543,7 @@ static void test_locale(void)
         snprintf(out, sizeof out, "%.1f", 1.5);
         tap_is_text(out, "1,5", "this locale has a decimal comma");
         test_number();
+        test_count();
         test_format_number();
         test_number_round_trip();
         test_format_value();
