@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,15 +97,8 @@ void buf_char(struct buf *buf, char c)
 
 void buf_print(struct buf *buf, const char *format, ...)
 {
-    va_list args;
+    va_list args, again;
     va_start(args, format);
-    buf_vprint(buf, format, args);
-    va_end(args);
-}
-
-void buf_vprint(struct buf *buf, const char *format, va_list args)
-{
-    va_list again;
     va_copy(again, args);
     grow(buf, 0);
     int wanted = vsnprintf(buf->data + buf->length, buf->size - buf->length, format, args);
@@ -115,6 +109,7 @@ void buf_vprint(struct buf *buf, const char *format, va_list args)
     buf->length += fits;
     buf->data[buf->length] = '\0';
     va_end(again);
+    va_end(args);
 }
 
 /* Characters that JSON wants escaped, and those that must not reach a terminal by way of `tail -f`. */

@@ -6,7 +6,6 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,7 +29,6 @@ void buf_add(struct buf *buf, const void *bytes, size_t n);
 void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
 void buf_print(struct buf *buf, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
-void buf_vprint(struct buf *buf, const char *format, va_list args) __attribute__((__format__(__printf__, 2, 0)));
 
 /* "text" as a JSON string with quotes; invalid UTF-8 and lone surrogates become U+FFFD, control characters \uXXXX.
  * NULL becomes null. */

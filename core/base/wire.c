@@ -76,11 +76,6 @@ void wire_put_u64(struct buf *out, uint64_t value)
     put(out, value, 8);
 }
 
-void wire_put_i64(struct buf *out, int64_t value)
-{
-    put(out, (uint64_t)value, 8);
-}
-
 void wire_put_f64(struct buf *out, double value)
 {
     uint64_t bits;
@@ -154,11 +149,6 @@ uint32_t wire_u32(struct wire_reader *r)
 uint64_t wire_u64(struct wire_reader *r)
 {
     return get(r, 8);
-}
-
-int64_t wire_i64(struct wire_reader *r)
-{
-    return (int64_t)get(r, 8);
 }
 
 double wire_f64(struct wire_reader *r)

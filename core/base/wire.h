@@ -59,7 +59,6 @@ void wire_put_u8(struct buf *out, uint8_t value);
 void wire_put_u16(struct buf *out, uint16_t value);
 void wire_put_u32(struct buf *out, uint32_t value);
 void wire_put_u64(struct buf *out, uint64_t value);
-void wire_put_i64(struct buf *out, int64_t value);
 void wire_put_f64(struct buf *out, double value);
 /* NULL is written as the length 0xffffffff and read back as NULL. */
 void wire_put_text(struct buf *out, const char *text);
@@ -85,7 +84,6 @@ uint8_t wire_u8(struct wire_reader *r);
 uint16_t wire_u16(struct wire_reader *r);
 uint32_t wire_u32(struct wire_reader *r);
 uint64_t wire_u64(struct wire_reader *r);
-int64_t wire_i64(struct wire_reader *r);
 double wire_f64(struct wire_reader *r);
 /* A copy in the arena, NUL terminated; fails when longer than max_bytes or when it contains a NUL. */
 char *wire_text(struct wire_reader *r, struct arena *arena, size_t max_bytes);

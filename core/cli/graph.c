@@ -130,6 +130,8 @@ static int run(struct cli *cli, const void *raw)
         return cli_usage(cli, "'--theme' wants light or dark, not '%s'", args->theme);
     if (request.until_ms / 1000 <= request.since_ms / 1000)
         return cli_usage(cli, "--until lies before --since");
+    if (args->term && args->output && find_format(args->output))
+        return cli_usage(cli, "'--term' draws into no file: leave '-o %s' out", args->output);
     return args->term ? plot(cli, &request) : draw(cli, &request, file);
 }
 

@@ -31,6 +31,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/reload.c \
 	core/cli/run.c \
 	core/cli/series.c \
+	core/cli/sheet.c core/cli/sheet.h \
 	core/cli/status.c \
 	core/cli/story.c core/cli/story.h \
 	core/cli/term.c core/cli/term.h \

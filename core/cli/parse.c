@@ -206,7 +206,7 @@ static int enter(struct parser *p, int depth, const struct verb *verb)
     return 0;
 }
 
-const struct verb *parse_find_verb(const struct verb *verb, const char *name)
+static const struct verb *find_verb(const struct verb *verb, const char *name)
 {
     for (const struct verb *const *v = verb->verbs; v && *v; v++)
         if (strcmp((*v)->name, name) == 0)
@@ -323,7 +323,7 @@ static int take_word(struct parser *p, const char *word)
     const struct verb *verb = innermost(p->parsed);
     if (verb->verbs == NULL || p->taken > 0)
         return take_argument(p, word);
-    const struct verb *below = parse_find_verb(verb, word);
+    const struct verb *below = find_verb(verb, word);
     if (below == NULL)
         return verb->arguments ? take_argument(p, word) : unknown_verb(p, word);
     assert(p->parsed->depth + 1 < PARSE_DEPTH_MAX);

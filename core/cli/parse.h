@@ -33,6 +33,5 @@ int parse_seconds(const char *text, int64_t *out_ms);
 /* Looks the option up in the innermost verb, then outwards; its level in *level. */
 const struct option *parse_find_option(const struct parsed *parsed, const char *name, size_t length, char letter,
                                        int *level);
-const struct verb *parse_find_verb(const struct verb *verb, const char *name);
 
 #endif

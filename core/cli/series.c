@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* belfry series - what was recorded of a check, as numbers: a row for each step, a column for each metric (and part,
- * when only parts have the metric). belfry-graph reads the files (graph_run.c); here columns become rows.
- *
- * A row's time is the end of its step, as `rrdtool fetch` counts. Columns that were kept at different steps share the
- * rows whose times they have in common; a row without a value of a column is null there, or empty. */
+ * when only parts have the metric). belfry-graph reads the files (graph_run.c). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +10,7 @@
 #include "core/base/text.h"
 #include "core/cli/control.h"
 #include "core/cli/graph.h"
+#include "core/cli/sheet.h"
 
 #define COLUMNS_MAX 64
 #define MINUTE_COLUMNS 16 /* "2026-11-21 10:31", and with seconds: */
@@ -47,100 +45,13 @@ static const struct option options[] = {
     { 0 }
 };
 
-/* ---- columns -------------------------------------------------------------------------------------------------- */
-
-struct column {
-    const char *metric, *part, *unit; /* part: NULL when it is of the check as a whole */
-    const json_t *values;
-    int64_t first_s, step_s, archive_s;
-    size_t count, next; /* next: the value of the row that comes */
-};
-
-struct sheet {
+/* What is printed. */
+struct series {
     struct cli *cli;
     const struct args *args;
-    struct column *columns;
-    size_t count;
-    int64_t step_s;      /* of all columns; 0: they differ */
+    struct sheet sheet;
     size_t time_columns; /* as a table shows the time */
 };
-
-static void add_column(struct sheet *sheet, const json_t *picture, const json_t *line)
-{
-    const char *part = control_text(sheet->cli, line, "part");
-    struct column *column = &sheet->columns[sheet->count++];
-    *column = (struct column){ .metric = control_text(sheet->cli, line, "metric"),
-                               .part = *part ? part : NULL,
-                               .unit = control_text(sheet->cli, picture, "unit"),
-                               .values = control_list(line, "values"),
-                               .first_s = control_integer(line, "first"),
-                               .step_s = control_integer(line, "step"),
-                               .archive_s = control_integer(line, "archive") };
-    column->count = json_array_size(column->values);
-    if (sheet->count == 1)
-        sheet->step_s = column->step_s;
-    else if (sheet->step_s != column->step_s)
-        sheet->step_s = 0;
-    if (column->step_s % 60 != 0)
-        sheet->time_columns = SECOND_COLUMNS;
-}
-
-/* belfry-graph reads what anybody may have left in a file: what it says is not believed either. */
-static bool is_sound(const struct sheet *sheet)
-{
-    for (size_t i = 0; i < sheet->count; i++)
-        if (!graph_is_time(sheet->columns[i].first_s) || sheet->columns[i].step_s <= 0 ||
-            !graph_is_time(sheet->columns[i].step_s))
-            return false;
-    return sheet->count > 0;
-}
-
-static void open_sheet(struct sheet *sheet, struct cli *cli, const struct args *args, const json_t *answer)
-{
-    size_t i, k, most = 0;
-    json_t *picture, *line;
-    json_array_foreach(control_list(answer, "pictures"), i, picture) most +=
-        json_array_size(control_list(picture, "lines"));
-    *sheet = (struct sheet){ .cli = cli,
-                             .args = args,
-                             .time_columns = MINUTE_COLUMNS,
-                             .columns = arena_array(&cli->arena, most + 1, sizeof *sheet->columns) };
-    json_array_foreach(control_list(answer, "pictures"), i, picture)
-        json_array_foreach(control_list(picture, "lines"), k, line) add_column(sheet, picture, line);
-}
-
-/* The time of the next row; 0: there is none. */
-static int64_t next_row(const struct sheet *sheet)
-{
-    int64_t at_s = 0;
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct column *column = &sheet->columns[i];
-        int64_t own_s = column->first_s + (int64_t)column->next * column->step_s;
-        if (column->next < column->count && (at_s == 0 || own_s < at_s))
-            at_s = own_s;
-    }
-    return at_s;
-}
-
-/* Takes the column's value of the row; NaN when it is unknown or of another time. */
-static double take_value(struct column *column, int64_t at_s)
-{
-    if (column->next == column->count || column->first_s + (int64_t)column->next * column->step_s != at_s)
-        return NAN;
-    const json_t *value = json_array_get(column->values, column->next++);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-/* The values of the row; whether any is known. */
-static bool take_row(struct sheet *sheet, int64_t at_s, double *values)
-{
-    bool any = false;
-    for (size_t i = 0; i < sheet->count; i++) {
-        values[i] = take_value(&sheet->columns[i], at_s);
-        any = any || isfinite(values[i]);
-    }
-    return any;
-}
 
 /* 2026-11-21T10:31:00+01:00 */
 static const char *format_iso(char out[ISO_SIZE], int64_t at_s)
@@ -161,11 +72,11 @@ static json_t *pack_number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *pack_columns(const struct sheet *sheet)
+static json_t *pack_columns(const struct series *series)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct column *column = &sheet->columns[i];
+    for (size_t i = 0; i < series->sheet.count; i++) {
+        const struct column *column = &series->sheet.columns[i];
         json_array_append_new(list, json_pack("{ss ss? ss sI sI}", "metric", column->metric, "part", column->part,
                                               "unit", column->unit, "step", (json_int_t)column->step_s, "archive",
                                               (json_int_t)column->archive_s));
@@ -173,14 +84,14 @@ static json_t *pack_columns(const struct sheet *sheet)
     return list;
 }
 
-static json_t *pack_rows(struct sheet *sheet, double *values)
+static json_t *pack_rows(struct series *series, double *values)
 {
     json_t *list = json_array();
     char iso[ISO_SIZE];
-    for (int64_t at_s; (at_s = next_row(sheet)) != 0;) {
+    for (int64_t at_s; (at_s = sheet_next(&series->sheet)) != 0;) {
         json_t *row = json_array();
-        take_row(sheet, at_s, values);
-        for (size_t i = 0; i < sheet->count; i++)
+        sheet_take(&series->sheet, at_s, values);
+        for (size_t i = 0; i < series->sheet.count; i++)
             json_array_append_new(row, pack_number(values[i]));
         json_array_append_new(
             list, json_pack("{ss sI so}", "time", format_iso(iso, at_s), "epoch", (json_int_t)at_s, "values", row));
@@ -188,22 +99,23 @@ static json_t *pack_rows(struct sheet *sheet, double *values)
     return list;
 }
 
-static void print_json(struct sheet *sheet, double *values)
+static void print_json(struct series *series, double *values)
 {
-    json_t *json = json_pack("{ss ss so so}", "check", sheet->args->check, "function", sheet->args->function, "step",
-                             sheet->step_s ? json_integer(sheet->step_s) : json_null(), "columns", pack_columns(sheet));
-    json_object_set_new(json, "rows", pack_rows(sheet, values));
-    control_print(sheet->cli, json);
+    json_t *json = json_pack("{ss ss so so}", "check", series->args->check, "function", series->args->function, "step",
+                             series->sheet.step_s ? json_integer(series->sheet.step_s) : json_null(), "columns",
+                             pack_columns(series));
+    json_object_set_new(json, "rows", pack_rows(series, values));
+    control_print(series->cli, json);
 }
 
 /* ---- CSV ------------------------------------------------------------------------------------------------------ */
 
 /* "latency", "/var used" */
-static const char *column_name(const struct sheet *sheet, const struct column *column)
+static const char *column_name(const struct series *series, const struct column *column)
 {
     if (column->part == NULL)
         return column->metric;
-    return arena_print(&sheet->cli->arena, "%s %s", column->part, column->metric);
+    return arena_print(&series->cli->arena, "%s %s", column->part, column->metric);
 }
 
 /* As RFC 4180 quotes. */
@@ -219,42 +131,29 @@ static void print_quoted(struct buf *out, const char *text)
 }
 
 /* A name begins with the function's: no spreadsheet takes it for a formula. */
-static void print_csv_head(struct sheet *sheet)
+static void print_csv_head(struct series *series)
 {
-    struct buf *out = &sheet->cli->out;
+    struct buf *out = &series->cli->out;
     buf_text(out, "time,step");
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct column *column = &sheet->columns[i];
-        const char *unit = *column->unit ? arena_print(&sheet->cli->arena, " (%s)", column->unit) : "";
+    for (size_t i = 0; i < series->sheet.count; i++) {
+        const struct column *column = &series->sheet.columns[i];
+        const char *unit = *column->unit ? arena_print(&series->cli->arena, " (%s)", column->unit) : "";
         buf_char(out, ',');
-        print_quoted(
-            out, arena_print(&sheet->cli->arena, "%s %s%s", sheet->args->function, column_name(sheet, column), unit));
+        print_quoted(out, arena_print(&series->cli->arena, "%s %s%s", series->args->function,
+                                      column_name(series, column), unit));
     }
     buf_char(out, '\n');
 }
 
-/* Of the finest column that has this row. */
-static int64_t row_step(const struct sheet *sheet, int64_t at_s)
+static void print_csv(struct series *series, double *values)
 {
-    int64_t step_s = 0;
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct column *column = &sheet->columns[i];
-        bool has = column->next < column->count && column->first_s + (int64_t)column->next * column->step_s == at_s;
-        if (has && (step_s == 0 || column->step_s < step_s))
-            step_s = column->step_s;
-    }
-    return step_s;
-}
-
-static void print_csv(struct sheet *sheet, double *values)
-{
-    struct buf *out = &sheet->cli->out;
+    struct buf *out = &series->cli->out;
     char iso[ISO_SIZE], number[TEXT_NUMBER_SIZE];
-    print_csv_head(sheet);
-    for (int64_t at_s; (at_s = next_row(sheet)) != 0;) {
-        buf_print(out, "%s,%lld", format_iso(iso, at_s), (long long)row_step(sheet, at_s));
-        take_row(sheet, at_s, values);
-        for (size_t i = 0; i < sheet->count; i++)
+    print_csv_head(series);
+    for (int64_t at_s; (at_s = sheet_next(&series->sheet)) != 0;) {
+        buf_print(out, "%s,%lld", format_iso(iso, at_s), (long long)sheet_step(&series->sheet, at_s));
+        sheet_take(&series->sheet, at_s, values);
+        for (size_t i = 0; i < series->sheet.count; i++)
             buf_print(out, ",%s", isfinite(values[i]) ? text_format_number(number, values[i]) : "");
         buf_char(out, '\n');
     }
@@ -262,59 +161,59 @@ static void print_csv(struct sheet *sheet, double *values)
 
 /* ---- table ---------------------------------------------------------------------------------------------------- */
 
-static const char *local_time(const struct sheet *sheet, int64_t at_s)
+static const char *local_time(const struct series *series, int64_t at_s)
 {
     char text[TEXT_TIME_SIZE];
     text_format_local(text, at_s * 1000);
-    text[sheet->time_columns] = '\0';
-    return arena_text(&sheet->cli->arena, text);
+    text[series->time_columns] = '\0';
+    return arena_text(&series->cli->arena, text);
 }
 
-static size_t column_width(const struct sheet *sheet, const struct column *column)
+static size_t column_width(const struct series *series, const struct column *column)
 {
     const size_t least = 10;
-    size_t width = term_columns(column_name(sheet, column));
+    size_t width = term_columns(column_name(series, column));
     return width > least ? width : least;
 }
 
-static void print_table_head(const struct sheet *sheet)
+static void print_table_head(const struct series *series)
 {
-    struct cli *cli = sheet->cli;
-    term_left(&cli->term, &cli->out, STYLE_FAINT, "time", sheet->time_columns);
-    for (size_t i = 0; i < sheet->count; i++) {
+    struct cli *cli = series->cli;
+    term_left(&cli->term, &cli->out, STYLE_FAINT, "time", series->time_columns);
+    for (size_t i = 0; i < series->sheet.count; i++) {
         buf_text(&cli->out, "  ");
-        term_right(&cli->term, &cli->out, STYLE_FAINT, column_name(sheet, &sheet->columns[i]),
-                   column_width(sheet, &sheet->columns[i]));
+        term_right(&cli->term, &cli->out, STYLE_FAINT, column_name(series, &series->sheet.columns[i]),
+                   column_width(series, &series->sheet.columns[i]));
     }
     buf_char(&cli->out, '\n');
 }
 
-static void print_table_row(const struct sheet *sheet, int64_t at_s, const double *values)
+static void print_table_row(const struct series *series, int64_t at_s, const double *values)
 {
-    struct cli *cli = sheet->cli;
+    struct cli *cli = series->cli;
     char text[TEXT_VALUE_SIZE];
-    term_left(&cli->term, &cli->out, STYLE_PLAIN, local_time(sheet, at_s), sheet->time_columns);
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct column *column = &sheet->columns[i];
+    term_left(&cli->term, &cli->out, STYLE_PLAIN, local_time(series, at_s), series->time_columns);
+    for (size_t i = 0; i < series->sheet.count; i++) {
+        const struct column *column = &series->sheet.columns[i];
         bool known = isfinite(values[i]);
         buf_text(&cli->out, "  ");
         term_right(&cli->term, &cli->out, known ? STYLE_PLAIN : STYLE_FAINT,
-                   known ? text_format_value(text, values[i], column->unit) : "-", column_width(sheet, column));
+                   known ? text_format_value(text, values[i], column->unit) : "-", column_width(series, column));
     }
     buf_char(&cli->out, '\n');
 }
 
 /* "average of each 15 min, from 5 min" */
-static void print_table_foot(const struct sheet *sheet)
+static void print_table_foot(const struct series *series)
 {
     char step[TEXT_DURATION_SIZE], archive[TEXT_DURATION_SIZE];
-    struct cli *cli = sheet->cli;
-    const struct column *column = &sheet->columns[0];
-    const char *text = arena_print(&cli->arena, "%s of different steps", sheet->args->function);
-    if (sheet->step_s)
-        text = arena_print(&cli->arena, "%s of each %s", sheet->args->function,
-                           text_format_age(step, sheet->step_s * 1000));
-    if (sheet->step_s && column->archive_s != column->step_s)
+    struct cli *cli = series->cli;
+    const struct column *column = &series->sheet.columns[0];
+    const char *text = arena_print(&cli->arena, "%s of different steps", series->args->function);
+    if (series->sheet.step_s)
+        text = arena_print(&cli->arena, "%s of each %s", series->args->function,
+                           text_format_age(step, series->sheet.step_s * 1000));
+    if (series->sheet.step_s && column->archive_s != column->step_s)
         text =
             arena_print(&cli->arena, "%s, kept for each %s", text, text_format_age(archive, column->archive_s * 1000));
     term_text(&cli->term, &cli->out, STYLE_FAINT, text);
@@ -322,40 +221,40 @@ static void print_table_foot(const struct sheet *sheet)
 }
 
 /* Rows without a value, count of them, that end here. */
-static void print_unknown(const struct sheet *sheet, int64_t first_s, int64_t last_s, size_t count)
+static void print_unknown(const struct series *series, int64_t first_s, int64_t last_s, size_t count)
 {
-    struct cli *cli = sheet->cli;
+    struct cli *cli = series->cli;
     if (count == 0)
         return;
-    const char *until = count > 1 ? arena_print(&cli->arena, " to %s", local_time(sheet, last_s)) : "";
+    const char *until = count > 1 ? arena_print(&cli->arena, " to %s", local_time(series, last_s)) : "";
     term_text(&cli->term, &cli->out, STYLE_FAINT,
-              arena_print(&cli->arena, "%s%s  unknown", local_time(sheet, first_s), until));
+              arena_print(&cli->arena, "%s%s  unknown", local_time(series, first_s), until));
     buf_char(&cli->out, '\n');
 }
 
-static void print_table(struct sheet *sheet, double *values)
+static void print_table(struct series *series, double *values)
 {
     int64_t first_s = 0, last_s = 0;
     size_t unknown = 0;
-    print_table_head(sheet);
-    for (int64_t at_s; (at_s = next_row(sheet)) != 0; last_s = at_s) {
-        if (!take_row(sheet, at_s, values)) {
+    print_table_head(series);
+    for (int64_t at_s; (at_s = sheet_next(&series->sheet)) != 0; last_s = at_s) {
+        if (!sheet_take(&series->sheet, at_s, values)) {
             first_s = unknown++ ? first_s : at_s;
             continue;
         }
-        print_unknown(sheet, first_s, last_s, unknown);
+        print_unknown(series, first_s, last_s, unknown);
         unknown = 0;
-        print_table_row(sheet, at_s, values);
+        print_table_row(series, at_s, values);
     }
-    print_unknown(sheet, first_s, last_s, unknown);
-    print_table_foot(sheet);
+    print_unknown(series, first_s, last_s, unknown);
+    print_table_foot(series);
 }
 
 /* ---- the verb ------------------------------------------------------------------------------------------------- */
 
 static const struct format_row {
     const char *name;
-    void (*print)(struct sheet *sheet, double *values);
+    void (*print)(struct series *series, double *values);
 } formats[] = { { "table", print_table }, { "json", print_json }, { "csv", print_csv }, { "text", print_table } };
 
 static const struct format_row *find_format(const char *name)
@@ -381,19 +280,21 @@ static int print(struct cli *cli, const struct args *args, const struct format_r
                                            .until_ms = args->until_ms ? args->until_ms : clock_wall_ms(),
                                            .step_ms = args->step_ms,
                                            .function = args->function };
+    struct series series = { .cli = cli, .args = args, .time_columns = MINUTE_COLUMNS };
     struct why why = { "" };
-    struct sheet sheet;
     json_t *answer;
     if (request.until_ms / 1000 <= request.since_ms / 1000)
         return cli_usage(cli, "--until lies before --since");
     if (graph_ask(cli, &request, &answer, &why) != 0)
         return cli_fail(cli, "%s", why.text);
-    open_sheet(&sheet, cli, args, answer);
-    if (!is_sound(&sheet))
+    if (sheet_open(cli, answer, &series.sheet) != 0)
         return cli_fail(cli, "belfry-graph's answer makes no sense");
-    if (next_row(&sheet) == 0)
-        return cli_fail(cli, "no step of %lld s ends in that time", (long long)sheet.columns[0].step_s);
-    format->print(&sheet, arena_array(&cli->arena, sheet.count + 1, sizeof(double)));
+    if (sheet_next(&series.sheet) == 0)
+        return cli_fail(cli, "no step of %lld s ends in that time", (long long)series.sheet.columns[0].step_s);
+    for (size_t i = 0; i < series.sheet.count; i++)
+        if (series.sheet.columns[i].step_s % 60 != 0)
+            series.time_columns = SECOND_COLUMNS;
+    format->print(&series, arena_array(&cli->arena, series.sheet.count + 1, sizeof(double)));
     json_decref(answer);
     return EXIT_DONE;
 }

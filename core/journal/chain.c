@@ -9,8 +9,7 @@
 
 #include "core/base/text.h"
 
-__attribute__((__format__(__printf__, 3, 4))) static bool say(struct chain_fault *fault, const char *kind,
-                                                              const char *format, ...)
+bool chain_say(struct chain_fault *fault, const char *kind, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -26,23 +25,24 @@ static bool is_journal_foreign(struct chain *chain, const struct record_segment 
         memcpy(chain->journal, head->journal, SEGMENT_ID_SIZE - 1);
     if (memcmp(chain->journal, head->journal, SEGMENT_ID_SIZE - 1) == 0)
         return false;
-    return say(fault, "journal-id", "the segment belongs to the journal %.32s, not to %s", head->journal,
-               chain->journal);
+    return chain_say(fault, "journal-id", "the segment belongs to the journal %.32s, not to %s", head->journal,
+                     chain->journal);
 }
 
 static bool is_predecessor_wrong(const struct chain *chain, const struct record *record,
                                  const struct record_segment *head, struct chain_fault *fault)
 {
     if (head->previous == NULL && chain->before[0] != '\0')
-        return say(fault, "segment", "the segment says that it is the first, but '%s' is before it", chain->before);
+        return chain_say(fault, "segment", "the segment says that it is the first, but '%s' is before it",
+                         chain->before);
     if (head->previous != NULL && chain->before[0] == '\0')
-        return say(fault, "segment", "the segment before it, '%.26s', is missing", head->previous);
+        return chain_say(fault, "segment", "the segment before it, '%.26s', is missing", head->previous);
     if (head->previous != NULL && memcmp(chain->before, head->previous, SEGMENT_NAME_SIZE - 1) != 0)
-        return say(fault, "segment", "the segment follows '%.26s', but '%s' is before it", head->previous,
-                   chain->before);
+        return chain_say(fault, "segment", "the segment follows '%.26s', but '%s' is before it", head->previous,
+                         chain->before);
     const char *end = head->end != NULL ? head->end : RECORD_NO_HASH;
     if (memcmp(end, record->prev, DIGEST_HEX_SIZE - 1) != 0)
-        return say(fault, "segment", "the end of the segment before is not the hash before");
+        return chain_say(fault, "segment", "the end of the segment before is not the hash before");
     return false;
 }
 
@@ -51,16 +51,16 @@ static bool is_head_wrong(struct chain *chain, const struct record *record, stru
 {
     struct record_segment head;
     if (!record_is(record, RECORD_SEGMENT) || record_parse_segment(record, &head) < 0)
-        return say(fault, "segment", "the first record is not " RECORD_SEGMENT);
+        return chain_say(fault, "segment", "the first record is not " RECORD_SEGMENT);
     if (is_journal_foreign(chain, &head, fault))
         return true;
     if (head.version != SEGMENT_VERSION) {
         chain->unknown_version = head.version;
-        return say(fault, "segment", "format version %llu is not known", (unsigned long long)head.version);
+        return chain_say(fault, "segment", "format version %llu is not known", (unsigned long long)head.version);
     }
     if (record->seq != segment_first_seq(chain->segment))
-        return say(fault, "segment", "the first record is %llu, not the number in the file's name",
-                   (unsigned long long)record->seq);
+        return chain_say(fault, "segment", "the first record is %llu, not the number in the file's name",
+                         (unsigned long long)record->seq);
     return is_predecessor_wrong(chain, record, &head, fault);
 }
 
@@ -69,9 +69,9 @@ static bool is_number_wrong(const struct chain *chain, const struct record *reco
 {
     unsigned long long got = record->seq, last = chain->last_seq;
     if (first_of_all && got != 1)
-        return say(fault, "sequence", "the first record is %llu, not 1", got);
+        return chain_say(fault, "sequence", "the first record is %llu, not 1", got);
     if (chain->begun && (chain->gap ? got <= last : got != last + 1))
-        return say(fault, "sequence", "record %llu follows %llu", got, last);
+        return chain_say(fault, "sequence", "record %llu follows %llu", got, last);
     return false;
 }
 
@@ -83,8 +83,8 @@ static bool is_link_wrong(const struct chain *chain, const struct record *record
     const char *want = first_of_all ? RECORD_NO_HASH : chain->last_hash;
     if (memcmp(record->prev, want, DIGEST_HEX_SIZE - 1) == 0)
         return false;
-    return say(fault, "chain", "record %llu does not carry the hash of the one before it",
-               (unsigned long long)record->seq);
+    return chain_say(fault, "chain", "record %llu does not carry the hash of the one before it",
+                     (unsigned long long)record->seq);
 }
 
 static void check_place(struct chain *chain, const struct segment_line *line, const struct record *record,
@@ -94,7 +94,7 @@ static void check_place(struct chain *chain, const struct segment_line *line, co
     if (line->number == 1 && is_head_wrong(chain, record, fault))
         return;
     if (line->number != 1 && record_is(record, RECORD_SEGMENT)) {
-        say(fault, "segment", "a " RECORD_SEGMENT " record in the middle");
+        chain_say(fault, "segment", "a " RECORD_SEGMENT " record in the middle");
         return;
     }
     if (!is_number_wrong(chain, record, first_of_all, fault))
@@ -111,9 +111,9 @@ bool chain_take(struct chain *chain, const struct segment_line *line, struct rec
 {
     fault->kind = NULL;
     if (record_parse(line->text, line->length, record) < 0)
-        say(fault, "syntax", "not a record of the journal's form");
+        chain_say(fault, "syntax", "not a record of the journal's form");
     else if (!record_hash_holds(line->text, line->length))
-        say(fault, "hash", "the bytes of the line do not give its hash");
+        chain_say(fault, "hash", "the bytes of the line do not give its hash");
     if (fault->kind != NULL) {
         chain->gap = true;
         chain->bytes_behind += line->bytes;

@@ -29,6 +29,10 @@ struct chain_fault {
     char text[160];
 };
 
+/* Makes it a fault of this kind, with words for people. Returns true: there is one. */
+bool chain_say(struct chain_fault *fault, const char *kind, const char *format, ...)
+    __attribute__((__format__(__printf__, 3, 4)));
+
 /* The next segment begins; before is the file before it in the folder, or "". */
 void chain_begin_segment(struct chain *chain, const char *name, const char *before);
 /* Takes the next line (also an unfinished one that counts as a line). Whether it stands by itself: then *record is

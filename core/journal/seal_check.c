@@ -6,8 +6,6 @@
  * epoch was sealed with a newer key or the key is not this journal's at all. */
 #include "core/journal/seal_check.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/journal/seal.h"
@@ -16,17 +14,6 @@
 #define SEARCH_EPOCHS 4096u
 /* Forged epoch numbers must not keep us busy for ever. */
 #define STEPS_MAX (16u * KEY_STEPS_MAX)
-
-__attribute__((__format__(__printf__, 3, 4))) static bool say(struct chain_fault *fault, const char *kind,
-                                                              const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fault->kind = kind;
-    vsnprintf(fault->text, sizeof fault->text, format, args);
-    va_end(args);
-    return true;
-}
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
@@ -72,16 +59,16 @@ static bool is_key_wrong(struct seal_check *check, const char *journal, const st
     unsigned long long epoch = seal->epoch, other = 0;
     const struct key *first = &check->proof->keys[check->keys_used - 1];
     if (!reach(check, seal->epoch))
-        return say(fault, "seal-key", "the seal of epoch %llu can't be checked: the key begins with epoch %llu", epoch,
-                   (unsigned long long)first->epoch);
+        return chain_say(fault, "seal-key", "the seal of epoch %llu can't be checked: the key begins with epoch %llu",
+                         epoch, (unsigned long long)first->epoch);
     if (fits(&check->key, &what))
         return false;
     if (!check->key_told && epoch - first->epoch < KEY_STEPS_MAX)
         other = find_epoch(first, epoch, &what);
     check->key_told = true;
     if (other != 0)
-        return say(fault, "seal-key", "epoch %llu is sealed with the key of epoch %llu", epoch, other);
-    return say(
+        return chain_say(fault, "seal-key", "epoch %llu is sealed with the key of epoch %llu", epoch, other);
+    return chain_say(
         fault, "seal-key",
         "the seal of epoch %llu is not made with its key: something up to here was changed, or the key is another "
         "journal's",
@@ -102,11 +89,11 @@ static bool is_epoch_wrong(const struct seal_check *check, const struct record_s
     if (is_begun_anew(check, seal) || seal->epoch == check->epoch + 1)
         return false;
     if (check->any && seal->begins)
-        return say(fault, "seal-epoch", "sealing was begun anew behind epoch %llu, and no key was given for that",
-                   last);
+        return chain_say(fault, "seal-epoch", "sealing was begun anew behind epoch %llu, and no key was given for that",
+                         last);
     if (check->any)
-        return say(fault, "seal-epoch", "the seal of epoch %llu follows that of %llu", epoch, last);
-    return say(fault, "seal-epoch", "the first seal is of epoch %llu, not of 1", epoch);
+        return chain_say(fault, "seal-epoch", "the seal of epoch %llu follows that of %llu", epoch, last);
+    return chain_say(fault, "seal-epoch", "the first seal is of epoch %llu, not of 1", epoch);
 }
 
 static void take_seal(struct seal_check *check, const char *journal, const struct segment_line *line,
@@ -114,7 +101,7 @@ static void take_seal(struct seal_check *check, const char *journal, const struc
 {
     struct record_seal seal;
     if (record_parse_seal(record, &seal) < 0) {
-        say(fault, "seal", "not a seal of the journal's form");
+        chain_say(fault, "seal", "not a seal of the journal's form");
         return;
     }
     bool wrong = is_epoch_wrong(check, &seal, fault);
@@ -152,8 +139,8 @@ static void take_other(struct seal_check *check, const struct record *record, st
     if (behind_ms <= limit_ms(check))
         return;
     check->late_told = true;
-    say(fault, "seal-missing", "the record is %lld s behind the seal of epoch %llu: the next one is missing",
-        (long long)(behind_ms / 1000), (unsigned long long)check->epoch);
+    chain_say(fault, "seal-missing", "the record is %lld s behind the seal of epoch %llu: the next one is missing",
+              (long long)(behind_ms / 1000), (unsigned long long)check->epoch);
 }
 
 void seal_check_take(struct seal_check *check, const struct chain *chain, const struct segment_line *line,
@@ -172,18 +159,18 @@ static bool is_none(const struct seal_check *check, struct chain_fault *fault)
     if (check->keys_used >= check->proof->key_count)
         return false;
     if (check->seals == 0)
-        return say(fault, "seal-missing", "a key was given, but no record is a seal");
-    return say(fault, "seal-missing", "%zu keys were given, but sealing was begun %zu times only",
-               check->proof->key_count, check->keys_used);
+        return chain_say(fault, "seal-missing", "a key was given, but no record is a seal");
+    return chain_say(fault, "seal-missing", "%zu keys were given, but sealing was begun %zu times only",
+                     check->proof->key_count, check->keys_used);
 }
 
 static bool is_cut(const struct seal_check *check, struct chain_fault *fault)
 {
     if (check->epoch + 1 >= check->proof->key_epoch)
         return false;
-    return say(fault, "seal-cut",
-               "the daemon's key is of epoch %llu, but the last seal is of %llu: records were cut off",
-               (unsigned long long)check->proof->key_epoch, (unsigned long long)check->epoch);
+    return chain_say(fault, "seal-cut",
+                     "the daemon's key is of epoch %llu, but the last seal is of %llu: records were cut off",
+                     (unsigned long long)check->proof->key_epoch, (unsigned long long)check->epoch);
 }
 
 static bool is_overdue(const struct seal_check *check, struct chain_fault *fault)
@@ -191,7 +178,7 @@ static bool is_overdue(const struct seal_check *check, struct chain_fault *fault
     int64_t since_ms = check->proof->now_ms - check->at_ms;
     if (!check->any || check->stopped || check->proof->now_ms == 0 || since_ms <= limit_ms(check))
         return false;
-    return say(
+    return chain_say(
         fault, "seal-overdue",
         "the last seal is %lld s old and not that of a clean stop: the daemon does not seal, or records were cut "
         "off",

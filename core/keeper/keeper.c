@@ -176,36 +176,8 @@ static void on_flush(uv_prepare_t *prepare)
     links_flush(&keeper->dirty);
 }
 
-static void on_journal(uv_poll_t *poll, int status, int events)
-{
-    struct keeper *keeper = poll->data;
-    uint64_t count;
-    (void)status;
-    (void)events;
-    if (read(journal_event_fd(keeper->journal), &count, sizeof count) < 0 && errno != EAGAIN)
-        log_warn("keeper", "the journal's event descriptor can't be read: %s", strerror(errno));
-    if (journal_error(keeper->journal) != 0) {
-        log_error("keeper", "the journal can't be written: %s; nothing is acknowledged any more",
-                  error_text(journal_error(keeper->journal)));
-        trouble_failed(keeper, journal_error(keeper->journal));
-        again_plan(keeper, journal_error(keeper->journal));
-        keeper_stop(keeper, "the journal can't be written", EX_IOERR);
-        return;
-    }
-    trouble_check(keeper);
-    control_durable(keeper);
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct keeper *keeper = handle->data;
-    if (number == SIGHUP)
-        reload_start(keeper, NULL, NULL);
-    else
-        keeper_stop(keeper, number == SIGTERM ? "SIGTERM" : "SIGINT", 0);
-}
-
-void keeper_stop(struct keeper *keeper, const char *why, int status)
+/* Ends the loop: everything is put in order and main returns `status`. */
+static void stop(struct keeper *keeper, const char *why, int status)
 {
     if (keeper->stopping)
         return;
@@ -220,6 +192,35 @@ void keeper_stop(struct keeper *keeper, const char *why, int status)
     keeper->stopping = true;
     keeper->exit_status = status;
     uv_stop(&keeper->loop);
+}
+
+static void on_journal(uv_poll_t *poll, int status, int events)
+{
+    struct keeper *keeper = poll->data;
+    uint64_t count;
+    (void)status;
+    (void)events;
+    if (read(journal_event_fd(keeper->journal), &count, sizeof count) < 0 && errno != EAGAIN)
+        log_warn("keeper", "the journal's event descriptor can't be read: %s", strerror(errno));
+    if (journal_error(keeper->journal) != 0) {
+        log_error("keeper", "the journal can't be written: %s; nothing is acknowledged any more",
+                  error_text(journal_error(keeper->journal)));
+        trouble_failed(keeper, journal_error(keeper->journal));
+        again_plan(keeper, journal_error(keeper->journal));
+        stop(keeper, "the journal can't be written", EX_IOERR);
+        return;
+    }
+    trouble_check(keeper);
+    control_durable(keeper);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct keeper *keeper = handle->data;
+    if (number == SIGHUP)
+        reload_start(keeper, NULL, NULL);
+    else
+        stop(keeper, number == SIGTERM ? "SIGTERM" : "SIGINT", 0);
 }
 
 /* ---- start and end --------------------------------------------------------------------------------------------- */

@@ -181,8 +181,6 @@ struct keeper {
 };
 
 /* keeper.c */
-/* Ends the loop: everything is put in order and main returns `status`. */
-void keeper_stop(struct keeper *keeper, const char *why, int status);
 /* After anything that may have changed what is due: plans the next tick. */
 void keeper_plan(struct keeper *keeper);
 /* An event into the journal and the log. */
@@ -207,8 +205,6 @@ int reload_first(struct keeper *keeper);
  * NULL and the errors. */
 typedef void (*reload_done)(void *context, const struct schedule_changes *changes, const struct config_errors *errors);
 void reload_start(struct keeper *keeper, reload_done done, void *context);
-/* Files in the plugin folders changed: the catalog is read again in the background. */
-void reload_catalog(struct keeper *keeper);
 void reload_watch_plugins(struct keeper *keeper);
 bool reload_is_describer(const struct keeper *keeper, pid_t pid);
 void reload_close(struct keeper *keeper);

@@ -24,6 +24,7 @@
 #define RECORDER_START_MS 90000
 #define RECORDER_LASTING_MS 60000 /* who lived so long was of use: the next may start soon */
 #define RECORDER_END_MS 5000
+#define RECORDER_FILES_MAX 16384 /* it keeps the files open that it writes */
 /* Series of one check: as many as one result may name, and once more for what comes and goes. */
 #define RECORDED_MAX (2 * RESULT_PARTS_MAX)
 /* Of samples that no recorder has acknowledged. */
@@ -195,7 +196,7 @@ static int start(struct recorder *recorder)
         argv[5] = "--rrdcached";
         argv[6] = recorder->rrdcached;
     }
-    const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, 1024 } };
+    const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 }, { RLIMIT_NOFILE, RECORDER_FILES_MAX } };
     const struct child_spec spec = { .program = spawn_member("belfry-recorder"),
                                      .argv = argv,
                                      .limits = limits,

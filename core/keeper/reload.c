@@ -261,6 +261,9 @@ static void on_job_closed(struct link *link)
     free(link->owner);
 }
 
+/* Files in the plugin folders changed: the catalog is read again in the background. */
+static void read_folders(struct keeper *keeper);
+
 /* It has closed its end: it is exiting, or is killed. Whether it told of all files: half a catalog is none, or plugins
  * that it did not come to would be taken for removed. */
 static bool end_describer(const struct catalog_job *job, const char *why)
@@ -305,7 +308,7 @@ static void on_job_end(struct link *link, const char *why)
     dispatch_all(keeper);
     if (keeper->reload_again) {
         keeper->reload_again = false;
-        reload_catalog(keeper);
+        read_folders(keeper);
     }
 }
 
@@ -337,7 +340,7 @@ static struct catalog_job *start_job(struct keeper *keeper, const char *const *f
     return job;
 }
 
-void reload_catalog(struct keeper *keeper)
+static void read_folders(struct keeper *keeper)
 {
     if (keeper->catalog_job)
         keeper->reload_again = true;
@@ -380,7 +383,7 @@ void reload_start(struct keeper *keeper, reload_done done, void *context)
 
 static void on_plugins_settled(uv_timer_t *timer)
 {
-    reload_catalog(timer->data);
+    read_folders(timer->data);
 }
 
 static void on_plugins_changed(uv_poll_t *poll, int status, int events)

@@ -14,11 +14,6 @@ static const struct service_config *find_service(const struct config *config, co
     return NULL;
 }
 
-const struct service_config *config_service_find(const struct config *config, const char *name)
-{
-    return find_service(config, name, strlen(name));
-}
-
 const struct check_config *config_check_find(const struct config *config, const char *id)
 {
     const struct service_config *service = find_service(config, id, strcspn(id, "/"));

@@ -121,7 +121,6 @@ struct config {
 #define PLUGIN_CONCURRENCY_BLOCKING_DEFAULT 16
 
 const struct check_config *config_check_find(const struct config *config, const char *id);
-const struct service_config *config_service_find(const struct config *config, const char *name);
 /* The plugin's settings with defaults filled in. */
 struct plugin_config config_plugin(const struct config *config, const struct plugin_info *info);
 /* Frees it and sets *config to NULL. */

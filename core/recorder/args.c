@@ -12,7 +12,7 @@
 /* bytes of a text from outside; the rest is cut */
 #define TEXT_MAX 512
 
-static void push(struct args *args, const char *text)
+void args_take(struct args *args, const char *text)
 {
     if (args->count + 1 >= args->size) {
         int size = args->size ? args->size * 2 : 32;
@@ -30,14 +30,14 @@ void args_add(struct args *args, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    push(args, arena_vprint(args->arena, format, list));
+    args_take(args, arena_vprint(args->arena, format, list));
     va_end(list);
 }
 
 void args_plain(struct args *args, const char *prefix, const char *text)
 {
     char visible[TEXT_MAX];
-    push(args, arena_print(args->arena, "%s%s", prefix, text_visible(visible, sizeof(visible), text, false)));
+    args_take(args, arena_print(args->arena, "%s%s", prefix, text_visible(visible, sizeof(visible), text, false)));
 }
 
 void args_escaped(struct args *args, const char *prefix, const char *text)
@@ -51,7 +51,7 @@ void args_escaped(struct args *args, const char *prefix, const char *text)
         escaped[n++] = *c == '\\' ? '/' : *c;
     }
     escaped[n] = '\0';
-    push(args, arena_print(args->arena, "%s%s", prefix, escaped));
+    args_take(args, arena_print(args->arena, "%s%s", prefix, escaped));
 }
 
 void args_append(struct args *args, const char *text)

@@ -16,6 +16,8 @@ struct args {
 
 /* One argument, from a format of ours with numbers and safe names only. */
 void args_add(struct args *args, const char *format, ...) __attribute__((__format__(__printf__, 2, 3)));
+/* One argument that is there already, in the arena. */
+void args_take(struct args *args, const char *text);
 /* One argument that is prefix and a text from outside, escaped for the place behind a ':' (a legend or comment). librrd
  * has no way to write a backslash there: it becomes a slash. */
 void args_escaped(struct args *args, const char *prefix, const char *text);

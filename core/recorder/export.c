@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* export - the numbers behind a page of pictures, as JSON:
  *
- *     { "check": ID, "function": "AVERAGE", "since": S, "until": S, "pictures": [
+ *     { "check": ID, "function": "average", "since": S, "until": S, "pictures": [
  *       { "title", "unit", "stack", "scale": { "size", "unit" }, "left_out", "lines": [
  *         { "metric", "part", "label", "limit", "last", "min", "average", "max",
  *           "archive": SECONDS, "step": SECONDS, "first": S, "values": [ 0.5, null, ... ] } ] } ] }
@@ -109,9 +109,9 @@ static double finish(const struct sum *sum, const char *function)
 {
     if (sum->count == 0)
         return NAN;
-    if (strcmp(function, "AVERAGE") == 0)
+    if (strcmp(function, "average") == 0)
         return sum->mean / (double)sum->count;
-    return strcmp(function, "MIN") == 0 ? sum->least : sum->greatest;
+    return strcmp(function, "min") == 0 ? sum->least : sum->greatest;
 }
 
 static void add(struct sum *sum, double value)
@@ -171,11 +171,12 @@ static int read_file(struct exporter *exporter, const struct shelf_file *file)
         return 0;
     store_values_close(&exporter->values);
     exporter->file = NULL;
-    const struct header_archive *archive = export_choose(&file->header, export->function, since_s, export->step_s);
+    const char *function = export_function(export->function);
+    const struct header_archive *archive = export_choose(&file->header, function, since_s, export->step_s);
     if (!archive)
-        return why_say(exporter->why, ERROR_UNSUPPORTED, "'%s' keeps no %s", file->path, export->function);
+        return why_say(exporter->why, ERROR_UNSUPPORTED, "'%s' keeps no %s", file->path, function);
     const struct store_fetch fetch = { .path = file->name,
-                                       .function = export->function,
+                                       .function = function,
                                        .since_s = since_s > 0 ? since_s : 1,
                                        .until_s = export->until_s,
                                        .step_s = archive->steps * file->header.step_s };

@@ -12,7 +12,7 @@
 struct export
 {
     const char *check;
-    const char *function; /* librrd's word, see export_function() */
+    const char *function; /* average, min or max */
     int64_t since_s, until_s;
     uint64_t step_s; /* at least this; 0: as fine as it was kept for all of the time */
     bool all_lines;  /* of a picture; else those that would be drawn */

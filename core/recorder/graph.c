@@ -469,7 +469,7 @@ static int export_numbers(struct arena *arena, const struct request *request, co
 {
     const int64_t now_s = clock_wall_ms() / 1000;
     const struct export export = { .check = request->check,
-                                   .function = export_function(request->export),
+                                   .function = request->export,
                                    .since_s = find_since(request, shelf),
                                    .until_s = request->until_s < now_s ? request->until_s : now_s,
                                    .step_s = (uint64_t)request->step_s,

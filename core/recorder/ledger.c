@@ -99,24 +99,22 @@ void ledger_clear(struct ledger *ledger)
 }
 
 /* Fails quietly: without a head an update that is interrupted is not undone. */
-static void remember_head(struct ledger_page *page, int fd, uint64_t head_bytes)
+static void remember_head(struct ledger_page *page, int fd, ino_t inode, uint64_t head_bytes)
 {
-    struct stat st;
-    if (head_bytes > sizeof(page->head) || fstat(fd, &st) != 0 ||
-        pread(fd, page->head, (size_t)head_bytes, 0) != (ssize_t)head_bytes)
+    if (head_bytes > sizeof(page->head) || pread(fd, page->head, (size_t)head_bytes, 0) != (ssize_t)head_bytes)
         return;
-    page->inode = st.st_ino;
+    page->inode = inode;
     atomic_signal_fence(memory_order_seq_cst);
     page->head_bytes = (uint32_t)head_bytes;
 }
 
-void ledger_enter(struct ledger *ledger, const char *path, int fd, uint64_t head_bytes)
+void ledger_enter(struct ledger *ledger, const char *path, int fd, ino_t inode, uint64_t head_bytes)
 {
     if (!ledger || !ledger->page)
         return;
     text_copy(ledger->page->path, sizeof(ledger->page->path), path);
     if (fd >= 0 && head_bytes > 0)
-        remember_head(ledger->page, fd, head_bytes);
+        remember_head(ledger->page, fd, inode, head_bytes);
     ledger->ticks = 0;
     ledger->ticks_max = head_bytes > 0 ? 1 : LEDGER_MAKE_TICKS;
 }

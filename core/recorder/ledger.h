@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/base/error.h"
 
@@ -41,9 +42,10 @@ const char *ledger_undo(struct ledger *ledger);
 void ledger_acquit(struct ledger *ledger);
 /* Work was done without a crash. */
 void ledger_clear(struct ledger *ledger);
-/* Around everything that hands the file at path to librrd. fd: the file, open for reading; head_bytes: of the file's
- * beginning, that are to be put back when we are killed; 0: the file itself is not changed. ledger may be NULL. */
-void ledger_enter(struct ledger *ledger, const char *path, int fd, uint64_t head_bytes);
+/* Around everything that hands the file at path to librrd. fd: the file, open for reading, which is that inode;
+ * head_bytes: of the file's beginning, that are to be put back when we are killed; 0: the file itself is not changed.
+ * ledger may be NULL. */
+void ledger_enter(struct ledger *ledger, const char *path, int fd, ino_t inode, uint64_t head_bytes);
 void ledger_leave(struct ledger *ledger);
 /* From now on SIGPROF comes whenever we have computed for LEDGER_CPU_S. */
 void ledger_watch(void);

@@ -19,6 +19,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/queue.c core/recorder/queue.h \
 	core/recorder/retain.c core/recorder/retain.h \
 	core/recorder/revive.c core/recorder/revive.h \
+	core/recorder/row.c core/recorder/row.h \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
 	core/recorder/store.c core/recorder/store.h \
@@ -37,11 +38,28 @@ belfry_graph_CFLAGS = $(pie_cflags)
 belfry_graph_LDFLAGS = $(pie_ldflags)
 belfry_graph_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 
-unit_tests += tests/unit/test_recorder tests/unit/test_recorder_wire tests/unit/test_recorder_crash tests/unit/test_recorder_fuzz
-tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/tap.h
+unit_tests += tests/unit/test_recorder tests/unit/test_recorder_track tests/unit/test_recorder_history \
+	tests/unit/test_recorder_damage tests/unit/test_recorder_wire tests/unit/test_recorder_crash tests/unit/test_recorder_fuzz
+tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/recorder.h tests/tap.h
 tests_unit_test_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_LDADD = $(recorder_libs)
+
+tests_unit_test_recorder_track_SOURCES = tests/unit/test_recorder_track.c tests/recorder.h tests/tap.h
+tests_unit_test_recorder_track_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_track_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_track_LDADD = $(recorder_libs)
+
+tests_unit_test_recorder_history_SOURCES = tests/unit/test_recorder_history.c tests/recorder.h tests/tap.h
+tests_unit_test_recorder_history_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_history_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_history_LDADD = $(recorder_libs)
+
+tests_unit_test_recorder_damage_SOURCES = tests/unit/test_recorder_damage.c tests/recorder.h tests/tap.h
+tests_unit_test_recorder_damage_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_recorder_damage_LDFLAGS = $(pie_ldflags)
+tests_unit_test_recorder_damage_LDADD = $(recorder_libs)
+
 tests_unit_test_recorder_wire_SOURCES = tests/unit/test_recorder_wire.c tests/tap.h
 tests_unit_test_recorder_wire_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_wire_LDFLAGS = $(pie_ldflags)

@@ -104,6 +104,13 @@ void queue_settle(struct queue *queue, struct track_room *room)
         queue_drop(queue, room, slot);
 }
 
+void queue_let_go(struct queue *queue)
+{
+    for (uint32_t slot = 0; slot < queue->size; slot++)
+        if (queue->tracks[slot])
+            track_let_go(queue->tracks[slot]);
+}
+
 void queue_close(struct queue *queue)
 {
     free(queue->tracks);

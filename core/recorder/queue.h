@@ -32,6 +32,8 @@ int64_t queue_wait_ms(const struct queue *queue);
 void queue_flush(struct queue *queue, struct track_room *room);
 /* Everything into the files; no track is left. */
 void queue_settle(struct queue *queue, struct track_room *room);
+/* No file is kept open any more until its next update: some may have been removed since their last. */
+void queue_let_go(struct queue *queue);
 /* After queue_settle(). */
 void queue_close(struct queue *queue);
 

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,6 +58,8 @@
 #define KEEP_PARTS_DEFAULT_MS (90 * 86400000LL)
 #define LOOK_DEFAULT_MS (6 * 3600000LL)
 #define WAIT_MAX_MS 3600000
+#define FILES_HELD_MAX 16384
+#define FILES_SPARE 64     /* descriptors that are not of series' files */
 #define LOCK_WAIT_MS 60000 /* for the recorder of a keeper that was killed, which still writes */
 
 struct recorder {
@@ -279,6 +282,14 @@ static int next_timeout(const struct recorder *recorder)
     return wait_ms < WAIT_MAX_MS ? (int)wait_ms : WAIT_MAX_MS;
 }
 
+/* Parts that are gone; when all were looked at, what was removed is not held by us either. */
+static void look_at_parts(struct recorder *recorder)
+{
+    retain_step(&recorder->retain, &recorder->room, clock_now_ms(), clock_wall_ms() / 1000);
+    if (!recorder->retain.folder)
+        queue_let_go(&recorder->queue);
+}
+
 static void turn(struct recorder *recorder)
 {
     struct pollfd pfd = { .fd = KEEPER_FD, .events = POLLIN };
@@ -294,7 +305,7 @@ static void turn(struct recorder *recorder)
     if (queue_wait_ms(&recorder->queue) == 0)
         queue_flush(&recorder->queue, &recorder->room);
     else if (retain_wait_ms(&recorder->retain, clock_now_ms()) == 0)
-        retain_step(&recorder->retain, &recorder->room, clock_now_ms(), clock_wall_ms() / 1000);
+        look_at_parts(recorder);
 }
 
 static void log_counts(const struct track_counts *counts)
@@ -356,6 +367,16 @@ static void replay(struct recorder *recorder)
     recorder->room.report(recorder, LOG_LEVEL_INFO, 0, text);
 }
 
+/* How many descriptors the files may have: all but some. */
+static int hold_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= FILES_SPARE)
+        return 0;
+    rlim_t most = limit.rlim_cur - FILES_SPARE;
+    return most < FILES_HELD_MAX ? (int)most : FILES_HELD_MAX;
+}
+
 static int prepare(struct recorder *recorder)
 {
     struct why why = { "" };
@@ -374,6 +395,7 @@ static int prepare(struct recorder *recorder)
     wal_open(&recorder->wal, recorder->room.folder);
     retain_open(&recorder->retain, recorder->keep_parts_ms / 1000, recorder->look_every_ms, clock_now_ms());
     cached_open(&recorder->cached, recorder->rrdcached);
+    recorder->room.hold_max = hold_max();
     recorder->room.cached = recorder->rrdcached ? &recorder->cached : NULL;
     cached_leave_note(recorder->room.folder, recorder->rrdcached);
     crash_catch(&recorder->ledger);

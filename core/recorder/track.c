@@ -13,14 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "belfry/plugin.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/base/clock.h"
@@ -28,6 +26,7 @@
 #include "core/recorder/cached.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/legend.h"
+#include "core/recorder/row.h"
 #include "core/recorder/store.h"
 
 /* What a preparation works with; all of it in one arena. */
@@ -63,6 +62,7 @@ struct track *track_open(uint32_t slot, const void *payload, size_t n)
     if (decode(&arena, payload, n, &series) == 0 && series.source_count > 0) {
         track = heap_alloc(sizeof(*track));
         track->slot = slot;
+        track->fd = -1;
         track->source_count = (uint16_t)series.source_count;
         track->kinds = heap_alloc(series.source_count);
         for (uint32_t i = 0; i < series.source_count; i++)
@@ -80,8 +80,16 @@ bool track_is_same(const struct track *a, const struct track *b)
     return a && a->payload_size == b->payload_size && memcmp(a->payload, b->payload, b->payload_size) == 0;
 }
 
+void track_let_go(struct track *track)
+{
+    if (track->fd >= 0)
+        close(track->fd);
+    track->fd = -1;
+}
+
 static void forget_file(struct track *track)
 {
+    track_let_go(track);
     free(track->path);
     free(track->sources);
     free(track->columns);
@@ -175,7 +183,7 @@ static int make(struct job *job, bool history)
                                .last_s = job->header.last_s,
                                .now_s = job->now_s };
     int code = make_folders(job);
-    ledger_enter(job->room->ledger, job->path, -1, 0);
+    ledger_enter(job->room->ledger, job->path, -1, 0, 0);
     if (code == 0)
         code = store_make(&job->arena, &make, &job->why);
     ledger_leave(job->room->ledger);
@@ -353,73 +361,48 @@ static int prepare_in(struct job *job)
     return code;
 }
 
-/* The file, open for reading, when it is still the one that was prepared; else -1. */
-static int open_unchanged(const struct track *track)
+static bool is_same(const struct track *track, const struct stat *st)
 {
-    struct stat st;
-    int fd = track->ready ? open(track->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == track->inode &&
-        st.st_size == track->size_bytes)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
+    return S_ISREG(st->st_mode) && st->st_ino == track->inode && st->st_size == track->size_bytes;
 }
 
-/* Makes sure of the file: the file, open for reading, or a negative code. */
+/* Whether the file is still the one that was prepared. */
+static bool is_unchanged(const struct track *track)
+{
+    struct stat st;
+    return track->ready && lstat(track->path, &st) == 0 && is_same(track, &st);
+}
+
+/* Makes sure of the file: 0 or a negative code. */
 static int prepare(struct track *track, struct track_room *room, int64_t now_s, struct why *why)
 {
-    int fd = open_unchanged(track);
-    if (fd >= 0)
-        return fd;
+    if (is_unchanged(track))
+        return 0;
     struct job job = { .track = track, .room = room, .now_s = now_s };
     forget_file(track);
     int code = prepare_in(&job);
     *why = job.why;
     arena_close(&job.arena);
-    if (code == 0 && (fd = open_unchanged(track)) < 0)
+    if (code == 0 && !is_unchanged(track))
         code = why_say(why, -ESTALE, "'%s': is not what was made", track->path);
-    return code < 0 ? code : fd;
+    return code;
+}
+
+/* The file that was prepared, open for reading; -1 when that can't be. */
+static int hold(struct track *track)
+{
+    struct stat st;
+    if (track->fd < 0) {
+        track->fd = open(track->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (track->fd >= 0 && (fstat(track->fd, &st) != 0 || !is_same(track, &st)))
+            track_let_go(track);
+    }
+    return track->fd;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-/* librrd wants a counter as a whole number, and reads what is close to the greatest double as infinite. */
-#define VALUE_MAX 1e300
-static void print_value(struct buf *out, double value, int kind)
-{
-    char text[32];
-    bool whole = fabs(value) < 9e15 && value == (double)(int64_t)value;
-    if (kind == BELFRY_COUNTER ? !(isfinite(value) && fabs(value) < 9.2e18) : !(fabs(value) <= VALUE_MAX))
-        buf_char(out, 'U');
-    else if (kind == BELFRY_COUNTER || whole)
-        buf_print(out, "%" PRId64, (int64_t)value);
-    else {
-        snprintf(text, sizeof(text), "%.17g", value);
-        text[strcspn(text, ",")] = *strchrnul(text, ',') ? '.' : '\0'; /* whatever the locale says */
-        buf_text(out, text);
-    }
-}
-
-/* As the series has its sources; with in_columns, as the file has them. */
-static void add_update(struct args *args, const struct track *track, const double *row, bool in_columns)
-{
-    struct buf out = { 0 };
-    uint32_t count = in_columns ? track->file_sources : track->source_count;
-    buf_print(&out, "%" PRId64, (int64_t)row[0]);
-    for (uint32_t i = 0; i < count; i++) {
-        int column = in_columns ? track->columns[i] : (int)i;
-        buf_char(&out, ':');
-        if (column < 0)
-            buf_char(&out, 'U');
-        else
-            print_value(&out, row[column + 1], track->kinds[column]);
-    }
-    args_add(args, "%s", out.data);
-    buf_close(&out);
-}
-
-static int write_rows(struct track *track, struct track_room *room, int fd, struct why *why)
+static int write_rows(struct track *track, struct track_room *room, struct why *why)
 {
     struct args args = { .arena = &room->scratch };
     int code = 0;
@@ -427,14 +410,17 @@ static int write_rows(struct track *track, struct track_room *room, int fd, stru
     for (uint32_t i = 0; i < track->row_count; i++) {
         const double *row = row_at(track, i);
         if ((int64_t)row[0] > track->last_s)
-            add_update(&args, track, row, false);
+            row_add(&args, track, row, false);
         else
             room->counts.late++;
     }
     if (args.count > 0) {
-        ledger_enter(room->ledger, track->path, fd, track->head_bytes);
+        int fd = hold(track);
+        ledger_enter(room->ledger, track->path, fd, track->inode, track->head_bytes);
         code = store_update(track->path, track->sources, &args, why);
         ledger_leave(room->ledger);
+        if (fd >= room->hold_max)
+            track_let_go(track);
     }
     if (code == 0 && args.count > 0) {
         track->last_s = (int64_t)row_at(track, track->row_count - 1)[0];
@@ -498,7 +484,7 @@ static int send_rows(struct track *track, struct track_room *room, struct why *w
         track->sent_count = 0;
     track->sent_to = room->cached->generation;
     for (uint32_t i = track->sent_count; i < track->row_count; i++)
-        add_update(&args, track, row_at(track, i), true);
+        row_add(&args, track, row_at(track, i), true);
     int code = args.count > 0 ? cached_update(room->cached, track->path, &args, why) : 0;
     if (code == 0 && args.count > 0) {
         track->sent_count = track->row_count;
@@ -522,11 +508,11 @@ static void tell(struct track *track, struct track_room *room, int code, const s
     track->failing = code < 0;
 }
 
-static int write_out(struct track *track, struct track_room *room, int fd, struct why *why)
+static int write_out(struct track *track, struct track_room *room, struct why *why)
 {
     if (is_cached(track, room))
         drop_written(track, room);
-    int code = write_rows(track, room, fd, why);
+    int code = write_rows(track, room, why);
     if (code < 0)
         room->counts.lost += track->row_count;
     track->row_count = track->sent_count = 0;
@@ -538,18 +524,15 @@ static void flush(struct track *track, struct track_room *room, int64_t now_s, b
     struct why why = { "" };
     if (track->row_count == 0)
         return;
-    int code = 0, fd = prepare(track, room, now_s, &why);
-    if (fd < 0) {
-        code = fd;
+    int code = prepare(track, room, now_s, &why);
+    if (code < 0) {
         room->counts.lost += track->row_count;
         track->row_count = track->sent_count = 0;
     } else if (!directly && is_cached(track, room)) {
         code = send_rows(track, room, &why);
     } else {
-        code = write_out(track, room, fd, &why);
+        code = write_out(track, room, &why);
     }
-    if (fd >= 0)
-        close(fd);
     tell(track, room, code, &why);
     if (code < 0)
         forget_file(track); /* to look at it anew */

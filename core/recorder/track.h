@@ -42,6 +42,7 @@ struct track_room {
     struct cached *cached; /* rrdcached, which writes instead of us; or NULL */
     bool cached_is_away;   /* reported */
     struct arena scratch;  /* of one update */
+    int hold_max;          /* files whose descriptor is below are kept open from one update to the next */
     struct track_counts counts;
     /* Something that people should know: a file moved aside, migrated, or not writable. */
     void (*report)(void *context, enum log_level level, uint32_t slot, const char *text);
@@ -62,6 +63,7 @@ struct track {
     int64_t last_s;       /* when ready: the file's last update */
     off_t size_bytes;     /* when ready: what the file must still be */
     ino_t inode;
+    int fd;              /* the file, open for reading, when it is kept open; else -1 */
     uint64_t head_bytes; /* of the file, before its rows */
     uint32_t file_sources, file_archives;
     int16_t *columns;    /* of the file's sources: the place in a row; -1: not of the series */
@@ -94,6 +96,9 @@ bool track_is_pending(const struct track *track);
 /* The same, but afterwards the file has everything and nothing waits: rrdcached is asked to write, or, when it does not
  * answer, written without it. */
 void track_settle(struct track *track, struct track_room *room, int64_t now_s);
+
+/* The file is not kept open any more, until the next update. */
+void track_let_go(struct track *track);
 
 /* Renames the file at path to PATH.bad-SECONDS, which is left in aside; 0 or a negative code. */
 int track_set_aside(const char *path, int64_t now_s, char *aside, size_t size, struct why *why);

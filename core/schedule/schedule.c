@@ -88,7 +88,8 @@ void schedule_set_due(struct schedule *s, struct check *c, int64_t due_ms)
     c->view.due_ms = due_ms;
 }
 
-uint64_t schedule_pass_grid(struct check *c, struct instant now)
+/* Moves the grid beyond now; how many grid points were passed. */
+static uint64_t pass_grid(struct check *c, struct instant now)
 {
     if (c->grid_ms > now.mono_ms)
         return 0;
@@ -115,7 +116,7 @@ static void plan_next(struct schedule *s, struct check *c, struct instant now)
         schedule_set_due(s, c, NEVER_MS);
         return;
     }
-    c->view.missed += schedule_pass_grid(c, now);
+    c->view.missed += pass_grid(c, now);
     bool soft = standing_is_soft_problem(&c->view.standing);
     schedule_set_due(s, c, soft ? now.mono_ms + c->retry_every_ms : c->grid_ms);
 }
@@ -127,7 +128,7 @@ void schedule_start(struct schedule *s, struct check *c, struct instant now)
     c->view.run = ++s->sequence << RUN_SLOT_BITS | c->slot;
     c->started_ms = now.mono_ms;
     schedule_set_due(s, c, NEVER_MS);
-    schedule_pass_grid(c, now);
+    pass_grid(c, now);
     s->ports.start(s->ports.context, c->slot, c->view.run);
 }
 
@@ -135,7 +136,7 @@ static void skip_run(struct schedule *s, struct check *c, struct instant now)
 {
     c->view.skipped++;
     c->view.tries = 0;
-    schedule_pass_grid(c, now);
+    pass_grid(c, now);
     schedule_set_due(s, c, c->grid_ms);
 }
 
@@ -144,7 +145,7 @@ static void run_due(struct schedule *s, struct check *c, struct instant now)
     int64_t late_ms = now.mono_ms - c->view.due_ms;
     if (late_ms >= c->every_ms) {
         c->view.missed += (uint64_t)(late_ms / c->every_ms);
-        schedule_pass_grid(c, now);
+        pass_grid(c, now);
         schedule_set_due(s, c, now.mono_ms + schedule_spread_ms(c, c->every_ms));
     } else if (schedule_circuit_admit(c)) {
         schedule_start(s, c, now);

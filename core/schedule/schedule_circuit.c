@@ -78,8 +78,8 @@ static void announce(struct schedule *s, struct circuit *circuit, const char *te
         plan_soon(s, circuit, now);
 }
 
-void schedule_circuit_step(struct schedule *s, struct circuit *circuit, enum breaker_event event, struct check *cause,
-                           struct instant now)
+static void step(struct schedule *s, struct circuit *circuit, enum breaker_event event, struct check *cause,
+                 struct instant now)
 {
     enum breaker_state before = circuit->breaker.state;
     breaker_step(&circuit->breaker, &circuit->rules, event, now.mono_ms);
@@ -93,7 +93,7 @@ void schedule_circuit_step(struct schedule *s, struct circuit *circuit, enum bre
 void schedule_circuit_tick(struct schedule *s, struct circuit *circuit, struct instant now)
 {
     timers_clear(&s->circuit_timers, circuit->number);
-    schedule_circuit_step(s, circuit, BREAKER_TICK, NULL, now);
+    step(s, circuit, BREAKER_TICK, NULL, now);
     timers_clear(&s->circuit_timers, circuit->number);
     if (circuit->breaker.state == BREAKER_HALF_OPEN && !circuit->breaker.probing)
         start_probe(s, circuit, now);
@@ -126,7 +126,7 @@ void schedule_circuit_judge(struct schedule *s, struct check *c, enum reach reac
     struct circuit *circuit = c->circuit;
     bool counts = reach == REACHED || circuit->breaker.state != BREAKER_HALF_OPEN || circuit->probe == c;
     if (counts)
-        schedule_circuit_step(s, circuit, events[reach], c, now);
+        step(s, circuit, events[reach], c, now);
     if (circuit->breaker.state == BREAKER_OPEN)
         schedule_harden(s, c, now);
     else if (circuit->breaker.state == BREAKER_HALF_OPEN)
@@ -141,7 +141,7 @@ void schedule_circuit_lose(struct schedule *s, struct check *c, struct instant n
         return;
     c->view.tries = 0;
     circuit->probe = NULL;
-    schedule_circuit_step(s, circuit, BREAKER_PROBE_LOST, c, now);
+    step(s, circuit, BREAKER_PROBE_LOST, c, now);
     schedule_circuit_arm(s, circuit, now);
 }
 

@@ -98,7 +98,6 @@ void schedule_check_drop(struct schedule *s, struct check *c);
 struct circuit *schedule_circuit_get(struct schedule *s, const char *name); /* finds or adds */
 /* Changes the number of another one: arm them all again afterwards. */
 void schedule_circuit_drop(struct schedule *s, struct circuit *circuit);
-struct service *schedule_service_get(struct schedule *s, const char *name, size_t length); /* finds or adds */
 void schedule_slots_add(struct slots *slots, uint32_t slot);
 void schedule_part_drop(struct check *c, uint32_t i);
 struct part_view *schedule_part_add(struct check *c, const char *name);
@@ -112,8 +111,6 @@ void schedule_emit(struct schedule *s, struct event event, struct instant now);
 /* Notices steps of the wall clock. */
 void schedule_observe(struct schedule *s, struct instant now);
 void schedule_set_due(struct schedule *s, struct check *c, int64_t due_ms);
-/* Moves the grid beyond now; how many grid points were passed. */
-uint64_t schedule_pass_grid(struct check *c, struct instant now);
 /* A stable share of min(every, SOON_MS), so that many "soon"s don't fall together. */
 int64_t schedule_spread_ms(const struct check *c, int64_t every_ms);
 bool schedule_is_idle(const struct check *c); /* enabled, and neither running nor about to try again */
@@ -129,8 +126,6 @@ void schedule_harden(struct schedule *s, struct check *c, struct instant now);
 void schedule_update_service(struct schedule *s, struct service *service, struct instant now);
 
 /* ---- schedule_circuit.c */
-void schedule_circuit_step(struct schedule *s, struct circuit *circuit, enum breaker_event event, struct check *cause,
-                           struct instant now);
 /* Arms the timer by the breaker's state; half-open without a probe is looked at in the next tick. */
 void schedule_circuit_arm(struct schedule *s, struct circuit *circuit, struct instant now);
 void schedule_circuit_tick(struct schedule *s, struct circuit *circuit, struct instant now);

@@ -39,7 +39,8 @@ void schedule_keep_text(const char **kept, const char *text)
 
 /* ---- services ---------------------------------------------------------------------------------------------------- */
 
-struct service *schedule_service_get(struct schedule *s, const char *name, size_t length)
+/* Finds or adds. */
+static struct service *get_service(struct schedule *s, const char *name, size_t length)
 {
     char *copy = heap_array(1, length + 1);
     memcpy(copy, name, length);
@@ -92,7 +93,7 @@ struct check *schedule_check_add(struct schedule *s, const char *id)
     schedule_keep_text(&c->view.text, "");
     s->checks[slot] = c;
     map_put(&s->checks_by_id, c->id, c);
-    c->service = schedule_service_get(s, id, strcspn(id, "/"));
+    c->service = get_service(s, id, strcspn(id, "/"));
     schedule_slots_add(&c->service->members, slot);
     return c;
 }

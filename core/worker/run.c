@@ -45,7 +45,8 @@ void run_execute(struct run *run)
     report_finish(run);
 }
 
-void run_end(struct run *run)
+/* Ends the run at once: returns into run_execute(). */
+_Noreturn static void end(struct run *run)
 {
     _longjmp(run->end, 1);
 }
@@ -74,7 +75,7 @@ void *run_memory(struct run *run, size_t size)
     if (size > RUN_MEMORY_MAX - run->memory_bytes) {
         if (run->misuse == NULL)
             run->misuse = "run() asked for more than 16 MiB of memory";
-        run_end(run);
+        end(run);
     }
     run->memory_bytes += size;
     return arena_alloc(run->arena, size ? size : 1);

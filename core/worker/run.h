@@ -55,7 +55,7 @@ struct run {
     uint32_t log_lines;
     bool has_verdict;
     const char *misuse; /* the first rule that was broken, or NULL */
-    jmp_buf end;        /* where run_end() goes */
+    jmp_buf end;        /* where a run that is ended at once goes: into run_execute() */
 
     struct result result;
     struct buf detail;
@@ -117,8 +117,6 @@ static inline struct run *run_of(struct belfry_probe *p)
 void run_misuse(struct run *run, const char *format, ...) BELFRY_PRINTF(2, 3);
 /* Zeroed memory of the run's bound; ends the run when it is used up. */
 void *run_memory(struct run *run, size_t size);
-/* Ends the run at once: returns into run_execute(). */
-_Noreturn void run_end(struct run *run);
 /* One line of at most max_bytes in the arena: formatted, cut at a character border (sets result.truncated), line breaks
  * as spaces, control characters and invalid UTF-8 made visible. */
 const char *run_vline(struct run *run, size_t max_bytes, const char *format, va_list args) BELFRY_PRINTF(3, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bench_recorder RECORDER FOLDER FILES ROUNDS ROWS - what the recorder costs beside librrd itself. FILES files of five
- * sources each get ROUNDS updates of ROWS samples, ten seconds apart: from the recorder behind its socket, then, in the
- * same files, from a bare loop of rrd_update_r. Then: how soon a recorder is ready and has 100,000 series and a sample
- * of each, in a folder of as many files. Prints CPU times. */
+ * sources each get ROUNDS times an update of ROWS samples, ten seconds apart, from the recorder behind its socket and
+ * one from a bare loop of rrd_update_r: in turns, so that whatever else the machine does slows both. Then: how soon a
+ * recorder is ready and has 100,000 series and a sample of each, in a folder of as many files. Prints CPU times. */
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/arena.h"
@@ -118,83 +118,112 @@ static void send_all(struct peer *peer, struct buf *out)
     buf_reset(out);
 }
 
-/* A sample of no series is answered with the counts. */
+/* A sample of no series is answered with the counts; what was told of files comes before. */
 static void wait_for_updates(struct peer *peer, uint64_t updates)
 {
     struct buf out = { 0 };
     while (peer->updates < updates) {
+        uint64_t taken = peer->taken;
         put_sample(&out, 999999, 1000000000);
         send_all(peer, &out);
-        take_frame(peer);
+        while (peer->taken == taken && take_frame(peer))
+            ;
         if (peer->updates < updates)
             usleep(20000);
     }
     buf_close(&out);
 }
 
-static double cpu_of(const struct rusage *usage)
+static void end(struct peer *peer)
 {
-    return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
-           (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
-}
-
-static double end(struct peer *peer)
-{
-    struct rusage usage;
     int status;
     shutdown(peer->channel.fd, SHUT_WR);
     while (take_frame(peer))
         ;
-    wait4(peer->pid, &status, 0, &usage);
+    waitpid(peer->pid, &status, 0);
     channel_close(&peer->channel);
-    return cpu_of(&usage);
 }
 
-/* CPU seconds of a recorder that takes so many rounds; *at_s is the next one's time. */
-static double record(const char *const argv[], uint32_t files, int rounds, int rows, int64_t *at_s)
+/* CPU seconds that a process has used. */
+static double cpu_of(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+        exit(1);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+/* ---- the updates ------------------------------------------------------------------------------------------------ */
+
+struct plan {
+    const char *folder;
+    uint32_t files;
+    int rows;
+    int64_t at_s; /* of the next update's first row */
+};
+
+/* CPU seconds of the recorder for a row or more of each file. */
+static double record(struct peer *peer, struct plan *plan, struct buf *out)
+{
+    double before = cpu_of(peer->pid);
+    uint64_t updates = peer->updates;
+    for (uint32_t slot = 0; slot < plan->files; slot++)
+        for (int row = 0; row < plan->rows; row++)
+            put_sample(out, slot, plan->at_s + (int64_t)STEP_S * row);
+    send_all(peer, out);
+    wait_for_updates(peer, updates + plan->files);
+    plan->at_s += (int64_t)STEP_S * plan->rows;
+    return cpu_of(peer->pid) - before;
+}
+
+static void update_one(const struct plan *plan, uint32_t slot)
+{
+    char text[ROWS_MAX][160], path[4096];
+    const char *argv[ROWS_MAX];
+    snprintf(path, sizeof(path), "%s/s%u/c%u.rrd", plan->folder, slot / 100, slot % 100);
+    for (int row = 0; row < plan->rows; row++) {
+        int64_t t = plan->at_s + (int64_t)STEP_S * row;
+        snprintf(text[row], sizeof(text[row]), "%lld:%.17g:%.17g:%.17g:%.17g:%.17g", (long long)t, value_of(slot, t, 0),
+                 value_of(slot, t, 1), value_of(slot, t, 2), value_of(slot, t, 3), value_of(slot, t, 4));
+        argv[row] = text[row];
+    }
+    if (rrd_update_r(path, NULL, plan->rows, argv) != 0) {
+        fprintf(stderr, "%s\n", rrd_get_error());
+        exit(1);
+    }
+}
+
+/* CPU seconds of a bare loop that does the same. */
+static double loop(struct plan *plan)
+{
+    double before = cpu_of(getpid());
+    for (uint32_t slot = 0; slot < plan->files; slot++)
+        update_one(plan, slot);
+    plan->at_s += (int64_t)STEP_S * plan->rows;
+    return cpu_of(getpid()) - before;
+}
+
+static void measure_updates(const char *const argv[], struct plan *plan, int rounds)
 {
     struct peer peer;
     struct buf out = { 0 };
-    start(&peer, argv[1], argv[2], "0s");
-    for (uint32_t slot = 0; slot < files; slot++)
+    double mine = 0, bare = 0, count = (double)plan->files * rounds;
+    start(&peer, argv[1], plan->folder, "0s");
+    for (uint32_t slot = 0; slot < plan->files; slot++)
         put_series(&out, slot);
-    for (int round = 0; round < rounds; round++, *at_s += (int64_t)STEP_S * rows) {
-        for (uint32_t slot = 0; slot < files; slot++)
-            for (int row = 0; row < rows; row++)
-                put_sample(&out, slot, *at_s + (int64_t)STEP_S * row);
-        send_all(&peer, &out);
-        wait_for_updates(&peer, (uint64_t)files * (uint64_t)(round + 1));
+    double first = record(&peer, plan, &out); /* makes the files */
+    for (int round = 0; round < rounds; round++) {
+        mine += record(&peer, plan, &out);
+        bare += loop(plan);
     }
+    end(&peer);
     buf_close(&out);
-    return end(&peer);
-}
-
-/* ---- the bare loop ---------------------------------------------------------------------------------------------- */
-
-static double loop(const char *folder, uint32_t files, int rounds, int rows, int64_t *at_s)
-{
-    struct rusage before, after;
-    char text[ROWS_MAX][160];
-    const char *argv[ROWS_MAX];
-    getrusage(RUSAGE_SELF, &before);
-    for (int round = 0; round < rounds; round++, *at_s += (int64_t)STEP_S * rows)
-        for (uint32_t slot = 0; slot < files; slot++) {
-            char path[4096];
-            snprintf(path, sizeof(path), "%s/s%u/c%u.rrd", folder, slot / 100, slot % 100);
-            for (int row = 0; row < rows; row++) {
-                int64_t t = *at_s + (int64_t)STEP_S * row;
-                snprintf(text[row], sizeof(text[row]), "%lld:%.17g:%.17g:%.17g:%.17g:%.17g", (long long)t,
-                         value_of(slot, t, 0), value_of(slot, t, 1), value_of(slot, t, 2), value_of(slot, t, 3),
-                         value_of(slot, t, 4));
-                argv[row] = text[row];
-            }
-            if (rrd_update_r(path, NULL, rows, argv) != 0) {
-                fprintf(stderr, "%s\n", rrd_get_error());
-                exit(1);
-            }
-        }
-    getrusage(RUSAGE_SELF, &after);
-    return cpu_of(&after) - cpu_of(&before);
+    printf("%u files, %d updates each of %d samples with %d values\n", plan->files, rounds, plan->rows, SOURCES);
+    printf("recorder: %.2f us of CPU an update; bare loop of rrd_update_r: %.2f us; ratio %.2f (target: 1.3)\n",
+           mine / count * 1e6, bare / count * 1e6, mine / bare);
+    printf("(making the files: %.0f us of CPU each)\n", first / plan->files * 1e6);
+    fflush(stdout);
 }
 
 /* ---- the start -------------------------------------------------------------------------------------------------- */
@@ -240,17 +269,11 @@ int main(int argc, char **argv)
         text_integer(argv[5], &rows) != 0 || rows < 1 || rows > ROWS_MAX || files < 1 || files > MANY)
         return 2;
     const char *const *words = (const char *const *)argv;
-    int64_t at_s = clock_wall_ms() / 1000 / STEP_S * STEP_S - 80000;
-    record(words, (uint32_t)files, 1, 1, &at_s); /* makes the files */
-    double base = record(words, (uint32_t)files, 1, (int)rows, &at_s);
-    double all = record(words, (uint32_t)files, (int)rounds + 1, (int)rows, &at_s);
-    double bare = loop(argv[2], (uint32_t)files, (int)rounds, (int)rows, &at_s);
-    double count = (double)files * (double)rounds, mine = all - base;
-    printf("%lld files, %lld updates each of %lld samples with %d values\n", (long long)files, (long long)rounds,
-           (long long)rows, SOURCES);
-    printf("recorder: %.2f us of CPU an update; bare loop of rrd_update_r: %.2f us; ratio %.2f (target: 1.3)\n",
-           mine / count * 1e6, bare / count * 1e6, mine / bare);
-    printf("(each start with %lld files, first look and all: %.0f ms of CPU)\n", (long long)files, base * 1e3);
+    struct plan plan = { .folder = argv[2],
+                         .files = (uint32_t)files,
+                         .rows = (int)rows,
+                         .at_s = clock_wall_ms() / 1000 / STEP_S * STEP_S - 80000 };
+    measure_updates(words, &plan, (int)rounds);
     measure_start(words);
     return 0;
 }

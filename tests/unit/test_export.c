@@ -65,23 +65,23 @@ static struct export_points consolidate(const char *function, int64_t since_s, i
 
 static void test_consolidate(void)
 {
-    struct export_points points = consolidate("AVERAGE", 600, 1320, 0);
+    struct export_points points = consolidate("average", 600, 1320, 0);
     tap_ok(points.first_s == 660 && points.step_s == 60 && points.count == 12, "without a step the archive's own");
     tap_ok(points.values[0] == 1 && points.values[8] == 9 && isnan(points.values[9]) && points.values[11] == 12,
            "each value at the end of its time, unknown ones too");
-    points = consolidate("AVERAGE", 659, 779, 0);
+    points = consolidate("average", 659, 779, 0);
     tap_ok(points.first_s == 660 && points.count == 2 && points.values[1] == 2, "only those that end in the time");
-    points = consolidate("AVERAGE", 600, 1319, 180);
+    points = consolidate("average", 600, 1319, 180);
     tap_ok(points.first_s == 720 && points.count == 4, "three in one, at multiples of the step");
     tap_is_near(points.values[0], 1.5, "a mean of what there is");
     tap_is_near(points.values[2], 7, "of three");
     tap_is_near(points.values[3], 10, "of what is known of three");
-    tap_is_near(consolidate("MIN", 600, 1260, 180).values[1], 3, "the least");
-    tap_is_near(consolidate("MAX", 600, 1260, 180).values[1], 5, "the greatest");
-    points = consolidate("AVERAGE", 600, 1320, 100);
+    tap_is_near(consolidate("min", 600, 1260, 180).values[1], 3, "the least");
+    tap_is_near(consolidate("max", 600, 1260, 180).values[1], 5, "the greatest");
+    points = consolidate("average", 600, 1320, 100);
     tap_ok(points.step_s == 120 && points.first_s == 720, "a step becomes a multiple of the archive's");
-    tap_is_int(consolidate("AVERAGE", 700, 719, 0).count, 0, "a time in which no step ends");
-    points = consolidate("AVERAGE", 0, 2000, 600);
+    tap_is_int(consolidate("average", 700, 719, 0).count, 0, "a time in which no step ends");
+    points = consolidate("average", 0, 2000, 600);
     tap_ok(points.count == 3 && isnan(points.values[0]) && isfinite(points.values[2]),
            "before the first value nothing");
 }

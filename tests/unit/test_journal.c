@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "core/base/clock.h"
+#include "tests/journal.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
 
 /* ---- helpers ---------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The journal on a bad disk (test_journal_disk.h). A script of appends, rotations and a snapshot runs over a disk that
+/* The journal on a bad disk (tests/journal_disk.h). A script of appends, rotations and a snapshot runs over a disk that
  * fails, tears or stops at operation n, for n = 1, 2, 3 ... until the script needs fewer operations than n; then the
  * power goes, the journal is opened again and everything that was acknowledged must be there, in an unbroken chain. The
  * same is done with a second stop in the middle of the recovery, and with a disk that refuses some operations of the
@@ -8,9 +8,8 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/journal/writer.h"
+#include "tests/journal_disk.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
-#include "tests/unit/test_journal_disk.h"
 
 /* ---- the script -------------------------------------------------------------------------------------------------- */
 

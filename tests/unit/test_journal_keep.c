@@ -12,8 +12,9 @@
 #include "core/journal/seal.h"
 #include "core/journal/tend.h"
 #include "core/journal/writer.h"
+#include "tests/journal_bad_disk.h"
+#include "tests/journal_peer.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
 
 #define RECORDS 2500u
 #define SEGMENT_BYTES (256u << 10)
@@ -35,11 +36,9 @@ static void append_one(struct journal *journal, unsigned i)
 
 static struct journal *open_journal(bool tend)
 {
-    struct journal_options options = { .folder = folder, .segment_bytes = SEGMENT_BYTES, .tend = tend };
     struct journal_recovery recovery;
-    struct journal *journal;
-    if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0)
-        die(why.text);
+    struct journal *journal =
+        open_with((struct journal_options){ .segment_bytes = SEGMENT_BYTES, .tend = tend }, &recovery);
     tap_ok(recovery.damage[0] == '\0' && !recovery.cut, "it opens without damage%s", recovery.damage);
     return journal;
 }
@@ -99,14 +98,6 @@ static void ask(const struct journal_filter *filter, char hex[DIGEST_HEX_SIZE])
     buf_close(&all);
 }
 
-static struct journal_report verify(const struct journal_proof *proof)
-{
-    struct journal_report report;
-    if (journal_verify(folder, proof, &report, &why) != 0)
-        die(why.text);
-    return report;
-}
-
 static unsigned count_files(const char *suffix)
 {
     unsigned count = 0;
@@ -120,50 +111,6 @@ static unsigned count_files(const char *suffix)
     return count;
 }
 
-/* ---- the second verifier ---------------------------------------------------------------------------------------- */
-
-static void ask_peer(struct buf *out, const char *key)
-{
-    char command[1024], bytes[4096];
-    const char *top = getenv("top_srcdir");
-    snprintf(command, sizeof command, "/usr/bin/python3 '%s/tests/peers/journal_verify.py' %s%s '%s' 2>&1",
-             top != NULL ? top : ".", key != NULL ? "--key " : "", key != NULL ? key : "", folder);
-    FILE *peer = popen(command, "r");
-    size_t n;
-    while (peer != NULL && (n = fread(bytes, 1, sizeof bytes, peer)) > 0)
-        buf_add(out, bytes, n);
-    if (peer != NULL)
-        pclose(peer);
-}
-
-static void print_report(struct buf *out, const struct journal_report *report)
-{
-    buf_print(out, "records %" PRIu64 " segments %" PRIu64 " first %" PRIu64 " last %" PRIu64, report->records,
-              report->segments, report->first_seq, report->last_seq);
-    buf_print(out, " torn %d journal %s head %s seals %" PRIu64 " held %" PRIu64 "\n", report->torn_tail,
-              report->journal_id, report->head_hash, report->seals, report->seals_held);
-    for (uint32_t i = 0; i < report->fault_count && i < 16; i++)
-        buf_print(out, "fault %s %" PRIu64 " %s\n", report->faults[i].segment, report->faults[i].line,
-                  report->faults[i].kind);
-    buf_char(out, '\n');
-}
-
-static void compare_with_peer(const struct journal_report *report, const char *key, const char *what)
-{
-    if (access("/usr/bin/python3", X_OK) != 0) {
-        tap_skip(what, "no /usr/bin/python3");
-        return;
-    }
-    struct buf ours = { 0 }, theirs = { 0 };
-    char text[160];
-    print_report(&ours, report);
-    ask_peer(&theirs, key);
-    snprintf(text, sizeof text, "the second verifier agrees: %s", what);
-    tap_is_text(theirs.data, ours.data, text);
-    buf_close(&ours);
-    buf_close(&theirs);
-}
-
 /* ---- compressing ------------------------------------------------------------------------------------------------- */
 
 static const struct journal_filter everything;
@@ -173,7 +120,7 @@ static void test_pack(void)
     char before[DIGEST_HEX_SIZE], after[DIGEST_HEX_SIZE];
     make_journal();
     ask(&everything, before);
-    struct journal_report raw = verify(NULL);
+    struct journal_report raw = verify_with(NULL);
     tap_ok(raw.segments >= 4 && raw.fault_count == 0, "a journal of %" PRIu64 " segments", raw.segments);
     tend_all(&disk_system);
     tap_is_int(count_files(".jsonl"), 1, "only the last segment is left as it was");
@@ -182,10 +129,10 @@ static void test_pack(void)
     tap_is_int(count_files(".new"), 0, "nothing half done is left");
     ask(&everything, after);
     tap_is_text(after, before, "every record is there, with file and line");
-    struct journal_report packed = verify(NULL);
+    struct journal_report packed = verify_with(NULL);
     tap_ok(packed.fault_count == 0 && packed.records == raw.records && packed.segments == raw.segments,
            "verify finds the same");
-    compare_with_peer(&packed, NULL, "compressed");
+    compare_with_peer(&packed, "", "compressed");
     char command[800];
     snprintf(command, sizeof command, "gzip -t '%s'/*.gz && zcat '%s'/%s.gz | head -1 | grep -q journal.segment",
              folder, folder, FIRST_SEGMENT);
@@ -195,7 +142,7 @@ static void test_pack(void)
     tap_is_int((int64_t)journal_last(journal), (int64_t)raw.last_seq + 1, "it goes on");
     journal_close(&journal);
     unlink(path_of(FIRST_SEGMENT ".gz"));
-    tap_ok(verify(NULL).fault_count > 0, "a compressed segment that is missing is a fault");
+    tap_ok(verify_with(NULL).fault_count > 0, "a compressed segment that is missing is a fault");
 }
 
 /* Both are there after a crash: the raw one counts. */
@@ -207,74 +154,15 @@ static void test_both(void)
     tend_all(&disk_system);
     write_whole(FIRST_SEGMENT, raw, length);
     write_whole(FIRST_SEGMENT ".gz", "nonsense", 8);
-    struct journal_report report = verify(NULL);
+    struct journal_report report = verify_with(NULL);
     tap_is_int(report.fault_count, 0, "the file that is not compressed is preferred");
-    compare_with_peer(&report, NULL, "both are there");
+    compare_with_peer(&report, "", "both are there");
     tend_all(&disk_system);
-    tap_ok(!file_exists(FIRST_SEGMENT) && verify(NULL).fault_count == 0, "and is compressed anew");
+    tap_ok(!file_exists(FIRST_SEGMENT) && verify_with(NULL).fault_count == 0, "and is compressed anew");
     free(raw);
 }
 
 /* ---- a disk that stops ------------------------------------------------------------------------------------------- */
-
-struct bad_disk {
-    struct journal_disk table;
-    unsigned operations, fail_at;
-    struct buf trace;
-};
-
-static int bad_next(struct bad_disk *d, const char *what, const char *name)
-{
-    buf_print(&d->trace, "%s %s;", what, name);
-    return d->fail_at != 0 && ++d->operations >= d->fail_at ? -EIO : 0;
-}
-
-static int bad_open(void *self, int at, const char *name, int flags)
-{
-    int code = bad_next(self, "open", name);
-    return code < 0 ? code : disk_system.open(NULL, at, name, flags);
-}
-
-static ssize_t bad_write(void *self, int fd, const void *bytes, size_t n)
-{
-    struct bad_disk *d = self;
-    int code = bad_next(d, "write", "");
-    if (code < 0 && d->operations == d->fail_at)
-        (void)!write(fd, bytes, n / 2); /* the one that fails is done in part */
-    return code < 0 ? code : disk_system.write(NULL, fd, bytes, n);
-}
-
-static int bad_sync(void *self, int fd)
-{
-    int code = bad_next(self, "sync", "");
-    return code < 0 ? code : disk_system.sync(NULL, fd);
-}
-
-static int bad_sync_folder(void *self, int fd)
-{
-    int code = bad_next(self, "sync_folder", "");
-    return code < 0 ? code : disk_system.sync_folder(NULL, fd);
-}
-
-static int bad_rename(void *self, int at, const char *from, const char *to)
-{
-    int code = bad_next(self, "rename", to);
-    return code < 0 ? code : disk_system.rename(NULL, at, from, to);
-}
-
-static int bad_remove(void *self, int at, const char *name)
-{
-    int code = bad_next(self, "remove", name);
-    return code < 0 ? code : disk_system.remove(NULL, at, name);
-}
-
-static void bad_begin(struct bad_disk *d, unsigned fail_at)
-{
-    buf_close(&d->trace);
-    *d = (struct bad_disk){ .fail_at = fail_at,
-                            .table = { d, bad_open, bad_write, bad_sync, bad_sync_folder, disk_system.truncate,
-                                       bad_rename, bad_remove } };
-}
 
 static void test_stops(void)
 {
@@ -289,11 +177,11 @@ static void test_stops(void)
         tend_all(&disk.table);
         came = disk.operations >= n;
         ask(&everything, after);
-        if (strcmp(before, after) != 0 || verify(NULL).fault_count > 0)
+        if (strcmp(before, after) != 0 || verify_with(NULL).fault_count > 0)
             trouble = "right behind the stop";
         tend_all(&disk_system);
         ask(&everything, after);
-        if (strcmp(before, after) != 0 || verify(NULL).fault_count > 0 || count_files(".jsonl") != 1 ||
+        if (strcmp(before, after) != 0 || verify_with(NULL).fault_count > 0 || count_files(".jsonl") != 1 ||
             count_files(".new") != 0)
             trouble = "after it was completed";
     }
@@ -333,7 +221,7 @@ static void test_tries_again(void)
     tend_close(&tend);
     close(fd);
     tap_ok(count_files(".jsonl") == 1, "and is compressed with the next one, when there is room again");
-    tap_ok(count_files(".new") == 0 && verify(NULL).fault_count == 0, "as a whole");
+    tap_ok(count_files(".new") == 0 && verify_with(NULL).fault_count == 0, "as a whole");
     buf_close(&disk.trace);
 }
 
@@ -351,7 +239,7 @@ static void test_flips(void)
     for (size_t bit = 0; bit < length * 8; bit += bit < 160 ? 1 : 3989) {
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
         write_whole(FIRST_SEGMENT ".gz", bytes, length);
-        struct journal_report report = verify(NULL);
+        struct journal_report report = verify_with(NULL);
         unlink(path_of("00000000000000000001.idx"));
         ask(&everything, after);
         bool same = strcmp(before, after) == 0;
@@ -359,16 +247,16 @@ static void test_flips(void)
         harmless += report.fault_count == 0 && same;
         missed += report.fault_count == 0 && !same;
         if (bit == 80 || bit % (3989 * 100) == 160)
-            compare_with_peer(&report, NULL, "a flipped bit");
+            compare_with_peer(&report, "", "a flipped bit");
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
     }
     tap_ok(found > 200 && missed == 0 && harmless < 8,
            "each of %u flipped bits of a compressed segment is found, or changes no record (%u)", found, harmless);
     write_whole(FIRST_SEGMENT ".gz", bytes, length / 2);
-    struct journal_report report = verify(NULL);
+    struct journal_report report = verify_with(NULL);
     tap_ok(report.fault_count > 0 && report.records > RECORDS / 2,
            "half of it is missing: the other segments are read");
-    compare_with_peer(&report, NULL, "half a file");
+    compare_with_peer(&report, "", "half a file");
     struct journal_options options = { .folder = folder };
     struct journal_recovery recovery;
     struct journal *journal;
@@ -547,7 +435,7 @@ static unsigned drop_all(struct journal *journal, struct seal *seal, unsigned wa
 static void test_keep_size(void)
 {
     make_journal();
-    struct journal_report all = verify(NULL);
+    struct journal_report all = verify_with(NULL);
     struct journal *journal = open_journal(true);
     const struct journal_keep keep = { .bytes = SEGMENT_BYTES / 4 };
     uint64_t last_seq;
@@ -556,31 +444,31 @@ static void test_keep_size(void)
     journal_set_keep(journal, &keep);
     unsigned dropped = drop_all(journal, NULL, 1);
     journal_close(&journal);
-    struct journal_report rest = verify(NULL);
+    struct journal_report rest = verify_with(NULL);
     tap_ok(dropped == 1 && rest.segments == all.segments - 1 && rest.fault_count == 0,
            "the oldest segment was dropped, and verify holds");
     tap_ok(rest.dropped_seq + 1 == rest.first_seq && rest.first_seq > 1, "and says so");
     tap_ok(!file_exists(FIRST_SEGMENT) && !file_exists(FIRST_SEGMENT ".gz") && !file_exists("00000000000000000001.idx"),
            "its files are gone");
-    compare_with_peer(&rest, NULL, "one was dropped");
+    compare_with_peer(&rest, "", "one was dropped");
 
     journal = open_journal(true);
     journal_set_keep(journal, &(struct journal_keep){ .bytes = 1 });
     dropped = drop_all(journal, NULL, (unsigned)all.segments - 2);
     journal_close(&journal);
-    rest = verify(NULL);
+    rest = verify_with(NULL);
     tap_ok(rest.segments == 1 && rest.fault_count == 0, "all but the last one can go, %u at once", dropped);
-    compare_with_peer(&rest, NULL, "all but the last were dropped");
+    compare_with_peer(&rest, "", "all but the last were dropped");
     struct journal *again = open_journal(true);
     append_one(again, 1);
     journal_close(&again);
-    tap_is_int(verify(NULL).fault_count, 0, "and it goes on");
+    tap_is_int(verify_with(NULL).fault_count, 0, "and it goes on");
 }
 
 static void test_keep_time(void)
 {
     make_journal();
-    struct journal_report all = verify(NULL);
+    struct journal_report all = verify_with(NULL);
     struct journal *journal = open_journal(true);
     uint64_t last_seq;
     journal_set_keep(journal, &(struct journal_keep){ .ms = (int64_t)RECORDS * STEP_MS });
@@ -590,7 +478,7 @@ static void test_keep_time(void)
     tap_ok(wait_ripe(journal, &last_seq), "what is older is ripe");
     unsigned dropped = drop_all(journal, NULL, 1);
     journal_close(&journal);
-    struct journal_report rest = verify(NULL);
+    struct journal_report rest = verify_with(NULL);
     tap_ok(dropped == 1 && rest.segments == all.segments - 1 && rest.fault_count == 0, "and goes");
 }
 
@@ -600,23 +488,23 @@ static void test_missing(void)
     make_journal();
     tend_all(&disk_system);
     unlink(path_of(FIRST_SEGMENT ".gz"));
-    struct journal_report report = verify(NULL);
+    struct journal_report report = verify_with(NULL);
     tap_ok(report.fault_count > 0 && report.dropped_seq == 0, "a first segment that is missing is a fault: %s",
            report.faults[0].text);
-    compare_with_peer(&report, NULL, "the first one is missing");
+    compare_with_peer(&report, "", "the first one is missing");
 
     make_journal();
     struct journal *journal = open_journal(true);
     journal_set_keep(journal, &(struct journal_keep){ .bytes = SEGMENT_BYTES / 4 });
     drop_all(journal, NULL, 1);
     journal_close(&journal);
-    report = verify(NULL);
+    report = verify_with(NULL);
     char name[40];
     snprintf(name, sizeof name, "%020" PRIu64 ".jsonl.gz", report.first_seq);
     tap_ok(unlink(path_of(name)) == 0, "one more is removed by hand");
-    report = verify(NULL);
+    report = verify_with(NULL);
     tap_ok(report.fault_count > 0, "and that one is a fault: %s", report.faults[0].text);
-    compare_with_peer(&report, NULL, "one too many is missing");
+    compare_with_peer(&report, "", "one too many is missing");
 }
 
 /* A crash between the tombstone and the removal: the segment is there, and can be dropped again. */
@@ -629,19 +517,20 @@ static void test_tombstone_only(void)
     wait_ripe(journal, &last_seq);
     journal_drop(journal, T0);
     journal_close(&journal);
-    struct journal_report report = verify(NULL);
+    struct journal_report report = verify_with(NULL);
     tap_ok(report.first_seq == 1 && report.fault_count == 0, "a tombstone alone is no fault");
-    compare_with_peer(&report, NULL, "a tombstone alone");
+    compare_with_peer(&report, "", "a tombstone alone");
     journal = open_journal(true);
     journal_set_keep(journal, &(struct journal_keep){ .bytes = SEGMENT_BYTES / 4 });
     drop_all(journal, NULL, 1);
     journal_close(&journal);
-    report = verify(NULL);
+    report = verify_with(NULL);
     tap_ok(report.first_seq > 1 && report.fault_count == 0, "and the segment is dropped by the next one");
 }
 
 static void test_keep_sealed(void)
 {
+    char arguments[KEY_TEXT_SIZE + 8];
     struct key key;
     char text[KEY_TEXT_SIZE];
     empty_folder();
@@ -667,15 +556,16 @@ static void test_keep_sealed(void)
     seal_close(&seal, now);
     journal_close(&journal);
     struct journal_proof proof = { .keys = &first, .key_count = 1 };
-    struct journal_report report = verify(&proof);
+    struct journal_report report = verify_with(&proof);
     tap_ok(report.fault_count == 0 && report.first_seq > 1 && report.seals > 5 && report.seals_held == report.seals,
            "a sealed journal holds with the first key, though its first seals were dropped: %s",
            report.fault_count > 0 ? report.faults[0].text : "");
-    compare_with_peer(&report, key_format(text, &first), "sealed and dropped");
-    report = verify(NULL);
+    snprintf(arguments, sizeof arguments, "--key %s", key_format(text, &first));
+    compare_with_peer(&report, arguments, "sealed and dropped");
+    report = verify_with(NULL);
     tap_is_int(report.fault_count, 0, "and without a key");
     key_draw(&first);
-    tap_ok(verify(&proof).fault_count > 0, "but not with another one");
+    tap_ok(verify_with(&proof).fault_count > 0, "but not with another one");
 }
 
 int main(void)

@@ -9,8 +9,8 @@
 #include "core/journal/key.h"
 #include "core/journal/seal.h"
 #include "core/journal/writer.h"
+#include "tests/journal.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
 
 #define EVERY_MS 60000
 #define KEY "journal.key"
@@ -32,12 +32,7 @@ static void set_up(void)
 
 static struct journal *open_journal(void)
 {
-    struct journal_options options = { .folder = folder, .segment_bytes = 0 };
-    struct journal_recovery recovery;
-    struct journal *journal;
-    if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0)
-        die(why.text);
-    return journal;
+    return open_with((struct journal_options){ 0 }, NULL);
 }
 
 static struct seal *open_seal(struct journal *journal)
@@ -76,13 +71,10 @@ static void live(unsigned epochs, bool dies)
 
 static struct journal_report verify_at(int64_t now_ms)
 {
-    struct journal_report report;
     struct key own = { 0 };
     key_read(path_of(KEY), &own, &why);
     const struct journal_proof proof = { .keys = &shown, .key_count = 1, .now_ms = now_ms, .key_epoch = own.epoch };
-    if (journal_verify(folder, &proof, &report, &why) != 0)
-        die(why.text);
-    return report;
+    return verify_with(&proof);
 }
 
 static void expect(const char *kind, const char *what)

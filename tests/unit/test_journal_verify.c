@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Verify: every flipped bit, every kind of tampering is found and named; and a second verifier that knows nothing but
  * the documented format (tests/peers/journal_verify.py) comes to the same findings. */
-#include "core/base/digest.h"
+#include "tests/journal_peer.h"
 #include "tests/tap.h"
-#include "tests/unit/test_journal.h"
 
-#define TAIL_SIZE 75u
 #define SEGMENTS_MAX 8
 
 /* ---- a journal in memory ------------------------------------------------------------------------------------------
@@ -23,12 +21,8 @@ struct image {
 
 static void make_journal(unsigned n, uint64_t segment_bytes)
 {
-    struct journal_options options = { .folder = folder, .segment_bytes = segment_bytes };
-    struct journal_recovery recovery;
-    struct journal *journal;
     empty_folder();
-    if (journal_open(&options, 0, NULL, NULL, &journal, &recovery, &why) != 0)
-        die(why.text);
+    struct journal *journal = open_with((struct journal_options){ .segment_bytes = segment_bytes }, NULL);
     for (unsigned i = 0; i < n; i++)
         journal_append(journal, T0 + i, i % 2 ? "check.state" : "breaker.open", "keeper",
                        i % 3 ? "\"check\":\"redis/server\",\"text\":\"\xc3\xa4 \\\"x\\\",\"" : "");
@@ -98,16 +92,6 @@ static void swap_lines(struct image_segment *segment, size_t a, size_t b)
     segment->lines[b] = line;
 }
 
-/* Makes the line's own hash hold again. */
-static void rehash(char *line)
-{
-    unsigned char digest[DIGEST_SIZE];
-    char hex[DIGEST_HEX_SIZE];
-    size_t n = strlen(line) - TAIL_SIZE;
-    digest_sha256(line, n, digest);
-    memcpy(line + n + 9, digest_hex(digest, hex), 64);
-}
-
 static void change(char *line, const char *from, const char *to)
 {
     char *at = strstr(line, from);
@@ -116,73 +100,13 @@ static void change(char *line, const char *from, const char *to)
     memcpy(at, to, strlen(to));
 }
 
-/* ---- the second verifier ------------------------------------------------------------------------------------------
- */
-
-/* What it would print for the report. */
-static void print_report(struct buf *out, const struct journal_report *report)
-{
-    buf_print(out,
-              "records %" PRIu64 " segments %" PRIu64 " first %" PRIu64 " last %" PRIu64
-              " torn %d journal %s head %s seals %" PRIu64 " held %" PRIu64 "\n",
-              report->records, report->segments, report->first_seq, report->last_seq, report->torn_tail,
-              report->journal_id, report->head_hash, report->seals, report->seals_held);
-    for (uint32_t i = 0; i < report->fault_count && i < 16; i++)
-        buf_print(out, "fault %s %" PRIu64 " %s\n", report->faults[i].segment, report->faults[i].line,
-                  report->faults[i].kind);
-    buf_char(out, '\n');
-}
-
-static bool has_python(void)
-{
-    return access("/usr/bin/python3", X_OK) == 0;
-}
-
-static void ask_peer(struct buf *out)
-{
-    char command[1024], bytes[4096];
-    const char *top = getenv("top_srcdir");
-    snprintf(command, sizeof command, "/usr/bin/python3 '%s/tests/peers/journal_verify.py' '%s' 2>&1",
-             top != NULL ? top : ".", folder);
-    FILE *peer = popen(command, "r");
-    size_t n;
-    while (peer != NULL && (n = fread(bytes, 1, sizeof bytes, peer)) > 0)
-        buf_add(out, bytes, n);
-    if (peer != NULL)
-        pclose(peer);
-}
-
-static void compare_with_peer(const struct journal_report *report, const char *what)
-{
-    struct buf ours = { 0 }, theirs = { 0 };
-    if (!has_python()) {
-        tap_skip(what, "no /usr/bin/python3");
-        return;
-    }
-    print_report(&ours, report);
-    ask_peer(&theirs);
-    char text[160];
-    snprintf(text, sizeof text, "the second verifier agrees: %s", what);
-    tap_is_text(theirs.data, ours.data, text);
-    buf_close(&ours);
-    buf_close(&theirs);
-}
-
 /* ---- tampering ----------------------------------------------------------------------------------------------------
  */
-
-static struct journal_report verify(void)
-{
-    struct journal_report report;
-    if (journal_verify(folder, NULL, &report, &why) != 0)
-        die(why.text);
-    return report;
-}
 
 /* The folder's first fault must be this one; "" for none. */
 static void expect_fault(const char *kind, uint64_t line, const char *what)
 {
-    struct journal_report report = verify();
+    struct journal_report report = verify_with(NULL);
     const char *got = report.fault_count > 0 ? report.faults[0].kind : "";
     bool good = strcmp(got, kind) == 0;
     if (good && report.fault_count > 0)
@@ -191,7 +115,7 @@ static void expect_fault(const char *kind, uint64_t line, const char *what)
     if (!good)
         printf("# got %s %s line %" PRIu64 ": %s\n", report.faults[0].segment, got, report.faults[0].line,
                report.faults[0].text);
-    compare_with_peer(&report, what);
+    compare_with_peer(&report, "", what);
 }
 
 typedef void tamper(struct image *image);
@@ -233,28 +157,28 @@ static void rewrite(struct image *image)
 static void rewrite_and_hash(struct image *image)
 {
     change(image->segments[1].lines[2], "keeper", "nobody");
-    rehash(image->segments[1].lines[2]);
+    hash_again(image->segments[1].lines[2]);
 }
 static void rewrite_time(struct image *image)
 {
     change(image->segments[0].lines[1], "2026-11-21", "2027-11-21");
-    rehash(image->segments[0].lines[1]);
+    hash_again(image->segments[0].lines[1]);
 }
 static void rewrite_head(struct image *image)
 {
     change(image->segments[1].lines[0], "\"version\":1", "\"version\":2");
-    rehash(image->segments[1].lines[0]);
+    hash_again(image->segments[1].lines[0]);
 }
 static void rename_previous(struct image *image)
 {
     change(image->segments[1].lines[0], "00000000000000000001.jsonl", "00000000000000000002.jsonl");
-    rehash(image->segments[1].lines[0]);
+    hash_again(image->segments[1].lines[0]);
 }
 static void change_id(struct image *image)
 {
     char *id = strstr(image->segments[1].lines[0], "\"journal\":\"") + 11;
     memcpy(id, "00112233445566778899aabbccddeeff", 32);
-    rehash(image->segments[1].lines[0]);
+    hash_again(image->segments[1].lines[0]);
 }
 static void cut_earlier(struct image *image)
 {
@@ -312,7 +236,7 @@ static void add_space(struct image *image)
     struct image_segment *segment = &image->segments[1];
     char line[1024];
     snprintf(line, sizeof line, "{ %s", segment->lines[2] + 1);
-    rehash(line);
+    hash_again(line);
     remove_line(segment, 2);
     insert_line(segment, 2, line);
 }
@@ -321,7 +245,7 @@ static void change_end(struct image *image)
 {
     char *end = strstr(image->segments[1].lines[0], "\"end\":\"") + 7;
     memset(end, 'a', 64);
-    rehash(image->segments[1].lines[0]);
+    hash_again(image->segments[1].lines[0]);
 }
 static void garbage_and_old(struct image *image)
 {
@@ -331,13 +255,13 @@ static void garbage_and_old(struct image *image)
 static void begin_with_two(struct image *image)
 {
     change(image->segments[0].lines[0], "\"seq\":1,", "\"seq\":2,");
-    rehash(image->segments[0].lines[0]);
+    hash_again(image->segments[0].lines[0]);
     memcpy(image->segments[0].name, "00000000000000000002", 20);
 }
 static void change_time_form(struct image *image)
 {
     change(image->segments[1].lines[2], "2026-11-21T", "2026-11-21 ");
-    rehash(image->segments[1].lines[2]);
+    hash_again(image->segments[1].lines[2]);
 }
 
 /* what is done, the first fault and its line */
@@ -416,10 +340,10 @@ static void test_torn(void)
 {
     make_journal(14, 1200);
     append_bytes(FIRST_SEGMENT, "{\"seq\"", 6);
-    expect_fault("syntax", verify().faults[0].line, "an unfinished line in an earlier segment");
+    expect_fault("syntax", verify_with(NULL).faults[0].line, "an unfinished line in an earlier segment");
     make_journal(3, 0);
     append_bytes(FIRST_SEGMENT, "{\"seq\"", 6);
-    tap_ok(verify().torn_tail, "an unfinished last line is called torn");
+    tap_ok(verify_with(NULL).torn_tail, "an unfinished last line is called torn");
     expect_fault("", 0, "an unfinished last line");
     char *line = malloc(300000);
     memset(line, 'x', 300000);
@@ -449,7 +373,7 @@ static void test_every_bit(void)
             char flipped = (char)(bytes[bit / 8] ^ (1 << (bit % 8)));
             if (pwrite(fd, &flipped, 1, (off_t)(bit / 8)) != 1)
                 die("pwrite");
-            struct journal_report report = verify();
+            struct journal_report report = verify_with(NULL);
             missed += report.fault_count == 0;
             if (pwrite(fd, bytes + bit / 8, 1, (off_t)(bit / 8)) != 1)
                 die("pwrite");
@@ -459,7 +383,7 @@ static void test_every_bit(void)
     }
     tap_ok(flips > 32 * 1024, "%u bits flipped, one after the other", flips);
     tap_is_int(missed, 0, "every flipped bit is found");
-    tap_is_int(verify().fault_count, 0, "and nothing is found without");
+    tap_is_int(verify_with(NULL).fault_count, 0, "and nothing is found without");
     unload(&image);
 }
 
@@ -474,8 +398,8 @@ static void test_peer_on_flips(void)
         snprintf(what, sizeof what, "bit %zu flipped", bit);
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << (bit % 8)));
         write_whole(FIRST_SEGMENT, bytes, length);
-        struct journal_report report = verify();
-        compare_with_peer(&report, what);
+        struct journal_report report = verify_with(NULL);
+        compare_with_peer(&report, "", what);
         bytes[bit / 8] = (char)(bytes[bit / 8] ^ (1 << (bit % 8)));
     }
     free(bytes);

@@ -47,9 +47,6 @@ static struct config *make_config(void)
 static void test_config(void)
 {
     struct config *config = make_config();
-    tap_ok(config_service_find(config, "web") == &config->services[0], "a service");
-    tap_ok(config_service_find(config, "web2") == &config->services[1], "another whose name begins alike");
-    tap_ok(!config_service_find(config, "we") && !config_service_find(config, ""), "no such service");
     tap_ok(config_check_find(config, "web/http") == &config->checks[0], "a check");
     tap_ok(config_check_find(config, "web2/http") == &config->checks[1], "a check of the other");
     tap_ok(config_check_find(config, "web2/tls@a") == &config->checks[2], "an instance");

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test_plot - what `belfry graph --term` draws of known numbers: where they stand, gaps, peaks, several lines, and what
- * a hostile answer does. */
+ * a hostile answer does; and the rows that `belfry series` makes of columns. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/cli/plot.h"
+#include "core/cli/sheet.h"
 #include "tests/tap.h"
 
 #define SINCE 1763683200 /* 2025-11-21 00:00 UTC */
@@ -154,6 +155,44 @@ static void test_hostile(void)
     tap_ok(strncmp(lines[1], " 0 ", 3) == 0 && strncmp(lines[10], "-3 ", 3) == 0, "negative values below zero");
 }
 
+static json_t *answer_of(const char *lines_json)
+{
+    struct buf text = { 0 };
+    buf_print(&text, "{\"pictures\":[{\"unit\":\"s\",\"lines\":[%s]}]}", lines_json);
+    json_t *answer = json_loads(text.data, 0, NULL);
+    buf_close(&text);
+    return answer;
+}
+
+static void test_sheet(void)
+{
+    static const struct {
+        int64_t at_s, step_s;
+        double values[2];
+    } rows[] = { { 60, 60, { 1, NAN } }, { 120, 60, { NAN, 7 } }, { 180, 60, { 3, NAN } }, { 240, 120, { NAN, 8 } } };
+    struct sheet sheet;
+    double values[2];
+    json_t *answer = answer_of("{\"metric\":\"a\",\"first\":60,\"step\":60,\"archive\":60,\"values\":[1,null,3]},"
+                               "{\"metric\":\"b\",\"part\":\"p\",\"first\":120,\"step\":120,\"values\":[7,8]}");
+    tap_is_int(sheet_open(&cli, answer, &sheet), 0, "columns of different steps");
+    tap_ok(sheet.count == 2 && sheet.step_s == 0 && !sheet.columns[0].part && sheet.columns[1].part, "are two");
+    for (size_t i = 0; i < 4; i++) {
+        int64_t at_s = sheet_next(&sheet);
+        tap_ok(at_s == rows[i].at_s && sheet_step(&sheet, at_s) == rows[i].step_s, "a row for each time of either");
+        tap_ok(sheet_take(&sheet, at_s, values), "with a value");
+        tap_is_near(values[0], rows[i].values[0], "of the first");
+        tap_is_near(values[1], rows[i].values[1], "of the second");
+    }
+    tap_is_int(sheet_next(&sheet), 0, "and then no more");
+    json_decref(answer);
+    answer = answer_of("{\"metric\":\"a\",\"first\":60,\"step\":9223372036854775807,\"values\":[1,2]}");
+    tap_is_int(sheet_open(&cli, answer, &sheet), ERROR_PROTOCOL, "times that nobody can count are refused");
+    json_decref(answer);
+    answer = answer_of("");
+    tap_is_int(sheet_open(&cli, answer, &sheet), ERROR_PROTOCOL, "so is an answer without columns");
+    json_decref(answer);
+}
+
 int main(void)
 {
     setenv("TZ", "UTC", 1);
@@ -162,6 +201,7 @@ int main(void)
     test_peak();
     test_lines();
     test_hostile();
+    test_sheet();
     buf_close(&cli.out);
     arena_close(&cli.arena);
     return tap_done();

@@ -352,7 +352,7 @@ static void test_blame(void)
     reap(0);
     if (!tap_ok(ledger_open(&ledger, folder, 0, &why) == 0, "the ledger: %s", why.text))
         return;
-    ledger_enter(&ledger, path, -1, 0);
+    ledger_enter(&ledger, path, -1, 0, 0);
     ledger_blame(&ledger, SIGSEGV);
     ledger_close(&ledger);
     peer.moved = 0;
@@ -364,7 +364,7 @@ static void test_blame(void)
     reap(0);
     tap_ok(access(path, F_OK) == 0, "and made anew");
     ledger_open(&ledger, folder, 0, &why);
-    ledger_enter(&ledger, "/etc/passwd.rrd", -1, 0);
+    ledger_enter(&ledger, "/etc/passwd.rrd", -1, 0, 0);
     ledger_blame(&ledger, SIGSEGV);
     ledger_close(&ledger);
     peer.moved = 0;

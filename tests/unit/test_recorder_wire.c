@@ -39,10 +39,10 @@ struct peer {
     struct channel channel;
 };
 
-static bool start(struct peer *peer, const char *delay)
+static bool start_looking(struct peer *peer, const char *delay, const char *look_every)
 {
     int pair[2];
-    const char *const args[] = { recorder, "--rrd", folder, "--delay", delay, NULL };
+    const char *const args[] = { recorder, "--rrd", folder, "--delay", delay, "--look-every", look_every, NULL };
     if (spawn_pair(pair) != 0)
         return false;
     int fds[] = { -1, -1, pair[1] };
@@ -51,6 +51,11 @@ static bool start(struct peer *peer, const char *delay)
     peer->channel = (struct channel){ .fd = pair[0] };
     close(pair[1]);
     return peer->pid > 0;
+}
+
+static bool start(struct peer *peer, const char *delay)
+{
+    return start_looking(peer, delay, "6h");
 }
 
 /* Sends what is in out, ends our side, and returns the recorder's exit status; -1 when a signal ended it. */
@@ -162,6 +167,45 @@ static void test_delay_and_stop(void)
     put_sample(&out, 0, now_s, 77);
     tap_is_int(finish(&peer, &out), 0, "a stop ends it, whatever follows");
     tap_is_int(last_of("a/quick"), now_s - 1, "with everything written");
+    buf_close(&out);
+}
+
+/* Whether the recorder has a file of that series open. */
+static bool holds(const struct peer *peer, const char *check)
+{
+    char target[PATH_MAX];
+    const char *path = name_file(&arena, folder, check, NULL);
+    bool found = false;
+    for (int fd = 4; fd < 64 && !found; fd++) {
+        ssize_t n = readlink(arena_print(&arena, "/proc/%d/fd/%d", (int)peer->pid, fd), target, sizeof(target) - 1);
+        target[n > 0 ? n : 0] = '\0';
+        found = strncmp(target, path, strlen(path)) == 0;
+    }
+    return found;
+}
+
+/* Its time comes again and again here, every 6 h elsewhere. */
+static void test_let_go(void)
+{
+    struct peer peer;
+    struct buf out = { 0 };
+    bool held = false, tried = false;
+    start(&peer, "0s");
+    put_series(&out, 0, "a/held", 1);
+    put_sample(&out, 0, now_s - 3, 1);
+    channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+    for (int i = 0; i < 1000 && !held; i++, usleep(10000))
+        held = holds(&peer, "a/held");
+    tap_ok(held, "a file that was written stays open");
+    tap_is_int(finish(&peer, &out), 0, "until the end");
+    start_looking(&peer, "0s", "1s");
+    put_series(&out, 0, "a/held", 1);
+    put_sample(&out, 0, now_s - 2, 1);
+    channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+    for (int i = 0; i < 1000 && !tried; i++, usleep(10000))
+        tried = last_of("a/held") == now_s - 2 && !holds(&peer, "a/held");
+    tap_ok(tried, "or until parts that are gone were looked for");
+    tap_is_int(finish(&peer, &out), 0, "the end");
     buf_close(&out);
 }
 
@@ -284,6 +328,7 @@ int main(void)
     }
     test_conversation();
     test_delay_and_stop();
+    test_let_go();
     test_hostile();
     test_truncated();
     test_random();

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A bad disk for the journal's tests: real files plus the knowledge of what was synced. A power cut takes away what was
- * not: of each file's unsynced bytes none, a part or all stay, and names that were created or renamed since the last
- * sync of the folder are gone or not. A file of which one sync has failed has lost its pages: later syncs "succeed"
- * without saving them, as Linux does it. */
-#ifndef TESTS_TEST_JOURNAL_DISK_H
-#define TESTS_TEST_JOURNAL_DISK_H
+/* journal_disk - a disk on which any operation can fail or be the last one, and from which a power cut takes what was
+ * not synced: bytes, and names. It works on the test's folder and remembers of each file what is on it for certain. */
+#ifndef TESTS_JOURNAL_DISK_H
+#define TESTS_JOURNAL_DISK_H
 
-#include "core/base/error.h"
-#include "core/journal/disk.h"
-#include "tests/unit/test_journal.h"
+#include "core/journal/writer.h"
+#include "tests/journal.h"
 
 #define FILES_MAX 256
 #define NAME_SIZE 256
@@ -55,13 +52,13 @@ struct disk {
     size_t count;
 };
 
-static unsigned draw(struct disk *d)
+static inline unsigned draw(struct disk *d)
 {
     d->random = d->random * 1103515245u + 12345u;
     return d->random >> 16;
 }
 
-static void keep_ghost(struct file *file)
+static inline void keep_ghost(struct file *file)
 {
     free(file->ghost);
     file->ghost = read_whole(file->name, &file->ghost_size);
@@ -74,7 +71,7 @@ enum verdict {
     SHORTEN
 };
 
-static enum verdict next_operation(struct disk *d)
+static inline enum verdict next_operation(struct disk *d)
 {
     d->operations++;
     if (d->stopped)
@@ -91,7 +88,7 @@ static enum verdict next_operation(struct disk *d)
     return d->fault == FAULT_TEAR ? TEAR : d->fault == FAULT_SHORT ? SHORTEN : FAIL;
 }
 
-static struct file *by_fd(struct disk *d, int fd)
+static inline struct file *by_fd(struct disk *d, int fd)
 {
     for (size_t i = d->count; i-- > 0;)
         if (d->files[i].fd == fd && d->files[i].name[0] != '\0')
@@ -99,7 +96,7 @@ static struct file *by_fd(struct disk *d, int fd)
     return NULL;
 }
 
-static struct file *by_name(struct disk *d, const char *name)
+static inline struct file *by_name(struct disk *d, const char *name)
 {
     for (size_t i = 0; i < d->count; i++)
         if (strcmp(d->files[i].name, name) == 0)
@@ -107,7 +104,7 @@ static struct file *by_name(struct disk *d, const char *name)
     return NULL;
 }
 
-static struct file *add_file(struct disk *d, const char *name)
+static inline struct file *add_file(struct disk *d, const char *name)
 {
     if (d->count == FILES_MAX)
         die("too many files");
@@ -117,7 +114,7 @@ static struct file *add_file(struct disk *d, const char *name)
     return file;
 }
 
-static int disk_open(void *self, int at, const char *name, int flags)
+static inline int disk_open(void *self, int at, const char *name, int flags)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
@@ -141,7 +138,7 @@ static int disk_open(void *self, int at, const char *name, int flags)
     return -d->error;
 }
 
-static ssize_t disk_write(void *self, int fd, const void *bytes, size_t n)
+static inline ssize_t disk_write(void *self, int fd, const void *bytes, size_t n)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
@@ -155,14 +152,14 @@ static ssize_t disk_write(void *self, int fd, const void *bytes, size_t n)
     return verdict == TEAR ? -d->error : done;
 }
 
-static void sync_now(struct file *file)
+static inline void sync_now(struct file *file)
 {
     file->synced = file->size;
     free(file->ghost);
     file->ghost = NULL;
 }
 
-static int disk_sync(void *self, int fd)
+static inline int disk_sync(void *self, int fd)
 {
     struct disk *d = self;
     struct file *file = by_fd(d, fd);
@@ -176,13 +173,13 @@ static int disk_sync(void *self, int fd)
     return verdict == FAIL || verdict == TEAR ? -d->error : 0;
 }
 
-static bool is_our_folder(int at)
+static inline bool is_our_folder(int at)
 {
     struct stat a, b;
     return fstat(at, &a) == 0 && stat(folder, &b) == 0 && a.st_ino == b.st_ino;
 }
 
-static int disk_sync_folder(void *self, int at)
+static inline int disk_sync_folder(void *self, int at)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
@@ -199,7 +196,7 @@ static int disk_sync_folder(void *self, int at)
     return verdict == TEAR ? -d->error : 0;
 }
 
-static int disk_truncate(void *self, int fd, uint64_t size)
+static inline int disk_truncate(void *self, int fd, uint64_t size)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
@@ -213,7 +210,7 @@ static int disk_truncate(void *self, int fd, uint64_t size)
     return verdict == TEAR ? -d->error : 0;
 }
 
-static int disk_rename(void *self, int at, const char *from, const char *to)
+static inline int disk_rename(void *self, int at, const char *from, const char *to)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
@@ -230,7 +227,7 @@ static int disk_rename(void *self, int at, const char *from, const char *to)
     return verdict == TEAR ? -d->error : 0;
 }
 
-static int disk_remove(void *self, int at, const char *name)
+static inline int disk_remove(void *self, int at, const char *name)
 {
     struct disk *d = self;
     enum verdict verdict = next_operation(d);
@@ -247,7 +244,7 @@ static int disk_remove(void *self, int at, const char *name)
 }
 
 /* What lies in the folder is on disk. */
-static void disk_begin(struct disk *d, enum fault fault, unsigned fail_at, unsigned random)
+static inline void disk_begin(struct disk *d, enum fault fault, unsigned fail_at, unsigned random)
 {
     for (size_t i = 0; i < d->count; i++)
         free(d->files[i].ghost);
@@ -269,13 +266,13 @@ static void disk_begin(struct disk *d, enum fault fault, unsigned fail_at, unsig
     d->stays = d->count > 0;
 }
 
-static bool choose(struct disk *d, enum cut cut)
+static inline bool choose(struct disk *d, enum cut cut)
 {
     return cut == CUT_ALL || (cut == CUT_PART && draw(d) % 2 == 0);
 }
 
 /* The bytes of a file that is still there. */
-static void cut_bytes(struct disk *d, struct file *file, enum cut cut)
+static inline void cut_bytes(struct disk *d, struct file *file, enum cut cut)
 {
     if (file->size < file->synced) { /* truncated and not synced */
         if (!choose(d, cut))
@@ -292,7 +289,7 @@ static void cut_bytes(struct disk *d, struct file *file, enum cut cut)
 }
 
 /* A name that was created, renamed or removed since the folder was synced: as it is now, or as it was. */
-static void cut_name(struct file *file)
+static inline void cut_name(struct file *file)
 {
     if (file->name[0] != '\0')
         unlink(path_of(file->name));
@@ -300,7 +297,7 @@ static void cut_name(struct file *file)
         write_whole(file->stays, file->ghost, file->synced < file->ghost_size ? file->synced : file->ghost_size);
 }
 
-static void cut_power(struct disk *d, enum cut cut)
+static inline void cut_power(struct disk *d, enum cut cut)
 {
     bool names = choose(d, cut); /* one rename is one thing: all names or none */
     for (size_t i = 0; i < d->count; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the journal's unit tests share: a folder of their own, whole files, and waiting for durability. */
-#ifndef TESTS_TEST_JOURNAL_H
-#define TESTS_TEST_JOURNAL_H
+/* journal - what the journal's unit tests share: a folder of their own, whole files, lines whose hash is made to hold
+ * again, verifying, and waiting for durability. */
+#ifndef TESTS_JOURNAL_H
+#define TESTS_JOURNAL_H
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +16,9 @@
 #include <unistd.h>
 
 #include "core/base/buf.h"
+#include "core/base/digest.h"
 #include "core/journal/journal.h"
+#include "core/journal/record.h"
 
 #define FIRST_SEGMENT "00000000000000000001.jsonl"
 #define T0 INT64_C(1795257067123) /* 2026-11-21T10:31:07.123Z */
@@ -111,6 +114,41 @@ static inline size_t line_offset(const char *bytes, size_t n)
     while (--n > 0)
         at = strchr(at, '\n') + 1;
     return (size_t)(at - bytes);
+}
+
+/* What stands behind the record's members: its hash. */
+static inline char *tail_of(char *line)
+{
+    return line + strlen(line) - RECORD_TAIL_SIZE;
+}
+
+/* Makes the line's own hash hold again. */
+static inline void hash_again(char *line)
+{
+    unsigned char digest[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+    digest_sha256(line, (size_t)(tail_of(line) - line), digest);
+    memcpy(tail_of(line) + 9, digest_hex(digest, hex), 64);
+}
+
+/* What verify says of the folder; proof may be NULL. */
+static inline struct journal_report verify_with(const struct journal_proof *proof)
+{
+    struct journal_report report;
+    if (journal_verify(folder, proof, &report, &why) != 0)
+        die(why.text);
+    return report;
+}
+
+/* The folder's journal, which must open; recovery may be NULL. */
+static inline struct journal *open_with(struct journal_options options, struct journal_recovery *recovery)
+{
+    struct journal_recovery own;
+    struct journal *journal;
+    options.folder = folder;
+    if (journal_open(&options, 0, NULL, NULL, &journal, recovery ? recovery : &own, &why) != 0)
+        die(why.text);
+    return journal;
 }
 
 /* Until seq is durable: 0, the journal's error, what it has stalled for in some milliseconds, or -ETIMEDOUT after ten
