@@ -354,12 +354,10 @@ static const struct option options[] = {
     { 0 }
 };
 
-static const char *const examples[] = {
-    "belfry journal export --since '2026-10-01' --until '2026-11-01' --file october.jsonl",
-    "a month for the auditor: raw, chain and seals can be checked",
-    "belfry journal export --type check.state --since 7d --csv --file week.csv",
-    "a week's changes of state for a spreadsheet", NULL
-};
+static const char *const examples[] = { "belfry journal export --since 2026-10-01 --until 2026-11-01 -f october.jsonl",
+                                        "a month for the auditor: raw, chain and seals can be checked",
+                                        "belfry journal export --type check.state --since 7d --csv --file week.csv",
+                                        "a week's changes of state for a spreadsheet", NULL };
 
 const struct verb verb_journal_export = {
     .name = "export",
