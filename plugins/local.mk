@@ -11,6 +11,7 @@ endif
 noinst_LTLIBRARIES += plugins/common/libcommon.la
 plugins_common_libcommon_la_SOURCES = \
 	plugins/common/hashed.c plugins/common/hashed.h \
+	plugins/common/names.h \
 	plugins/common/now.h \
 	plugins/common/net.c plugins/common/net.h \
 	plugins/common/stream.c plugins/common/stream.h \

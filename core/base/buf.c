@@ -25,7 +25,9 @@ static size_t bound_of(const struct buf *buf)
 /* How many of n more bytes may be stored; memory for them and the NUL is there afterwards. */
 static size_t grow(struct buf *buf, size_t n)
 {
-    size_t bound = bound_of(buf);
+    size_t bound = bound_of(buf), after = buf->length + n;
+    if (!buf->overflowed && after < buf->size && after <= bound && after >= n)
+        return n; /* mostly */
     size_t left = buf->overflowed || buf->length >= bound ? 0 : bound - buf->length;
     if (n > left) {
         n = left;

@@ -90,8 +90,12 @@ void wire_put_text(struct buf *out, const char *text)
         return;
     }
     size_t length = strlen(text);
-    put(out, length < NO_TEXT ? length : NO_TEXT - 1, 4); /* such a length makes wire_end() refuse the frame */
-    buf_add(out, text, length);
+    char *room = buf_room(out, 4 + length);
+    if (!room)
+        return; /* wire_end() refuses the frame */
+    store((unsigned char *)room, length, 4);
+    memcpy(room + 4, text, length);
+    out->length += 4 + length;
 }
 
 /* ---- reading */

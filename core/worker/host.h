@@ -8,11 +8,18 @@
 #include "core/model/result.h"
 #include "core/model/task.h"
 
+/* Numbers of items by their names: open addressing, item + 1 in a cell. */
+struct run_index {
+    uint16_t *cells;
+    uint32_t size;
+};
+
 struct loaded_plugin {
     const struct belfry_plugin *plugin;
     void *handle;
     struct plugin_info info;
-    struct arena arena; /* of info */
+    struct run_index metrics; /* of info; empty: not made */
+    struct arena arena;       /* of both */
 };
 
 /* Opens the file by the trust rule (file_open_trusted), reads it into a sealed memory file (so that what was checked is

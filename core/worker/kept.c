@@ -5,17 +5,15 @@
  * counter, CLOCK_BOOTTIME in ms, and a hash of this boot's id, because the clock starts again with the machine. */
 #include "core/worker/run.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/text.h"
+
+#define KEPT_USUAL 32u
 
 void kept_begin(struct run *run, const struct kept *kept)
 {
@@ -28,7 +26,8 @@ static struct kept_value *find(struct run *run, const char *key)
 {
     struct kept *kept = &run->result.kept;
     for (uint32_t i = 0; i < kept->count; i++) {
-        if (strcmp(kept->values[i].key, key) == 0)
+        const char *known = kept->values[i].key;
+        if (known[0] == key[0] && strcmp(known, key) == 0)
             return &kept->values[i];
     }
     return NULL;
@@ -40,18 +39,18 @@ const char *kept_get(struct belfry_probe *p, const char *key)
     return value ? value->value : NULL;
 }
 
-/* The list is the order's own until the first change. */
+/* The list is the order's own until the first change. Afterwards there is room for one more. */
 static void own_list(struct run *run)
 {
     struct kept *kept = &run->result.kept;
-    if (run->kept_size > 0)
+    run->result.kept_changed = true;
+    if (kept->count < run->kept_size)
         return;
-    run->kept_size = RESULT_KEPT_MAX;
-    struct kept_value *own = arena_array(run->arena, RESULT_KEPT_MAX, sizeof(*own));
+    run->kept_size = 2 * kept->count < KEPT_USUAL ? KEPT_USUAL : 2 * kept->count;
+    struct kept_value *own = arena_array(run->arena, run->kept_size, sizeof(*own));
     if (kept->count > 0)
         memcpy(own, kept->values, kept->count * sizeof(*own));
     kept->values = own;
-    run->result.kept_changed = true;
 }
 
 static void forget(struct run *run, const char *key)
@@ -70,15 +69,10 @@ static bool is_key(const char *key)
     return n > 0 && n <= RESULT_NAME_MAX;
 }
 
-void kept_set(struct belfry_probe *p, const char *key, const char *value)
+/* old: what is kept under the key, or NULL. */
+static void replace(struct run *run, const struct kept_value *old, const char *key, const char *value)
 {
-    struct run *run = run_of(p);
     struct kept *kept = &run->result.kept;
-    if (!is_key(key)) {
-        run_misuse(run, "run() kept a value under a name of no or more than %d bytes", RESULT_NAME_MAX);
-        return;
-    }
-    const struct kept_value *old = find(run, key);
     if (value == NULL || (old != NULL && strcmp(old->value, value) == 0)) {
         if (value == NULL)
             forget(run, key);
@@ -92,14 +86,24 @@ void kept_set(struct belfry_probe *p, const char *key, const char *value)
         return;
     }
     char *text = memcpy(run_memory(run, n + 1), value, n + 1);
+    size_t index = old ? (size_t)(old - kept->values) : kept->count;
     own_list(run);
-    struct kept_value *at = find(run, key);
-    if (at == NULL) {
-        at = &kept->values[kept->count++];
+    struct kept_value *at = &kept->values[index];
+    if (old == NULL) {
+        kept->count++;
         at->key = memcpy(run_memory(run, key_n + 1), key, key_n + 1);
     }
     at->value = text;
     run->kept_bytes += key_n + n - freed;
+}
+
+void kept_set(struct belfry_probe *p, const char *key, const char *value)
+{
+    struct run *run = run_of(p);
+    if (is_key(key))
+        replace(run, find(run, key), key, value);
+    else
+        run_misuse(run, "run() kept a value under a name of no or more than %d bytes", RESULT_NAME_MAX);
 }
 
 static uint64_t boot;
@@ -123,6 +127,8 @@ static uint64_t boot_hash(void)
     return boot;
 }
 
+#define READING_SIZE 64 /* three times 20 digits, two blanks and the NUL */
+
 struct reading {
     uint64_t counter, boot;
     int64_t at_ms;
@@ -131,14 +137,17 @@ struct reading {
 /* Decimal digits and one blank or the end; false when there are none or too many. */
 static bool take_number(const char **text, uint64_t *out)
 {
-    char *end;
-    if (**text < '0' || **text > '9')
+    const char *at = *text;
+    uint64_t number = 0;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (__builtin_mul_overflow(number, 10u, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
+            return false;
+    }
+    if (at == *text || (*at != ' ' && *at != '\0'))
         return false;
-    errno = 0;
-    *out = strtoull(*text, &end, 10);
-    if (errno != 0 || (*end != ' ' && *end != '\0'))
-        return false;
-    *text = *end ? end + 1 : end;
+    *out = number;
+    *text = *at ? at + 1 : at;
     return true;
 }
 
@@ -152,14 +161,38 @@ static bool parse_reading(const char *text, struct reading *out)
     return true;
 }
 
+/* Writes the number so that it ends before `end`: where it begins. */
+static char *write_number(char *end, uint64_t number)
+{
+    do
+        *--end = (char)('0' + number % 10);
+    while ((number /= 10) != 0);
+    return end;
+}
+
+/* As parse_reading() reads it; by hand, because a run has up to thirty of them. */
+static const char *format_reading(char text[READING_SIZE], const struct reading *reading)
+{
+    char *at = text + READING_SIZE;
+    *--at = '\0';
+    at = write_number(at, reading->boot);
+    *--at = ' ';
+    at = write_number(at, (uint64_t)reading->at_ms);
+    *--at = ' ';
+    return write_number(at, reading->counter);
+}
+
 bool kept_rate(struct belfry_probe *p, const char *key, uint64_t counter, double *per_second)
 {
     struct run *run = run_of(p);
     struct reading now = { counter, boot_hash(), clock_now_ms() }, last;
-    bool known = parse_reading(kept_get(p, key), &last);
-    char text[80];
-    snprintf(text, sizeof(text), "%" PRIu64 " %" PRId64 " %" PRIu64, now.counter, now.at_ms, now.boot);
-    kept_set(p, key, text);
+    const struct kept_value *old = is_key(key) ? find(run, key) : NULL;
+    bool known = parse_reading(old ? old->value : NULL, &last);
+    char text[READING_SIZE];
+    if (is_key(key))
+        replace(run, old, key, format_reading(text, &now));
+    else
+        kept_set(p, key, NULL); /* says what is wrong with the key */
     if (!known || last.boot != now.boot || last.at_ms >= now.at_ms || last.counter > now.counter || run->misuse)
         return false;
     *per_second = (double)(now.counter - last.counter) * 1000 / (double)(now.at_ms - last.at_ms);

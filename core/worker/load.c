@@ -27,6 +27,7 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/worker/elf.h"
+#include "core/worker/run.h"
 
 #define PLUGIN_FILE_MAX (64 << 20)
 #define LOCATE_FILES_MAX 1024
@@ -198,6 +199,7 @@ int plugin_load(const char *path, struct loaded_plugin *out, struct why *why)
         arena_close(&out->arena);
         return refuse(why, rc, path, &inner);
     }
+    report_index_metrics(out);
     out->info.path = arena_text(&out->arena, path);
     out->info.file_mark = mark;
     return 0;

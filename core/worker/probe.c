@@ -152,16 +152,21 @@ static void *alloc(struct belfry_probe *p, size_t size)
     return run_memory(run_of(p), size);
 }
 
+#define PRINT_USUAL 256 /* longer texts are formatted twice */
+
 static const char *print(struct belfry_probe *p, const char *format, va_list args)
 {
+    char text[PRINT_USUAL];
     int saved_errno = errno;
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, again);
+    int n = vsnprintf(text, sizeof(text), format, again);
     va_end(again);
     if (n < 0)
         return "";
     char *out = run_memory(run_of(p), (size_t)n + 1);
+    if ((size_t)n < sizeof(text))
+        return memcpy(out, text, (size_t)n + 1);
     errno = saved_errno;
     vsnprintf(out, (size_t)n + 1, format, args);
     return out;

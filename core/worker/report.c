@@ -14,6 +14,8 @@
 
 /* ---- looking items up by name -------------------------------------------------------------------------------- */
 
+#define INDEX_MIN 128u /* most plugins have no more than 64 metrics: then no index has to grow */
+
 /* The cell of the item (its number + 1), or the empty one where it belongs. */
 static uint16_t *find_cell(const struct run_index *index, uint64_t hash, bool (*same)(const void *what, uint32_t item),
                            const void *what)
@@ -31,7 +33,7 @@ static void grow_index(struct run *run, struct run_index *index, uint32_t count,
 {
     if (2 * (count + 1) <= index->size)
         return;
-    index->size = index->size ? index->size * 2 : 32;
+    index->size = index->size ? index->size * 2 : INDEX_MIN;
     index->cells = arena_array(run->arena, index->size, sizeof(*index->cells));
     for (uint32_t item = 0; item < count; item++) {
         uint64_t i = hash_of(run, item);
@@ -155,29 +157,28 @@ static bool same_metric(const void *what, uint32_t item)
 {
     const struct metric_key *key = what;
     const struct result_metric *metric = &key->run->result.metrics[item];
-    return metric->part == key->part && strcmp(metric->name, key->name) == 0;
+    return metric->part == key->part && (metric->name == key->name || strcmp(metric->name, key->name) == 0);
 }
 
-static uint64_t hash_metric(const char *part, const char *name)
+static uint64_t hash_metric(const char *part, uint64_t name_hash)
 {
-    uint64_t hash = text_hash(name);
-    return part ? text_hash_more(hash, part, strlen(part)) : hash;
+    return part ? text_hash_more(name_hash, part, strlen(part)) : name_hash;
 }
 
 static uint64_t metric_hash(const struct run *run, uint32_t item)
 {
     const struct result_metric *metric = &run->result.metrics[item];
-    return hash_metric(metric->part, metric->name);
+    return hash_metric(metric->part, text_hash(metric->name));
 }
 
 /* Puts the metric into the result; measuring it again replaces the value. Part names are compared as pointers: they all
  * come from get_part(). */
-static void put_metric(struct run *run, const struct result_metric *metric)
+static void put_metric(struct run *run, const struct result_metric *metric, uint64_t name_hash)
 {
     struct result *result = &run->result;
     grow_index(run, &run->metrics, result->metric_count, metric_hash);
     struct metric_key key = { run, metric->part, metric->name };
-    uint16_t *cell = find_cell(&run->metrics, hash_metric(metric->part, metric->name), same_metric, &key);
+    uint16_t *cell = find_cell(&run->metrics, hash_metric(metric->part, name_hash), same_metric, &key);
     if (*cell != 0) {
         result->metrics[*cell - 1] = *metric;
         return;
@@ -210,10 +211,44 @@ static double check_value(double value)
     return isfinite(value) ? value : (double)NAN;
 }
 
+struct declared_key {
+    const struct plugin_info *info;
+    const char *name;
+};
+
+static bool same_declared(const void *what, uint32_t item)
+{
+    const struct declared_key *key = what;
+    return strcmp(key->info->metrics[item].name, key->name) == 0;
+}
+
+void report_index_metrics(struct loaded_plugin *plugin)
+{
+    const struct plugin_info *info = &plugin->info;
+    struct run_index *index = &plugin->metrics;
+    for (index->size = 1; index->size <= 2 * info->metric_count; index->size *= 2)
+        continue;
+    index->cells = arena_array(&plugin->arena, index->size, sizeof(*index->cells));
+    for (uint32_t i = 0; i < info->metric_count; i++) {
+        struct declared_key key = { info, info->metrics[i].name };
+        *find_cell(index, text_hash(key.name), same_declared, &key) = (uint16_t)(i + 1);
+    }
+}
+
+static const struct plugin_metric *find_declared(const struct loaded_plugin *plugin, const char *name, uint64_t hash)
+{
+    if (plugin->metrics.size == 0)
+        return plugin_metric_find(&plugin->info, name);
+    struct declared_key key = { &plugin->info, name };
+    uint16_t cell = *find_cell(&plugin->metrics, hash, same_declared, &key);
+    return cell != 0 ? &plugin->info.metrics[cell - 1] : NULL;
+}
+
 void report_measure(struct belfry_probe *p, const char *part, const char *name, double value)
 {
     struct run *run = run_of(p);
-    const struct plugin_metric *declared = name ? plugin_metric_find(&run->plugin->info, name) : NULL;
+    uint64_t hash = name ? text_hash(name) : 0;
+    const struct plugin_metric *declared = name ? find_declared(run->plugin, name, hash) : NULL;
     if (declared == NULL) {
         run_misuse(run, "run() measured '%.64s', which is not in the plugin's table of metrics",
                    name ? name : "(null)");
@@ -228,7 +263,7 @@ void report_measure(struct belfry_probe *p, const char *part, const char *name, 
                                     .min = declared->min,
                                     .max = declared->max };
     if (part_name(run, part, &metric.part))
-        put_metric(run, &metric);
+        put_metric(run, &metric, hash);
 }
 
 static const char *optional_line(struct run *run, const char *text)
@@ -278,7 +313,7 @@ void report_sample(struct belfry_probe *p, const struct belfry_sample *given)
                                     .max = optional_line(run, sample->max),
                                     .unjudged = sample->unjudged };
     if (part_name(run, sample->part, &metric.part))
-        put_metric(run, &metric);
+        put_metric(run, &metric, text_hash(metric.name));
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------- */

@@ -35,12 +35,6 @@ struct run_host {
     void (*log)(struct run *run, int level, const char *line);
 };
 
-/* Numbers of items by their names: open addressing, item + 1 in a cell. */
-struct run_index {
-    uint16_t *cells;
-    uint32_t size;
-};
-
 struct run {
     struct belfry_probe probe; /* first: what the plugin holds */
     const struct run_host *host;
@@ -101,6 +95,8 @@ void report_event(struct belfry_probe *p, const char *type, const char *part, co
     BELFRY_PRINTF(4, 0);
 /* Completes run.result after the plugin returned. */
 void report_finish(struct run *run);
+/* Makes plugin->metrics: a run measures some fifty, and a search for each among all would touch every one. */
+void report_index_metrics(struct loaded_plugin *plugin);
 const char *kept_get(struct belfry_probe *p, const char *key);
 void kept_set(struct belfry_probe *p, const char *key, const char *value);
 bool kept_rate(struct belfry_probe *p, const char *key, uint64_t counter, double *per_second);

@@ -79,7 +79,8 @@ int values_bind(struct arena *arena, const struct plugin_info *info, const struc
 const struct option_value *values_find(const struct values *values, const char *name)
 {
     for (uint32_t i = 0; name != NULL && i < values->count; i++) {
-        if (strcmp(values->list[i].option->name, name) == 0)
+        const char *known = values->list[i].option->name;
+        if (known[0] == name[0] && strcmp(known, name) == 0)
             return &values->list[i];
     }
     return NULL;

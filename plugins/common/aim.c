@@ -15,15 +15,38 @@ static bool is_literal(const char *host)
     return host[0] == '[' || strspn(host, "0123456789.") == strlen(host);
 }
 
-const char *transfer_url_part(struct belfry_probe *p, const char *url, CURLUPart part)
+static CURLU *parse(const char *url)
 {
     CURLU *parsed = curl_url();
+    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+        return parsed;
+    curl_url_cleanup(parsed);
+    return NULL;
+}
+
+static const char *copy_part(struct belfry_probe *p, CURLU *parsed, CURLUPart part)
+{
     char *text = NULL;
-    const char *out = NULL;
-    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-        curl_url_get(parsed, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK)
-        out = belfry_print(p, "%s", text);
+    if (!parsed || curl_url_get(parsed, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK)
+        return NULL;
+    const char *out = say_copy(p, text, strlen(text));
     curl_free(text);
+    return out;
+}
+
+const char *transfer_url_part(struct belfry_probe *p, const char *url, CURLUPart part)
+{
+    CURLU *parsed = parse(url);
+    const char *out = copy_part(p, parsed, part);
+    curl_url_cleanup(parsed);
+    return out;
+}
+
+struct transfer_origin transfer_split_url(struct belfry_probe *p, const char *url)
+{
+    CURLU *parsed = parse(url);
+    struct transfer_origin out = { copy_part(p, parsed, CURLUPART_SCHEME), copy_part(p, parsed, CURLUPART_HOST),
+                                   copy_part(p, parsed, CURLUPART_PORT) };
     curl_url_cleanup(parsed);
     return out;
 }
@@ -86,8 +109,8 @@ static const char *look_up(struct transfer *t, const char *host, int family, siz
 
 bool transfer_aim(struct transfer *t, int family, const char *instead)
 {
-    const char *host = transfer_url_part(t->p, t->url, CURLUPART_HOST);
-    const char *port = transfer_url_part(t->p, t->url, CURLUPART_PORT);
+    struct transfer_origin of = transfer_split_url(t->p, t->url);
+    const char *host = of.host, *port = of.port;
     if (!host || !port) {
         t->end = WEB_MISUSED;
         t->why = belfry_print(t->p, "'%.200s' is no web address", t->url);
@@ -103,7 +126,8 @@ bool transfer_aim(struct transfer *t, int family, const char *instead)
         transfer_append(&t->connect_to, belfry_print(t->p, "%s:%s:%s:", host, port, list));
         curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->connect_to);
     } else {
-        transfer_append(&t->resolve, belfry_print(t->p, "%s:%s:%s", host, port, list));
+        /* '+': libcurl may forget it in time, for the multi handle may live long */
+        transfer_append(&t->resolve, belfry_print(t->p, "+%s:%s:%s", host, port, list));
         curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->resolve);
     }
     if (!strchr(list, ','))

@@ -1,14 +1,48 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* pump - libcurl's multi interface on belfry_wait_many(): libcurl tells its sockets and its timer by callbacks, serve()
- * waits for them and calls curl_multi_socket_action(). */
+ * waits for them and calls curl_multi_socket_action().
+ *
+ * A multi handle is large (hash tables of a thousand lists, a pair of sockets): to make and free one costs as much as
+ * the rest of a small request. So those that hold no connection any more are put aside for later runs, of any check;
+ * the names they still know are told anew by every transfer that needs one (aim.c). */
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "plugins/common/now.h"
 #include "plugins/common/transfer.h"
 
 #define FAR_MS (24 * 3600 * 1000)
+#define SPARE_MAX 128
+
+/* ---- spare handles ------------------------------------------------------------------------------------------- */
+
+/* Runs may be on threads: whoever exchanges a place owns what was in it. */
+static _Atomic(CURLM *) spare[SPARE_MAX];
+
+static CURLM *take_spare(void)
+{
+    for (size_t i = 0; i < SPARE_MAX; i++) {
+        CURLM *multi = atomic_load_explicit(&spare[i], memory_order_relaxed) ? atomic_exchange(&spare[i], NULL) : NULL;
+        if (multi)
+            return multi;
+    }
+    return curl_multi_init();
+}
+
+/* False when there are enough. */
+static bool put_aside(CURLM *multi)
+{
+    for (size_t i = 0; i < SPARE_MAX; i++) {
+        CURLM *none = NULL;
+        if (atomic_compare_exchange_strong(&spare[i], &none, multi))
+            return true;
+    }
+    return false;
+}
+
+/* ---- libcurl's sockets and timer ----------------------------------------------------------------------------- */
 
 static void forget_socket(struct pump *pump, curl_socket_t fd)
 {
@@ -42,7 +76,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
 
 bool pump_open(struct pump *pump, struct belfry_probe *p)
 {
-    *pump = (struct pump){ .p = p, .multi = curl_multi_init(), .timer_at = -1 };
+    *pump = (struct pump){ .p = p, .multi = take_spare(), .timer_at = -1 };
     if (!pump->multi)
         return false;
     curl_multi_setopt(pump->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -57,6 +91,14 @@ void pump_close(struct pump *pump)
     if (pump->multi)
         curl_multi_cleanup(pump->multi);
     pump->multi = NULL;
+}
+
+void pump_give_back(struct pump *pump)
+{
+    bool empty = pump->multi && pump->error == 0 && pump->under_way == 0 && pump->socket_count == 0;
+    if (empty && put_aside(pump->multi))
+        pump->multi = NULL;
+    pump_close(pump);
 }
 
 static int64_t pause_ms(const struct pump *pump)

@@ -9,6 +9,7 @@
 #include "plugins/common/sql.h"
 
 #define LINE_MAX_BYTES 240 /* what servers say has its point at the end */
+#define DIGITS_EXACT 15    /* a double holds every number of so many */
 
 const char *sql_cell(const struct sql_rows *rows, size_t row, const char *name)
 {
@@ -18,10 +19,24 @@ const char *sql_cell(const struct sql_rows *rows, size_t row, const char *name)
     return NULL;
 }
 
+/* Most numbers are a few digits: those need no strtod(). */
+static bool is_short_count(const char *text, double *value)
+{
+    int64_t count = 0;
+    size_t length = 0;
+    for (; length < DIGITS_EXACT && text[length] >= '0' && text[length] <= '9'; length++)
+        count = count * 10 + (text[length] - '0');
+    *value = (double)count;
+    return length > 0 && text[length] == '\0';
+}
+
 double sql_number(const char *text)
 {
+    double count;
     if (!text)
         return NAN;
+    if (is_short_count(text, &count))
+        return count;
     char *end;
     double value = strtod(text, &end);
     return end == text || !(fabs(value) < 1.8e19) ? NAN : value;

@@ -125,6 +125,15 @@ bool transfer_open(struct transfer *t, struct belfry_probe *p, const char *url)
     return true;
 }
 
+void transfer_isolate(struct transfer *t)
+{
+    curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(t->easy, CURLOPT_SSL_SESSIONID_CACHE, 0L); /* newer libcurls share sessions in the multi handle */
+#if LIBCURL_VERSION_NUM >= 0x075700
+    curl_easy_setopt(t->easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* a CA file that was replaced is read again */
+#endif
+}
+
 void transfer_close(struct transfer *t)
 {
     curl_easy_cleanup(t->easy);

@@ -72,6 +72,8 @@ struct transfer {
 /* pump.c. False when libcurl has no memory. */
 bool pump_open(struct pump *pump, struct belfry_probe *p);
 void pump_close(struct pump *pump);
+/* The same when every transfer was one of transfer_isolate(): what was costly to make may serve the next run. */
+void pump_give_back(struct pump *pump);
 /* Starts a transfer; pump_next() gives it back when it has ended. */
 void pump_add(struct pump *pump, struct transfer *t);
 /* Works until a transfer has ended and gives it: its end is set. NULL: none is under way, or the deadline has passed
@@ -84,6 +86,8 @@ void pump_run(struct pump *pump, struct transfer *t);
 
 /* transfer.c. False when the transfer has ended before it began: end and why are set. */
 bool transfer_open(struct transfer *t, struct belfry_probe *p, const char *url);
+/* Nothing that it finds out or opens is left for another transfer. */
+void transfer_isolate(struct transfer *t);
 void transfer_close(struct transfer *t);
 /* Reads the outcome; called by the pump. */
 void transfer_conclude(struct transfer *t, CURLcode code);
@@ -95,6 +99,11 @@ void transfer_trust(struct transfer *t, const char *ca_file, bool verify);
 bool transfer_aim(struct transfer *t, int family, const char *instead);
 /* A part of a URL, ports by default of the scheme; NULL when it has none. */
 const char *transfer_url_part(struct belfry_probe *p, const char *url, CURLUPart part);
+/* Scheme, host and port of a URL, each likewise. */
+struct transfer_origin {
+    const char *scheme, *host, *port;
+};
+struct transfer_origin transfer_split_url(struct belfry_probe *p, const char *url);
 /* Adds a line to one of libcurl's lists; a failed allocation leaves the list as it was. */
 void transfer_append(struct curl_slist **list, const char *line);
 

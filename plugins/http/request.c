@@ -11,11 +11,11 @@
 
 const char *http_origin(struct belfry_probe *p, const char *url)
 {
-    const char *scheme = transfer_url_part(p, url, CURLUPART_SCHEME), *host = transfer_url_part(p, url, CURLUPART_HOST);
-    const char *port = transfer_url_part(p, url, CURLUPART_PORT);
-    if (!scheme || !host || !port || (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0))
+    struct transfer_origin of = transfer_split_url(p, url);
+    if (!of.scheme || !of.host || !of.port ||
+        (strcasecmp(of.scheme, "http") != 0 && strcasecmp(of.scheme, "https") != 0))
         return NULL;
-    const char *text = belfry_print(p, "%s://%s:%s", scheme, host, port);
+    const char *text = belfry_print(p, "%s://%s:%s", of.scheme, of.host, of.port);
     char *origin = say_copy(p, text, strlen(text));
     for (char *c = origin; *c; c++)
         *c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
@@ -63,7 +63,7 @@ static bool prepare(struct transfer *t, bool trusted, struct curl_slist **header
 {
     t->body_most = (size_t)belfry_integer(t->p, "max_bytes");
     t->keep_body = belfry_has(t->p, "expect_body") || belfry_has(t->p, "refuse_body");
-    curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
+    transfer_isolate(t);
     if (trusted) {
         set_method(t);
         set_headers(t, headers);
@@ -82,7 +82,7 @@ void http_perform(struct belfry_probe *p, struct transfer *t, const char *url, b
             pump_run(pump, t);
         else
             t->end = WEB_MISUSED, t->why = "libcurl has no memory";
-        pump_close(pump);
+        pump_give_back(pump);
     }
     curl_slist_free_all(headers);
 }

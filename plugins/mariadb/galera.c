@@ -44,7 +44,7 @@ static void judge_size(struct mariadb_report *r, double size)
 void mariadb_judge_galera(struct mariadb_report *r)
 {
     if (!says(mariadb_variable(r, "wsrep_on"), "ON")) {
-        if (belfry_has(r->p, "galera_size") && r->variables)
+        if (belfry_has(r->p, "galera_size") && r->variables.rows)
             mariadb_add_problem(r, BELFRY_CRITICAL, "is not part of a Galera cluster (wsrep_on is not ON)");
         return;
     }

@@ -19,6 +19,14 @@ enum mariadb_question {
     ASK_COUNT
 };
 
+/* Rows of a name and a value, found by hash while there are not too many. */
+#define MARIADB_CELLS 256
+struct mariadb_values {
+    const struct sql_rows *rows;        /* NULL: could not be read */
+    unsigned char cells[MARIADB_CELLS]; /* a row's number + 1, open addressing; 0: none */
+    bool indexed;
+};
+
 struct mariadb_report {
     struct belfry_probe *p;
     struct sql_link *link;
@@ -28,7 +36,7 @@ struct mariadb_report {
     const char *summary;
     const char *statements[ASK_COUNT]; /* NULL: not asked */
     const struct sql_rows *answers[ASK_COUNT];
-    const struct sql_rows *status, *variables;
+    struct mariadb_values status, variables;
 };
 
 /* The answer that has come already, or else comes now; NULL as sql_ask(). */
@@ -39,6 +47,7 @@ void mariadb_add_problem(struct mariadb_report *r, enum belfry_state state, cons
 bool mariadb_add_failure(struct mariadb_report *r, const char *question, const char *right);
 /* The verdict of a failure that ends the run. */
 void mariadb_say_failure(struct sql_link *link);
+void mariadb_index(struct mariadb_values *values, const struct sql_rows *rows);
 /* A global status or variable by name, NULL or NaN when the server has none. */
 const char *mariadb_status(const struct mariadb_report *r, const char *name);
 const char *mariadb_variable(const struct mariadb_report *r, const char *name);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plugins/common/names.h"
+
 void mariadb_say_failure(struct sql_link *link)
 {
     enum sql_blame blame;
@@ -45,22 +47,53 @@ bool mariadb_add_failure(struct mariadb_report *r, const char *question, const c
     return true;
 }
 
-static const char *find(const struct sql_rows *rows, const char *name)
+static bool is_named(const struct sql_rows *rows, size_t row, const char *name)
 {
+    return rows->cells[row][0] && strcasecmp(rows->cells[row][0], name) == 0;
+}
+
+/* The cell of that name, or the empty one where it belongs. */
+static size_t find_cell(const struct mariadb_values *values, const char *name)
+{
+    size_t at = names_hash(name, strlen(name)) % MARIADB_CELLS;
+    while (values->cells[at] != 0 && !is_named(values->rows, values->cells[at] - 1u, name))
+        at = (at + 1) % MARIADB_CELLS;
+    return at;
+}
+
+/* A run asks for some seventy values: to go through all rows for each cost more than the conversation. */
+void mariadb_index(struct mariadb_values *values, const struct sql_rows *rows)
+{
+    values->rows = rows;
+    if (!rows || rows->width != 2 || rows->count > MARIADB_CELLS / 2)
+        return; /* not ours, or too long: it goes without */
+    values->indexed = true;
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->cells[i][0])
+            values->cells[find_cell(values, rows->cells[i][0])] = (unsigned char)(i + 1);
+}
+
+static const char *find(const struct mariadb_values *values, const char *name)
+{
+    const struct sql_rows *rows = values->rows;
+    if (values->indexed) {
+        unsigned char cell = values->cells[find_cell(values, name)];
+        return cell != 0 ? rows->cells[cell - 1][1] : NULL;
+    }
     for (size_t i = 0; rows && rows->width == 2 && i < rows->count; i++)
-        if (rows->cells[i][0] && strcasecmp(rows->cells[i][0], name) == 0)
+        if (is_named(rows, i, name))
             return rows->cells[i][1];
     return NULL;
 }
 
 const char *mariadb_status(const struct mariadb_report *r, const char *name)
 {
-    return find(r->status, name);
+    return find(&r->status, name);
 }
 
 const char *mariadb_variable(const struct mariadb_report *r, const char *name)
 {
-    return find(r->variables, name);
+    return find(&r->variables, name);
 }
 
 double mariadb_status_number(const struct mariadb_report *r, const char *name)

@@ -11,7 +11,7 @@
 
 #include "plugins/common/say.h"
 
-#define SQL_BYTES 4096
+#define SQL_BYTES 2048
 #define HIT_FROM 1000.0 /* requests a second from which on the buffer pool's hit ratio says something */
 #define SLACK_S 2.0     /* between the server's whole seconds and ours */
 
@@ -137,11 +137,11 @@ const char *mariadb_ask_for_variables(struct belfry_probe *p)
 
 static bool ask(struct mariadb_report *r)
 {
-    r->status = mariadb_ask(r, ASK_STATUS);
-    if (!r->status && !mariadb_add_failure(r, "the global status", NULL))
+    mariadb_index(&r->status, mariadb_ask(r, ASK_STATUS));
+    if (!r->status.rows && !mariadb_add_failure(r, "the global status", NULL))
         return false;
-    r->variables = mariadb_ask(r, ASK_VARIABLES);
-    return r->variables || mariadb_add_failure(r, "the global variables", NULL);
+    mariadb_index(&r->variables, mariadb_ask(r, ASK_VARIABLES));
+    return r->variables.rows || mariadb_add_failure(r, "the global variables", NULL);
 }
 
 /* ---- restarts and flushes ------------------------------------------------------------------------------------------
@@ -259,9 +259,9 @@ bool mariadb_judge_status(struct mariadb_report *r)
 {
     if (!ask(r))
         return false;
-    if (r->status && isnan(mariadb_status_number(r, "Uptime")))
+    if (r->status.rows && isnan(mariadb_status_number(r, "Uptime")))
         mariadb_add_problem(r, BELFRY_UNKNOWN, "does not tell its uptime: the status values are missing");
-    if (r->variables && isnan(mariadb_variable_number(r, "max_connections")))
+    if (r->variables.rows && isnan(mariadb_variable_number(r, "max_connections")))
         mariadb_add_problem(r, BELFRY_UNKNOWN, "does not tell max_connections");
     watch_uptime(r);
     measure_tables(r);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "plugins/common/names.h"
 #include "plugins/common/say.h"
 
 #define FRAGMENTATION_FROM (256.0 * 1024 * 1024)
@@ -28,23 +29,17 @@ struct info {
     const char **cells; /* lines by the hash of their keys, open addressing; NULL: not indexed */
 };
 
-/* Of what stands before the end or a colon. */
-static size_t hash(const char *key)
-{
-    uint32_t h = 2166136261u; /* FNV-1a */
-    for (; *key && *key != ':' && *key != '\n'; key++)
-        h = (h ^ (unsigned char)*key) * 16777619u;
-    return h % CELLS;
-}
-
 /* A run asks for some sixty fields: going through all lines for each cost more than the conversation. */
 static void index_lines(struct info *info)
 {
     size_t count = 0;
     const char **cells = belfry_alloc(info->p, CELLS * sizeof *cells);
-    for (const char *line = info->text; line && *line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        size_t at = hash(line);
+    for (const char *line = info->text, *next; *line; line = next) {
+        const char *end = strchrnul(line, '\n'), *colon = memchr(line, ':', (size_t)(end - line));
+        next = end + (*end == '\n');
+        if (!colon)
+            continue;
+        size_t at = names_hash(line, (size_t)(colon - line)) % CELLS;
         while (cells[at])
             at = (at + 1) % CELLS;
         cells[at] = line;
@@ -62,8 +57,9 @@ static bool is_of(const char *line, const char *key, size_t length)
 /* The line of a field, or NULL. */
 static const char *find_line(const struct info *info, const char *key)
 {
-    size_t length = strlen(key), at = hash(key);
+    size_t length = strlen(key);
     if (info->cells) {
+        size_t at = names_hash(key, length) % CELLS;
         while (info->cells[at] && !is_of(info->cells[at], key, length))
             at = (at + 1) % CELLS;
         return info->cells[at];
@@ -81,11 +77,18 @@ static const char *copy_value(struct belfry_probe *p, const char *from, const ch
     return say_copy(p, from, length < VALUE_MAX ? length : VALUE_MAX);
 }
 
+/* What follows the key, to the end of the text; NULL when there is no such field. */
+static const char *raw_field(const struct info *info, const char *key)
+{
+    const char *line = find_line(info, key);
+    return line ? line + strlen(key) + 1 : NULL;
+}
+
 /* The text of a field, or NULL. */
 static const char *field(const struct info *info, const char *key)
 {
-    const char *line = find_line(info, key);
-    return line ? copy_value(info->p, line + strlen(key) + 1, "\r\n") : NULL;
+    const char *raw = raw_field(info, key);
+    return raw ? copy_value(info->p, raw, "\r\n") : NULL;
 }
 
 /* A number at the beginning of a text; NaN when there is none or it is beyond what 64 bits count. */
@@ -100,7 +103,7 @@ static double to_number(const char *text)
 
 static double number(const struct info *info, const char *key)
 {
-    return to_number(field(info, key));
+    return to_number(raw_field(info, key));
 }
 
 static bool is(const struct info *info, const char *key, const char *want)
@@ -170,7 +173,7 @@ static const struct {
 
 static bool rate(const struct info *info, const char *key, const char *kept, double *per_second)
 {
-    const char *text = field(info, key);
+    const char *text = raw_field(info, key);
     char *end;
     errno = 0;
     uint64_t value = text ? strtoull(text, &end, 10) : 0;

@@ -18,6 +18,7 @@
 #include "plugins/common/say.h"
 
 #define REPLY_MAX (1024 * 1024)
+#define CHUNK_BYTES 8192 /* holds a usual INFO */
 #define ELEMENTS_MAX 16384
 
 /* A reply, and its place in the array that it is an element of. */
@@ -144,7 +145,7 @@ static const struct redis_reply *read_reply(struct redis_link *link)
 {
     struct belfry_probe *p = link->stream.p;
     size_t total = 0;
-    char *chunk = belfry_alloc(p, 16384);
+    char chunk[CHUNK_BYTES];
     link->elements = 0;
     for (;;) {
         void *reply = NULL;
@@ -152,7 +153,7 @@ static const struct redis_reply *read_reply(struct redis_link *link)
             return refuse(link);
         if (reply)
             return reply;
-        int64_t n = stream_read(&link->stream, chunk, 16384);
+        int64_t n = stream_read(&link->stream, chunk, sizeof chunk);
         total += n > 0 ? (size_t)n : 0;
         if (n <= 0)
             link->broken = explain(&link->stream, link->words[0], n);
