@@ -3,7 +3,7 @@
 EXTRA_DIST += doc/RELIABILITY.md doc/reliability-catalogue.md doc/ARCHITECTURE.md doc/BENCH.md doc/pictures/soak.svg doc/control.md doc/plugin-guide.md doc/time-series.md \
 	doc/adr/0001-events-before-state.md doc/adr/0002-catalog-by-process.md doc/adr/0003-plugins-from-memory.md \
 	doc/adr/0004-metrics-growing-series.md doc/adr/0020-rrd-header-first.md doc/adr/0021-data-source-names.md \
-	doc/adr/0022-retired-metrics-stay.md doc/adr/0023-views-beside-the-file.md
+	doc/adr/0022-retired-metrics-stay.md doc/adr/0023-views-beside-the-file.md doc/adr/0026-history-handed-over.md
 dist_man_MANS += doc/belfryd.8
 nodist_man_MANS += doc/belfry.1
 nodist_man7_MANS = $(plugin_pages)
@@ -20,3 +20,9 @@ EXTRA_DIST += doc/pictures/make.sh doc/pictures/terminal.py doc/pictures/board.s
 pictures: all tests/peers/feed_recorder
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/doc/pictures/make.sh
 .PHONY: pictures
+
+# the graphs of GALLERY.md, by hand, half an hour: needs redis-server, mariadbd, nginx, curl and python3
+EXTRA_DIST += doc/GALLERY.md doc/gallery.sh doc/gallery_weeks.sh doc/gallery
+gallery: all tests/peers/feed_samples
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/doc/gallery.sh
+.PHONY: gallery

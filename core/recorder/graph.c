@@ -3,7 +3,8 @@
  *
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--draw NAME | --metric NAME...] --since S --until S --out
  * FILE
- *                  [--format png|svg] [--width PIXELS] [--height PIXELS] [--theme light|dark] [--title TEXT]
+ *                  [--format png|svg] [--size normal|report|thumb] [--width PIXELS] [--height PIXELS]
+ *                  [--theme light|dark] [--title TEXT] [--compare SECONDS] [--percentile P] [--history FILE]
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--draw NAME | --metric NAME...] --since S --until S
  *                  --export average|min|max [--step SECONDS]
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] --list
@@ -12,7 +13,8 @@
  * is no such view, a metric; --metric are metrics of the check (or the part) as a whole, those of one unit together.
  * Without either all views that have something to draw are drawn, one under the other; of a plugin without views all
  * metrics (page.h). Width and height are of each picture; without --height a long legend makes it higher. What is left
- * out, because a file is damaged or the page full, is said on stderr.
+ * out, because a file is damaged or the page full, is said on stderr. --history is what happened meanwhile, as
+ * core/model/history.h has it: nothing of the journal is read here. Of size thumb only the first picture is drawn.
  *
  * --export prints the numbers that would be drawn (export.h); with --metric all lines, of parts too, when only parts
  * have such a metric.
@@ -25,7 +27,6 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,9 @@
 #include "core/recorder/cached.h"
 #include "core/recorder/compose.h"
 #include "core/recorder/export.h"
+#include "core/recorder/font.h"
 #include "core/recorder/page.h"
+#include "core/recorder/request.h"
 #include "core/sandbox/sandbox.h"
 
 #ifdef BELFRY_SANITIZERS
@@ -50,13 +53,8 @@
 #else
 #define SECONDS_MAX 5
 #endif
-#define WANTED_MAX 64
-#define PIXELS_MIN 120
-#define PIXELS_MAX 4000
-#define HEIGHT 300
+#define HISTORY_BYTES_MAX (16u << 20)
 #define NAMES_MAX 256
-#define STEP_MAX_S (10 * 366 * 86400)
-#define TIME_MAX_S 253402300799 /* the end of the year 9999 */
 
 #ifdef BELFRY_SANITIZERS
 /* What the drawing libraries keep until the end of the process, which is the end of one picture, is no leak of ours.
@@ -74,14 +72,6 @@ const char *__lsan_default_suppressions(void)
 }
 #endif
 
-struct request {
-    const char *folder, *check, *part, *draw, *title, *out, *export;
-    const char *wanted[WANTED_MAX];
-    uint32_t wanted_count;
-    int64_t since_s, until_s, width, height, step_s;
-    bool dark, svg, list;
-};
-
 /* One line on stderr; returns the exit status. */
 __attribute__((__format__(__printf__, 1, 2))) static int complain(const char *format, ...)
 {
@@ -92,102 +82,6 @@ __attribute__((__format__(__printf__, 1, 2))) static int complain(const char *fo
     va_end(args);
     fprintf(stderr, "belfry-graph: %s\n", text_visible(visible, sizeof(visible), text, false));
     return 1;
-}
-
-/* ---- options ---------------------------------------------------------------------------------------------------- */
-
-struct option {
-    const char *name;
-    bool (*set)(struct request *request, const struct option *option, const char *value);
-    size_t member;        /* its offset in struct request */
-    const char *yes, *no; /* of set_word() */
-};
-
-static bool set_text(struct request *request, const struct option *option, const char *value)
-{
-    memcpy((char *)request + option->member, &value, sizeof(value));
-    return *value != '\0';
-}
-
-static bool set_integer(struct request *request, const struct option *option, const char *value)
-{
-    int64_t number = 0;
-    int code = text_integer(value, &number);
-    memcpy((char *)request + option->member, &number, sizeof(number));
-    return code == 0;
-}
-
-static bool set_word(struct request *request, const struct option *option, const char *value)
-{
-    bool is_yes = strcmp(value, option->yes) == 0;
-    memcpy((char *)request + option->member, &is_yes, sizeof(is_yes));
-    return is_yes || strcmp(value, option->no) == 0;
-}
-
-static bool add_wanted(struct request *request, const struct option *option, const char *value)
-{
-    (void)option;
-    if (request->wanted_count == WANTED_MAX)
-        return false;
-    request->wanted[request->wanted_count++] = value;
-    return true;
-}
-
-#define MEMBER(name_) offsetof(struct request, name_)
-static const struct option options[] = {
-    { "--rrd", set_text, MEMBER(folder), NULL, NULL },
-    { "--check", set_text, MEMBER(check), NULL, NULL },
-    { "--part", set_text, MEMBER(part), NULL, NULL },
-    { "--draw", set_text, MEMBER(draw), NULL, NULL },
-    { "--metric", add_wanted, 0, NULL, NULL },
-    { "--since", set_integer, MEMBER(since_s), NULL, NULL },
-    { "--until", set_integer, MEMBER(until_s), NULL, NULL },
-    { "--width", set_integer, MEMBER(width), NULL, NULL },
-    { "--height", set_integer, MEMBER(height), NULL, NULL },
-    { "--theme", set_word, MEMBER(dark), "dark", "light" },
-    { "--title", set_text, MEMBER(title), NULL, NULL },
-    { "--format", set_word, MEMBER(svg), "svg", "png" },
-    { "--out", set_text, MEMBER(out), NULL, NULL },
-    { "--export", set_text, MEMBER(export), NULL, NULL },
-    { "--step", set_integer, MEMBER(step_s), NULL, NULL },
-};
-
-static bool read_option(struct request *request, const char *name, const char *value)
-{
-    for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
-        if (strcmp(options[i].name, name) == 0)
-            return options[i].set(request, &options[i], value);
-    return false;
-}
-
-static bool are_pixels(int64_t n)
-{
-    return n >= PIXELS_MIN && n <= PIXELS_MAX;
-}
-
-static bool read_options(int argc, char **argv, struct request *request)
-{
-    int i = 1;
-    while (i < argc) {
-        bool last = i + 1 == argc;
-        if (strcmp(argv[i], "--list") == 0) {
-            request->list = true;
-            i++;
-            continue;
-        }
-        if (last || !read_option(request, argv[i], argv[i + 1]))
-            return false;
-        i += 2;
-    }
-    if (!request->folder || !request->check || !text_is_check_id(request->check))
-        return false;
-    if (request->list)
-        return true;
-    if (request->export ? !export_function(request->export) : !request->out)
-        return false;
-    return request->step_s >= 0 && request->step_s <= STEP_MAX_S && !(request->draw && request->wanted_count > 0) &&
-           request->since_s > 0 && request->since_s < request->until_s && request->until_s <= TIME_MAX_S &&
-           are_pixels(request->width) && (request->height == 0 || are_pixels(request->height));
 }
 
 /* ---- list ------------------------------------------------------------------------------------------------------- */
@@ -385,6 +279,11 @@ static int write_out(const struct request *request, int start, const struct buf 
     return code == 0 ? 0 : complain("can't write '%s': %s", request->out, error_text(code));
 }
 
+static int find_width(const struct request *request)
+{
+    return request->width ? (int)request->width : request->size->width;
+}
+
 static int draw_pictures(struct arena *arena, const struct request *request, struct page *page, int64_t since_s,
                          struct compose_image *images)
 {
@@ -394,9 +293,14 @@ static int draw_pictures(struct arena *arena, const struct request *request, str
         struct picture *picture = &page->pictures[i];
         picture->since_s = since_s;
         picture->until_s = request->until_s;
-        picture->width = (int)request->width;
-        picture->height = request->height ? (int)request->height : HEIGHT;
-        picture->grows = request->height == 0;
+        picture->compare_s = request->compare_s;
+        picture->percentile = request->percentile;
+        picture->history = request->has_history ? &request->history : NULL;
+        picture->fonts = request->fonts;
+        picture->width = find_width(request);
+        picture->height = request->height ? (int)request->height : request->size->height;
+        picture->grows = request->height == 0 && request->size->grows;
+        picture->thumb = request->size->thumb;
         picture->dark = request->dark;
         picture->svg = request->svg;
         picture->title = request->title ? request->title : picture->title;
@@ -410,7 +314,7 @@ static int draw_page(struct arena *arena, const struct request *request, struct 
     struct compose_image *images = arena_array(arena, page->count, sizeof(*images));
     const struct compose whole = { .images = images,
                                    .count = page->count,
-                                   .width = (int)request->width,
+                                   .width = find_width(request),
                                    .title = request->title ? request->title : request->check,
                                    .dark = request->dark,
                                    .svg = request->svg };
@@ -427,15 +331,54 @@ static int draw_page(struct arena *arena, const struct request *request, struct 
     return status;
 }
 
-static int draw(struct arena *arena, const struct request *request, const struct shelf *shelf)
+/* What happened meanwhile (core/model/history.h): read before the sandbox, as it may lie anywhere. */
+static int read_history(struct arena *arena, struct request *request)
+{
+    const char *path = request->history_file;
+    struct why why = { "" };
+    char *text;
+    size_t length;
+    if (!path)
+        return 0;
+    int code = file_read(arena, path, HISTORY_BYTES_MAX, &text, &length);
+    if (code < 0)
+        return complain("can't read '%s': %s", path, error_text(code));
+    if (history_parse(arena, text, length, &request->history, &why) < 0)
+        return complain("'%s': %s", path, why.text);
+    request->has_history = true;
+    return 0;
+}
+
+/* That a file was found damaged is in its legend, and that is a gap to explain. */
+static void mark_moved(struct arena *arena, struct request *request, const struct shelf *shelf)
+{
+    struct history_fold fold = { .arena = arena, .out = &request->history };
+    for (uint32_t i = 0; i < shelf->count; i++) {
+        const struct legend *legend = &shelf->files[i].legend;
+        if (legend->moved_s == 0)
+            continue;
+        const char *text = arena_print(arena, "%s: a damaged file was moved aside, and a new one begun",
+                                       legend->part ? legend->part : request->check);
+        history_mark(&fold, &(struct history_mark){ legend->moved_s, HISTORY_BAD, "file moved aside", text });
+        request->has_history = true;
+    }
+}
+
+static int draw(struct arena *arena, struct request *request, const struct shelf *shelf)
 {
     struct page page = { 0 };
     int status = check_files(request, shelf);
+    mark_moved(arena, request, shelf);
+    const char *trouble = request->size->thumb ? NULL : font_choose(&request->fonts);
+    if (trouble)
+        complain("%s", trouble);
     if (status == 0)
         status = choose(arena, request, shelf, &page);
     if (status != 0)
         return status;
-    if (page.left_out > 0)
+    if (request->size->thumb)
+        page.count = 1;
+    else if (page.left_out > 0)
         complain("left out, being too many for one page: %u pictures; draw them by name", page.left_out);
     int start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC); /* to go back: no right to read it is needed */
     if (chdir(shelf->folder) != 0) /* so that no path of ours is ever part of librrd's arguments */
@@ -508,24 +451,22 @@ static void enter_sandbox(struct arena *arena, const struct request *request)
 
 int main(int argc, char **argv)
 {
-    struct request request = { .width = 760 };
-    if (!read_options(argc, argv, &request)) {
-        fprintf(stderr, "usage: belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--draw NAME]\n"
-                        "           [--metric NAME]... --since SECONDS --until SECONDS --out FILE\n"
-                        "           [--format png|svg] [--width PIXELS] [--height PIXELS] [--theme light|dark]\n"
-                        "           [--title TEXT]\n"
-                        "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--draw NAME]\n"
-                        "           [--metric NAME]... --since SECONDS --until SECONDS --export average|min|max\n"
-                        "           [--step SECONDS]\n"
-                        "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] --list\n");
+    struct request request;
+    if (!request_read(argc, argv, &request)) {
+        request_usage();
         return 2;
     }
     setrlimit(RLIMIT_CPU, &(struct rlimit){ SECONDS_MAX, SECONDS_MAX + 1 });
     alarm(SECONDS_MAX);
     struct arena arena = { 0 };
     struct shelf shelf = { 0 };
-    int status = 2;
+    int status = read_history(&arena, &request);
     enter_sandbox(&arena, &request);
+    if (status != 0) {
+        arena_close(&arena);
+        return status;
+    }
+    status = 2;
     if (shelf_open(&arena, request.folder, request.check, request.part, clock_wall_ms() / 1000, &shelf) == 0)
         status = request.list     ? list(&arena, &request, &shelf)
                  : request.export ? export_numbers(&arena, &request, &shelf)

@@ -3,12 +3,17 @@
 noinst_LIBRARIES += core/recorder/librecorder.a
 core_recorder_librecorder_a_SOURCES = \
 	core/recorder/args.c core/recorder/args.h \
+	core/recorder/bands.c core/recorder/bands.h \
 	core/recorder/cached.c core/recorder/cached.h \
 	core/recorder/compose.c core/recorder/compose.h \
 	core/recorder/crash.c core/recorder/crash.h \
 	core/recorder/export.c core/recorder/export.h \
+	core/recorder/decor.c core/recorder/decor.h \
+	core/recorder/drawing.h \
 	core/recorder/figures.c core/recorder/figures.h \
+	core/recorder/font.c core/recorder/font.h \
 	core/recorder/header.c core/recorder/header.h \
+	core/recorder/ink.c core/recorder/ink.h \
 	core/recorder/layout.c core/recorder/layout.h \
 	core/recorder/ledger.c core/recorder/ledger.h \
 	core/recorder/legend.c core/recorder/legend.h \
@@ -17,11 +22,13 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/pending.c core/recorder/pending.h \
 	core/recorder/picture.c core/recorder/picture.h \
 	core/recorder/queue.c core/recorder/queue.h \
+	core/recorder/request.c core/recorder/request.h \
 	core/recorder/retain.c core/recorder/retain.h \
 	core/recorder/revive.c core/recorder/revive.h \
 	core/recorder/row.c core/recorder/row.h \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
+	core/recorder/sketch.c \
 	core/recorder/store.c core/recorder/store.h \
 	core/recorder/track.c core/recorder/track.h \
 	core/recorder/wal.c core/recorder/wal.h
@@ -75,6 +82,12 @@ tests_unit_test_recorder_fuzz_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_fuzz_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_fuzz_LDADD = $(recorder_libs)
 
+unit_tests += tests/unit/test_history
+tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/tap.h
+tests_unit_test_history_CFLAGS = $(pie_cflags)
+tests_unit_test_history_LDFLAGS = $(pie_ldflags)
+tests_unit_test_history_LDADD = $(recorder_libs)
+
 # a longer run than that of make check: make fuzz-rrd [FUZZ_RRD=200000] [FUZZ_SEED=7]
 FUZZ_RRD = 100000
 FUZZ_SEED = 1
@@ -108,3 +121,5 @@ tests_unit_test_export_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_export_LDFLAGS = $(pie_ldflags)
 tests_unit_test_export_LDADD = $(recorder_libs)
 system_tests += tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test
+system_tests += tests/system/graph-history.test
+EXTRA_DIST += tests/peers/pixels.py
