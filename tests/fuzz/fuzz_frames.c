@@ -50,11 +50,11 @@ TRY_CODEC(series, struct series)
 static void judge(struct arena *arena, const struct result *result)
 {
     const struct threshold thresholds[] = {
-        { .metric = "value", .warn_given = true, .warn = { .set = true, .start = 0, .end = 5 } },
+        { .metric = "value", .warn_given = true, .warn = { .range = { .set = true, .start = 0, .end = 5 } } },
         { .metric = "time",
           .part = "a",
           .crit_given = true,
-          .crit = { .set = true, .inside = true, .start = 1, .end = 2 } },
+          .crit = { .range = { .set = true, .inside = true, .start = 1, .end = 2 } } },
     };
     struct verdict verdict;
     struct buf line = { 0 };
