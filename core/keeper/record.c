@@ -130,6 +130,8 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
         return on_saved(recorder, &frame->payload);
     if (frame->type == WIRE_RECORDER_MOVED)
         return on_moved(recorder, &frame->payload);
+    if (frame->type == WIRE_RECORDER_LEARNT)
+        return baseline_told(recorder->keeper, recorder->recorded, recorder->next_slot, &frame->payload);
     return false;
 }
 
@@ -352,16 +354,15 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
     series.sources = arena_array(&arena, recorded->metric_count, sizeof *series.sources);
     for (uint32_t i = 0; i < recorded->metric_count; i++) {
         const struct recorded_metric *metric = &recorded->metrics[i];
-        series.sources[i] = (struct series_source){
-            .metric = metric->name,
-            .kind = metric->kind,
-            .min = metric->min,
-            .max = metric->max,
-            .unit = metric->unit,
-            .warn = metric->warn,
-            .crit = metric->crit,
-            .was = earlier_name(check, metric->name),
-        };
+        series.sources[i] = (struct series_source){ .metric = metric->name,
+                                                    .kind = metric->kind,
+                                                    .min = metric->min,
+                                                    .max = metric->max,
+                                                    .unit = metric->unit,
+                                                    .warn = metric->warn,
+                                                    .crit = metric->crit,
+                                                    .was = earlier_name(check, metric->name),
+                                                    .baseline = metric->baseline };
     }
     struct buf *out = &recorder->child.link.out;
     size_t begin = wire_begin(out, WIRE_SERIES);
@@ -427,6 +428,7 @@ static void take_description(struct recorded_metric *metric, const struct judged
     text_copy(metric->unit, sizeof metric->unit, judged->metric->unit ? judged->metric->unit : "");
     range_format(metric->warn, &judged->warn);
     range_format(metric->crit, &judged->crit);
+    baseline_note(metric, judged);
 }
 
 /* Never 0; another one for each recorder process, each configuration and each catalog of plugins. */
@@ -512,8 +514,10 @@ static void touch(struct recorded *recorded)
 
 static void forget(struct recorder *recorder, struct recorded *recorded)
 {
-    if (recorder)
+    if (recorder) {
         recorder->recorded[recorded->slot] = NULL;
+        baseline_forget(recorder->keeper->watched[recorded->watched], recorded);
+    }
     if (recorder && recorder->running) {
         struct buf *out = &recorder->child.link.out;
         size_t begin = wire_begin(out, WIRE_SERIES_FORGET);

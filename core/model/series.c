@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* series - on the wire: check text, part text, step_s u32, heartbeat_s u32, sources (count u32; metric text, kind u8,
  * min f64, max f64, unit, warn, crit, was texts), archives (count u32; point_s u32, length_s u32), views as
- * plugin_view.c has them. */
+ * plugin_view.c has them, and for each source whether its baseline is wanted, u8; what was written before there were
+ * baselines ends before those. */
 #include "core/model/series.h"
 
 #include "belfry/plugin.h"
@@ -36,6 +37,8 @@ void series_encode(struct buf *out, const struct series *series)
         wire_put_u32(out, series->archives[i].length_s);
     }
     plugin_views_encode(out, series->views, series->view_count);
+    for (uint32_t i = 0; i < series->source_count; i++)
+        wire_put_u8(out, series->sources[i].baseline);
 }
 
 static void read_sources(struct wire_reader *r, struct arena *arena, struct series *out)
@@ -83,5 +86,7 @@ int series_decode(struct wire_reader *r, struct arena *arena, struct series *out
     read_sources(r, arena, out);
     read_archives(r, arena, out);
     out->view_count = plugin_views_decode(r, arena, &out->views);
+    for (uint32_t i = 0; i < out->source_count && r->at < r->end; i++)
+        out->sources[i].baseline = wire_u8(r) != 0;
     return r->failed ? ERROR_PROTOCOL : 0;
 }

@@ -10,10 +10,12 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/figures.c core/recorder/figures.h \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/layout.c core/recorder/layout.h \
+	core/recorder/learn.c core/recorder/learn.h \
 	core/recorder/ledger.c core/recorder/ledger.h \
 	core/recorder/legend.c core/recorder/legend.h \
 	core/recorder/name.c core/recorder/name.h \
 	core/recorder/page.c core/recorder/page.h \
+	core/recorder/past.c core/recorder/past.h core/recorder/past_file.c \
 	core/recorder/pending.c core/recorder/pending.h \
 	core/recorder/picture.c core/recorder/picture.h \
 	core/recorder/queue.c core/recorder/queue.h \
@@ -95,6 +97,12 @@ tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c
 tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
 tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_recorder_LDADD = $(model_libs)
+# the same with one series of some days: what baseline.test compares with
+check_PROGRAMS += tests/peers/feed_past
+tests_peers_feed_past_SOURCES = tests/peers/feed_past.c
+tests_peers_feed_past_CFLAGS = $(pie_cflags)
+tests_peers_feed_past_LDFLAGS = $(pie_ldflags)
+tests_peers_feed_past_LDADD = $(model_libs)
 # likewise, for samples on its stdin
 check_PROGRAMS += tests/peers/feed_samples
 tests_peers_feed_samples_SOURCES = tests/peers/feed_samples.c
@@ -107,4 +115,4 @@ tests_unit_test_export_SOURCES = tests/unit/test_export.c tests/tap.h
 tests_unit_test_export_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_export_LDFLAGS = $(pie_ldflags)
 tests_unit_test_export_LDADD = $(recorder_libs)
-system_tests += tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test
+system_tests += tests/system/baseline.test tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test

@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/buf.h"
@@ -39,6 +40,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/base/wire.h"
+#include "core/model/baseline.h"
 #include "core/recorder/cached.h"
 #include "core/recorder/crash.h"
 #include "core/recorder/ledger.h"
@@ -273,6 +275,19 @@ static void on_writable(struct recorder *recorder)
         buf_reset(&recorder->out);
 }
 
+static bool on_learnt(void *context, uint32_t slot, const char *metric, const struct baseline_table *table)
+{
+    struct recorder *recorder = context;
+    if (is_unheard(recorder))
+        return false;
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_LEARNT);
+    wire_put_u32(&recorder->out, slot);
+    wire_put_text(&recorder->out, metric);
+    baseline_encode(&recorder->out, table);
+    wire_end(&recorder->out, begin);
+    return true;
+}
+
 /* ---- the process ------------------------------------------------------------------------------------------------ */
 
 static int next_timeout(const struct recorder *recorder)
@@ -381,6 +396,7 @@ static int prepare(struct recorder *recorder)
 {
     struct why why = { "" };
     int code = file_make_folders(recorder->room.folder, 0700);
+    tzset(); /* while the zone's file can be read */
     /* no network; nothing is written but below the folder, which has to be there for that */
     sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER,
                                      .write = recorder->room.folder,
@@ -457,6 +473,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* of our log, when the keeper is gone */
     recorder.room.report = on_report;
     recorder.room.moved = on_moved;
+    recorder.room.learnt = on_learnt;
     recorder.room.context = &recorder;
     recorder.room.ledger = &recorder.ledger;
     int status = prepare(&recorder) == 0 ? run(&recorder) : 1;
