@@ -102,6 +102,7 @@ static void settle(struct lesson *lesson)
     read_past(lesson);
     for (uint32_t i = 0; i < learn->count; i++)
         past_settle(&lesson->past.metrics[i], learn->hour, &learn->pupils[i].hour);
+    lesson->past.last_s = learn->last_s;
     lesson->changed = true;
 }
 
@@ -234,7 +235,6 @@ static void write_past(struct lesson *lesson)
 {
     struct learn *learn = lesson->learn;
     struct why why = { "" };
-    lesson->past.last_s = learn->last_s;
     int code = past_write(lesson->path, &lesson->past, &why);
     if (code < 0 && !learn->failing)
         lesson->room->report(lesson->room->context, LOG_LEVEL_ERROR, lesson->track->slot, why.text);

@@ -40,8 +40,12 @@ belfry_graph_CFLAGS = $(pie_cflags)
 belfry_graph_LDFLAGS = $(pie_ldflags)
 belfry_graph_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 
-unit_tests += tests/unit/test_recorder tests/unit/test_recorder_track tests/unit/test_recorder_history \
+unit_tests += tests/unit/test_past tests/unit/test_recorder tests/unit/test_recorder_track tests/unit/test_recorder_history \
 	tests/unit/test_recorder_damage tests/unit/test_recorder_wire tests/unit/test_recorder_crash tests/unit/test_recorder_fuzz
+tests_unit_test_past_SOURCES = tests/unit/test_past.c tests/tap.h
+tests_unit_test_past_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_past_LDFLAGS = $(pie_ldflags)
+tests_unit_test_past_LDADD = $(recorder_libs)
 tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/recorder.h tests/tap.h
 tests_unit_test_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_LDFLAGS = $(pie_ldflags)
