@@ -101,12 +101,6 @@ tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c
 tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
 tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_recorder_LDADD = $(model_libs)
-# the same with one series of some days: what baseline.test compares with
-check_PROGRAMS += tests/peers/feed_past
-tests_peers_feed_past_SOURCES = tests/peers/feed_past.c
-tests_peers_feed_past_CFLAGS = $(pie_cflags)
-tests_peers_feed_past_LDFLAGS = $(pie_ldflags)
-tests_peers_feed_past_LDADD = $(model_libs)
 # likewise, for samples on its stdin
 check_PROGRAMS += tests/peers/feed_samples
 tests_peers_feed_samples_SOURCES = tests/peers/feed_samples.c

@@ -214,6 +214,31 @@ static void overwrite(const char *path, const char *bytes, size_t length)
         tap_ok(false, "'%s' can't be written", path);
 }
 
+/* Bytes of somebody who knows how to hash: what is taken can be computed with. */
+static void test_hostile(const char *path, const char *bytes, size_t length)
+{
+    char *changed = arena_alloc(&arena, length);
+    uint32_t taken = 0;
+    for (int i = 0; i < 5000; i++) {
+        struct arena scratch = { 0 };
+        struct past past;
+        struct baseline_table table;
+        struct buf hash = { 0 };
+        memcpy(changed, bytes, length);
+        for (int k = (int)(any() * 4); k >= 0; k--)
+            changed[(size_t)(any() * (double)(length - 8))] = (char)(any() < 0.5 ? 255 * (any() < 0.5) : any() * 256);
+        wire_put_u64(&hash, text_hash_more(0, changed, length - 8));
+        memcpy(changed + length - 8, hash.data, 8);
+        overwrite(path, changed, length);
+        taken += past_read(&scratch, path, &past, NULL) == 0;
+        for (uint32_t k = 0; k < past.count; k++)
+            past_compute(&past.metrics[k], (struct local_hour){ TODAY, 9 }, k % 2, &table);
+        buf_close(&hash);
+        arena_close(&scratch);
+    }
+    tap_ok(taken > 0 && taken < 5000, "%u of 5000 changed files are taken", taken);
+}
+
 static void test_file(void)
 {
     struct past_metric *metrics = arena_array(&arena, 2, sizeof *metrics);
@@ -247,6 +272,7 @@ static void test_file(void)
         refused += past_read(&arena, path, &again, NULL) == ERROR_DAMAGED;
     }
     tap_is_int(refused, length, "and nothing be cut off");
+    test_hostile(path, bytes, length);
     struct why why = { "" };
     tap_ok(past_write("/proc/none/x.past", &past, &why) < 0 && strstr(why.text, "x.past"), "%s", why.text);
 }
