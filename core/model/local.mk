@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# model: plain data: state, range, plugin, task, result, verdict, series, configuration, event
+# model: plain data: state, range, baseline, plugin, task, result, verdict, series, configuration, event
 noinst_LIBRARIES += core/model/libmodel.a
 core_model_libmodel_a_SOURCES = \
 	core/model/baseline.c core/model/baseline.h \
