@@ -278,7 +278,7 @@ static void on_writable(struct recorder *recorder)
 static bool on_learnt(void *context, uint32_t slot, const char *metric, const struct baseline_table *table)
 {
     struct recorder *recorder = context;
-    if (is_unheard(recorder))
+    if (is_unheard(recorder) || recorder->replaying) /* slots of the write-ahead file may be another keeper's */
         return false;
     size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_LEARNT);
     wire_put_u32(&recorder->out, slot);
