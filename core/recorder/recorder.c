@@ -55,7 +55,8 @@
 #define KEEPER_FD 3
 #define SLOTS_MAX (1u << 20)
 #define READ_BYTES (256u << 10)
-#define OUT_BYTES_MAX (1u << 20) /* of events that the keeper did not read yet */
+#define OUT_BYTES_MAX (1u << 20)             /* of events that the keeper did not read yet */
+#define LEARNT_BYTES_MAX (OUT_BYTES_MAX / 4) /* with more before them baselines are told later */
 #define DELAY_DEFAULT_MS 1000
 #define KEEP_PARTS_DEFAULT_MS (90 * 86400000LL)
 #define LOOK_DEFAULT_MS (6 * 3600000LL)
@@ -278,7 +279,9 @@ static void on_writable(struct recorder *recorder)
 static bool on_learnt(void *context, uint32_t slot, const char *metric, const struct baseline_table *table)
 {
     struct recorder *recorder = context;
-    if (is_unheard(recorder) || recorder->replaying) /* slots of the write-ahead file may be another keeper's */
+    if (is_unheard(recorder) || recorder->out.length > LEARNT_BYTES_MAX)
+        return false;
+    if (recorder->replaying) /* slots of the write-ahead file may be another keeper's */
         return false;
     size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_LEARNT);
     wire_put_u32(&recorder->out, slot);
