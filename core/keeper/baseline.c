@@ -67,6 +67,8 @@ void baseline_forget(struct watched *watched, const struct recorded *recorded)
 
 void baseline_note(struct recorded_metric *metric, const struct judged_metric *judged)
 {
+    range_format(metric->warn, &judged->warn);
+    range_format(metric->crit, &judged->crit);
     metric->baseline = judged->warn_by || judged->crit_by;
     if (judged->warn_by)
         metric->warn[0] = '\0';

@@ -263,8 +263,8 @@ void record_close(struct keeper *keeper);
 /* A WIRE_RECORDER_LEARNT frame, and the recorder's series by slot. False when it makes no sense. */
 bool baseline_told(struct keeper *keeper, struct recorded *const *series, uint32_t count, struct wire_reader *r);
 void baseline_forget(struct watched *watched, const struct recorded *recorded);
-/* What the recorder is told of a metric that is compared: that it is. What the comparison comes to is another each hour
- * and no range to be drawn. */
+/* What the recorder is told of a metric's thresholds: the ranges in force, or that it is compared. What a comparison
+ * comes to is another each hour and no range to be drawn. */
 void baseline_note(struct recorded_metric *metric, const struct judged_metric *judged);
 /* Forgets all of the check. */
 void baseline_close(struct watched *watched);

@@ -335,12 +335,11 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
     struct arena arena = { 0 };
     const struct config *config = recorder->keeper->config;
     const struct plugin_info *plugin = catalog_find(recorder->keeper->catalog, check->plugin);
+    uint32_t heartbeat_s = (uint32_t)((check->every_ms * 5ull + 1999) / 2000);
     struct series series = { .check = check->id,
                              .part = recorded->part,
                              .step_s = (check->every_ms + 999) / 1000,
-                             .heartbeat_s = (check->every_ms * 5ull + 1999) / 2000 > 2
-                                                ? (uint32_t)((check->every_ms * 5ull + 1999) / 2000)
-                                                : 2,
+                             .heartbeat_s = heartbeat_s > 2 ? heartbeat_s : 2,
                              .source_count = recorded->metric_count,
                              .archive_count = check->archives ? check->archive_count : config->archive_count,
                              .views = plugin ? plugin->views : NULL,
@@ -426,8 +425,6 @@ static void take_description(struct recorded_metric *metric, const struct judged
     metric->min = bound(judged->metric->min);
     metric->max = bound(judged->metric->max);
     text_copy(metric->unit, sizeof metric->unit, judged->metric->unit ? judged->metric->unit : "");
-    range_format(metric->warn, &judged->warn);
-    range_format(metric->crit, &judged->crit);
     baseline_note(metric, judged);
 }
 
@@ -514,10 +511,8 @@ static void touch(struct recorded *recorded)
 
 static void forget(struct recorder *recorder, struct recorded *recorded)
 {
-    if (recorder) {
+    if (recorder)
         recorder->recorded[recorded->slot] = NULL;
-        baseline_forget(recorder->keeper->watched[recorded->watched], recorded);
-    }
     if (recorder && recorder->running) {
         struct buf *out = &recorder->child.link.out;
         size_t begin = wire_begin(out, WIRE_SERIES_FORGET);
@@ -545,6 +540,7 @@ static void forget_old(struct recorder *recorder, struct watched *watched)
         }
         *at = recorded->next;
         watched->recorded_count--;
+        baseline_forget(watched, recorded);
         forget(recorder, recorded);
     }
 }

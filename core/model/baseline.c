@@ -51,7 +51,7 @@ const struct baseline *baseline_at(const struct baseline_table *table, int64_t w
 
 void baseline_encode(struct buf *out, const struct baseline_table *table)
 {
-    wire_put_i64(out, table->at_s);
+    wire_put_u64(out, (uint64_t)table->at_s);
     for (unsigned i = 0; i < BASELINE_HOURS; i++) {
         const struct baseline *hour = &table->hours[i];
         wire_put_u32(out, hour->samples);
@@ -78,7 +78,7 @@ static void read_hour(struct wire_reader *r, struct baseline *out)
 
 int baseline_decode(struct wire_reader *r, struct baseline_table *out)
 {
-    out->at_s = wire_i64(r);
+    out->at_s = (int64_t)wire_u64(r);
     if (out->at_s < 0 || out->at_s > TIME_MAX_S)
         r->failed = true;
     for (unsigned i = 0; i < BASELINE_HOURS; i++)

@@ -58,7 +58,7 @@ struct baseline_table {
 
 /* The one for that time; NULL when the table is stale by then. */
 const struct baseline *baseline_at(const struct baseline_table *table, int64_t wall_ms);
-/* As at_s i64, then for each hour: samples u32, days u8, rare u8, and when there are samples the figures f64. */
+/* As at_s u64, then for each hour: samples u32, days u8, rare u8, and when there are samples the figures f64. */
 void baseline_encode(struct buf *out, const struct baseline_table *table);
 /* 0 or ERROR_PROTOCOL. */
 int baseline_decode(struct wire_reader *r, struct baseline_table *out);

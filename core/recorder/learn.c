@@ -164,7 +164,7 @@ static void refill(struct lesson *lesson, const int64_t *since_s, int64_t until_
     if (track->last_s <= first_s)
         return;
     const struct store_fetch fetch = { track->path, "AVERAGE", first_s, until_s, 1 };
-    ledger_enter(lesson->room->ledger, track->path, -1, 0);
+    ledger_enter(lesson->room->ledger, track->path, -1, 0, 0);
     int code = store_fetch(&fetch, &points, NULL);
     ledger_leave(lesson->room->ledger);
     if (code < 0)

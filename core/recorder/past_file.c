@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* past_file - FILE.rrd.past, in the fields of core/base/wire.h:
  *
- *     magic u32, version u32, last_s i64, metrics (count u32; name text, cells (count u32; hour u8, day u32, samples
+ *     magic u32, version u32, last_s u64, metrics (count u32; name text, cells (count u32; hour u8, day u32, samples
  * u32, values (count u8, f64 each))), and a hash u64 of all before it
  *
  * It has at most 34 KB a metric. */
@@ -59,7 +59,7 @@ static bool read_all(struct wire_reader *r, struct arena *arena, struct past *ou
 {
     if (wire_u32(r) != MAGIC || wire_u32(r) != VERSION)
         return false;
-    out->last_s = wire_i64(r);
+    out->last_s = (int64_t)wire_u64(r);
     out->count = wire_count(r, SERIES_SOURCES_MAX, 8);
     if (r->failed || out->last_s < 0)
         return false;
@@ -148,7 +148,7 @@ int past_write(const char *path, const struct past *past, struct why *why)
     const char *fresh = arena_print(&arena, "%s.new", path);
     wire_put_u32(&out, MAGIC);
     wire_put_u32(&out, VERSION);
-    wire_put_i64(&out, past->last_s);
+    wire_put_u64(&out, (uint64_t)past->last_s);
     wire_put_u32(&out, past->count);
     for (uint32_t i = 0; i < past->count; i++)
         put_metric(&out, &past->metrics[i]);
