@@ -41,10 +41,11 @@ enum wire_type {
     WIRE_SERIES_FORGET = 33, /* slot u32 */
     WIRE_SAMPLE = 34,        /* slot u32, wall_ms u64, count u16, count x f64 in the series' order */
     /* recorder -> keeper */
-    WIRE_RECORDER_READY = 48, /* text of the sandbox */
-    WIRE_RECORDER_EVENT = 49, /* level u8, slot u32, line text */
-    WIRE_RECORDER_SAVED = 50, /* samples u64 since the start that need not be sent again, counts (track.h) 9 x u64 */
-    WIRE_RECORDER_MOVED = 51, /* path text, text text: a file was moved aside, and why */
+    WIRE_RECORDER_READY = 48,  /* text of the sandbox */
+    WIRE_RECORDER_EVENT = 49,  /* level u8, slot u32, line text */
+    WIRE_RECORDER_SAVED = 50,  /* samples u64 since the start that need not be sent again, counts (track.h) 9 x u64 */
+    WIRE_RECORDER_MOVED = 51,  /* path text, text text: a file was moved aside, and why */
+    WIRE_RECORDER_LEARNT = 52, /* slot u32, metric text, table (core/model/baseline.h): what it usually is */
     /* control socket, both ways: one JSON object (doc/control.md) */
     WIRE_CONTROL = 64
 };

@@ -137,19 +137,23 @@ static struct threshold *take_threshold(struct check *check, const char *metric)
 static int add_threshold(struct check *check, const char *letter, const char *word, struct why *why)
 {
     struct why reason = { "" };
-    struct range range = { .set = false };
+    struct limit limit = { .compares = false };
     const char *equals = strchr(word, '=');
     if (equals == NULL || equals == word)
         return why_say(why, ERROR_SYNTAX, "'%s %s' is not METRIC=RANGE", letter, word);
-    if (equals[1] && range_parse(equals + 1, &range, &reason) != 0)
+    if (equals[1] && limit_parse(equals + 1, &limit, &reason) != 0)
         return why_say(why, ERROR_SYNTAX, "'%s %s': %s", letter, word, reason.text);
+    if (limit.compares)
+        return why_say(why, ERROR_SYNTAX,
+                       "'%s %s': without a daemon there is no baseline, write a range, for example %s=~:10", letter,
+                       word, arena_text_n(&check->cli->arena, word, (size_t)(equals - word)));
     struct threshold *threshold =
         take_threshold(check, arena_text_n(&check->cli->arena, word, (size_t)(equals - word)));
     if (threshold == NULL)
         return why_say(why, ERROR_LIMIT, "more than %d thresholds", CHECK_THRESHOLDS_MAX);
     bool warn = letter[1] == 'w';
     *(warn ? &threshold->warn_given : &threshold->crit_given) = true;
-    *(warn ? &threshold->warn : &threshold->crit) = range;
+    *(warn ? &threshold->warn : &threshold->crit) = limit;
     return 0;
 }
 

@@ -76,6 +76,13 @@ static const char *metric_label(struct cli *cli, const json_t *metric)
     return *part ? arena_print(&cli->arena, "%s %s", part, name) : name;
 }
 
+/* "> 2 x median 7d", or the range. */
+static const char *limit_text(struct cli *cli, const json_t *metric, const char *range, const char *comparison)
+{
+    const char *text = control_text(cli, metric, comparison);
+    return *text ? text : control_text(cli, metric, range);
+}
+
 static void print_metrics(struct cli *cli, const json_t *check)
 {
     static const char *const titles[] = { "metric", "value", "state", "warning", "critical" };
@@ -84,8 +91,9 @@ static void print_metrics(struct cli *cli, const json_t *check)
     json_t *metric;
     json_array_foreach(control_list(check, "metrics"), i, metric)
     {
-        const char *warn = control_text(cli, metric, "warn"), *crit = control_text(cli, metric, "crit");
-        bool judged = *warn || *crit;
+        const char *warn = limit_text(cli, metric, "warn", "warn_by"),
+                   *crit = limit_text(cli, metric, "crit", "crit_by");
+        bool judged = *control_text(cli, metric, "warn") || *control_text(cli, metric, "crit");
         enum belfry_state state = control_state(metric, "state");
         table_add(&table, STYLE_PLAIN, metric_label(cli, metric));
         table_add(&table, STYLE_PLAIN, format_value(cli, metric));
@@ -95,6 +103,19 @@ static void print_metrics(struct cli *cli, const json_t *check)
     }
     table_print(&table, &cli->term, &cli->out);
     table_close(&table);
+}
+
+/* "took: 7-day median 1.9 s, ...", or what is missing for a baseline. */
+static void print_baselines(struct cli *cli, const json_t *check)
+{
+    size_t i;
+    json_t *metric;
+    json_array_foreach(control_list(check, "metrics"), i, metric)
+    {
+        const char *words = control_text(cli, json_object_get(metric, "baseline"), "text");
+        if (*words)
+            print_line(cli, arena_print(&cli->arena, "%s: %s", metric_label(cli, metric), words), TEXT_LINES);
+    }
 }
 
 void detail_check(struct cli *cli, const json_t *check, int64_t now_ms)
@@ -116,6 +137,7 @@ void detail_check(struct cli *cli, const json_t *check, int64_t now_ms)
     print_schedule(cli, check, now_ms);
     print_parts(cli, check, now_ms);
     print_metrics(cli, check);
+    print_baselines(cli, check);
     print_line(cli, cli_visible_lines(cli, json_string_value(json_object_get(check, "detail"))), DETAIL_LINES);
 }
 

@@ -390,10 +390,10 @@ static uint64_t mark_number(uint64_t mark, uint64_t number)
     return text_hash_more(mark, &number, sizeof(number));
 }
 
-static uint64_t mark_range(uint64_t mark, bool given, const struct range *range)
+static uint64_t mark_limit(uint64_t mark, bool given, const struct limit *limit)
 {
-    char text[RANGE_TEXT_SIZE];
-    return mark_text(mark, given ? range_format(text, range) : NULL);
+    char text[LIMIT_TEXT_SIZE];
+    return mark_text(mark, given ? limit_format(text, limit) : NULL);
 }
 
 /* Everything that is judged, planned or shown with. */
@@ -414,8 +414,8 @@ static uint64_t mark_schedule(const struct check_config *check)
     for (uint32_t i = 0; i < check->threshold_count; i++) {
         const struct threshold *threshold = &check->thresholds[i];
         mark = mark_text(mark_text(mark, threshold->metric), threshold->part);
-        mark = mark_range(mark, threshold->warn_given, &threshold->warn);
-        mark = mark_range(mark, threshold->crit_given, &threshold->crit);
+        mark = mark_limit(mark, threshold->warn_given, &threshold->warn);
+        mark = mark_limit(mark, threshold->crit_given, &threshold->crit);
     }
     return mark;
 }

@@ -351,11 +351,11 @@ static void show_flapping(struct writer *w, const struct flapping_config *flappi
     close_group(w);
 }
 
-static void show_range(struct writer *w, const char *title, bool given, const struct range *range)
+static void show_limit(struct writer *w, const char *title, bool given, const struct limit *limit)
 {
-    char text[RANGE_TEXT_SIZE];
+    char text[LIMIT_TEXT_SIZE];
     if (given)
-        put_text(w, title, range_format(text, range));
+        put_text(w, title, limit_format(text, limit));
 }
 
 static void show_thresholds(struct writer *w, const struct check_config *check)
@@ -369,8 +369,8 @@ static void show_thresholds(struct writer *w, const struct check_config *check)
         put_text(w, "metric", threshold->metric);
         if (threshold->part)
             put_text(w, "part", threshold->part);
-        show_range(w, "warn", threshold->warn_given, &threshold->warn);
-        show_range(w, "crit", threshold->crit_given, &threshold->crit);
+        show_limit(w, "warn", threshold->warn_given, &threshold->warn);
+        show_limit(w, "crit", threshold->crit_given, &threshold->crit);
         close_item(w);
     }
     close_list(w);

@@ -6,7 +6,8 @@
  *
  * The levels are merged metric by metric (and part by part), warn and crit apart; "" switches a default off. A group
  * takes what the plugin declares. A metric that it makes as it runs (performance data that exec reads) stands in the
- * list, which takes any name; a plugin that declares no metrics takes any name in both. */
+ * list, which takes any name; a plugin that declares no metrics takes any name in both. Instead of a range a comparison
+ * with the metric's baseline may stand there (limit.h). */
 #include "core/config/config_load.h"
 
 #include <string.h>
@@ -61,7 +62,7 @@ static bool entry_at(struct load *load, const config_setting_t *thresholds, int 
 }
 
 /* warn or crit; "" is given and not set. */
-static void read_range(struct load *load, const struct entry *entry, const char *name, bool *given, struct range *range)
+static void read_range(struct load *load, const struct entry *entry, const char *name, bool *given, struct limit *limit)
 {
     struct why why = { "" };
     const config_setting_t *setting = setting_member(entry->setting, name);
@@ -69,10 +70,10 @@ static void read_range(struct load *load, const struct entry *entry, const char 
     if (!setting)
         return;
     *given = true;
-    *range = (struct range){ .set = false };
+    *limit = (struct limit){ .compares = false };
     if (!written || setting->type == CONFIG_TYPE_BOOL)
         setting_error(load, setting, "'%s' is a range: write \"80\", \"10:20\" or \"~:95\"; \"\" for none", name);
-    else if (written[0] && range_parse(written, range, &why) != 0)
+    else if (written[0] && limit_parse(written, limit, &why) != 0)
         setting_error(load, setting, "%s of '%s': %s", name, entry->metric, why.text);
 }
 
@@ -80,6 +81,15 @@ static void read_ranges(struct load *load, const struct entry *entry, struct thr
 {
     read_range(load, entry, "warn", &threshold->warn_given, &threshold->warn);
     read_range(load, entry, "crit", &threshold->crit_given, &threshold->crit);
+}
+
+/* A counter only grows. */
+static void check_comparisons(struct load *load, const struct entry *entry, const struct plugin_info *info,
+                              const struct threshold *threshold)
+{
+    const struct plugin_metric *metric = plugin_metric_find(info, entry->metric);
+    if (metric && metric->kind == BELFRY_COUNTER && (threshold->warn.compares || threshold->crit.compares))
+        setting_error(load, entry->setting, "'%s' is a counter, which has no baseline: write a range", entry->metric);
 }
 
 static bool same(const char *a, const char *b)
@@ -125,7 +135,9 @@ static void merge(struct load *load, const config_setting_t *thresholds, bool ow
         bool listed = entry.setting->name == NULL;
         if (listed || info->metric_count == 0 || plugin_metric_find(info, entry.metric)) {
             setting_mark_used(entry.setting);
-            read_ranges(load, &entry, find_or_add(load, check, &entry));
+            struct threshold *threshold = find_or_add(load, check, &entry);
+            read_ranges(load, &entry, threshold);
+            check_comparisons(load, &entry, info, threshold);
         } else if (own) {
             struct threshold unused = { .metric = NULL };
             say_unknown(load, &entry, info);

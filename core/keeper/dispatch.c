@@ -105,7 +105,9 @@ static void judge(struct keeper *keeper, struct watched *watched, const struct r
     uint64_t run = watched->run;
     watched->run = 0;
     keep(watched, result);
-    verdict_judge(&keeper->scratch, result, check->thresholds, check->threshold_count, &verdict);
+    const struct baselines baselines = { watched, now.wall_ms };
+    const struct judging by = baseline_judging(check, &baselines);
+    verdict_judge_by(&keeper->scratch, result, &by, &verdict);
     if (!schedule_result(keeper->schedule, run, result, &verdict, now, &final))
         return;
     if (!final)
@@ -172,6 +174,7 @@ static void empty(struct keeper *keeper, struct watched *watched)
 {
     pool_forget(watched);
     record_forget(keeper, watched);
+    baseline_close(watched);
     buf_close(&watched->last);
     buf_close(&watched->kept);
     free(watched->plugin);
@@ -189,6 +192,7 @@ static void change_plugin(struct keeper *keeper, struct watched *watched, const 
     uint64_t run = watched->run;
     pool_forget(watched);
     record_forget(keeper, watched);
+    baseline_close(watched);
     buf_reset(&watched->last);
     buf_reset(&watched->kept);
     free(watched->plugin);
@@ -236,6 +240,8 @@ void dispatch_configure(struct keeper *keeper)
         }
         if (same && strcmp(watched->plugin, view->config->plugin) != 0)
             change_plugin(keeper, watched, view->config->plugin);
+        if (id && !baseline_is_wanted(view->config))
+            baseline_close(watched);
     }
     refresh_pools(keeper);
 }

@@ -323,6 +323,7 @@ static int finish(struct keeper *keeper)
     map_close(&keeper->pools);
     for (uint32_t i = 0; i < keeper->watched_count; i++) {
         record_forget(keeper, keeper->watched[i]);
+        baseline_close(keeper->watched[i]);
         buf_close(&keeper->watched[i]->last);
         buf_close(&keeper->watched[i]->kept);
         free(keeper->watched[i]->plugin);

@@ -16,6 +16,7 @@
  *     again.c     the daemon starts itself anew when a sync has failed
  *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
  *     record.c    metrics → belfry-recorder
+ *     baseline.c  what it says they usually are
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
 #ifndef KEEPER_KEEPER_H
@@ -66,6 +67,7 @@ struct recorded_metric {
     char unit[16], warn[RANGE_TEXT_SIZE], crit[RANGE_TEXT_SIZE]; /* "": none */
     int kind;
     double min, max, value; /* value: of the sample being made */
+    bool baseline;          /* a threshold compares with it */
 };
 
 struct recorded {
@@ -106,6 +108,7 @@ struct watched {
     bool reported;   /* no worker could be had: said once */
     struct recorded *recorded;
     uint32_t recorded_count;
+    struct map baselines; /* of baseline.c */
 };
 
 void watched_push(struct watched_list *list, struct watched *watched);
@@ -255,6 +258,27 @@ bool record_is_recorder(const struct keeper *keeper, pid_t pid);
 /* Whether it runs, and what it counted. */
 json_t *record_view(const struct keeper *keeper);
 void record_close(struct keeper *keeper);
+
+/* baseline.c */
+/* A WIRE_RECORDER_LEARNT frame, and the recorder's series by slot. False when it makes no sense. */
+bool baseline_told(struct keeper *keeper, struct recorded *const *series, uint32_t count, struct wire_reader *r);
+void baseline_forget(struct watched *watched, const struct recorded *recorded);
+/* What the recorder is told of a metric's thresholds: the ranges in force, or that it is compared. What a comparison
+ * comes to is another each hour and no range to be drawn. */
+void baseline_note(struct recorded_metric *metric, const struct judged_metric *judged);
+/* Forgets all of the check. */
+void baseline_close(struct watched *watched);
+/* Whether a threshold of the check compares. */
+bool baseline_is_wanted(const struct check_config *check);
+/* Those of a check at a time. */
+struct baselines {
+    const struct watched *watched; /* or NULL */
+    int64_t wall_ms;
+};
+struct judging baseline_judging(const struct check_config *check, const struct baselines *baselines);
+void baseline_save(struct buf *out, const struct watched *watched);
+/* What can't be read is left out. */
+void baseline_restore(struct watched *watched, const struct buf *saved);
 
 /* orphan.c */
 /* From now on abandoned descendants become our children. */

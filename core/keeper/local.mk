@@ -4,6 +4,7 @@ sbin_PROGRAMS += belfryd
 # fuzz targets put the other two on a stage of their own
 keeper_parts = \
 	core/keeper/again.c \
+	core/keeper/baseline.c \
 	core/keeper/blame.c \
 	core/keeper/child.c core/keeper/child.h \
 	core/keeper/control.c \

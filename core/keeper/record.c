@@ -130,6 +130,8 @@ static bool on_frame(struct child *child, struct wire_frame *frame)
         return on_saved(recorder, &frame->payload);
     if (frame->type == WIRE_RECORDER_MOVED)
         return on_moved(recorder, &frame->payload);
+    if (frame->type == WIRE_RECORDER_LEARNT)
+        return baseline_told(recorder->keeper, recorder->recorded, recorder->next_slot, &frame->payload);
     return false;
 }
 
@@ -333,12 +335,11 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
     struct arena arena = { 0 };
     const struct config *config = recorder->keeper->config;
     const struct plugin_info *plugin = catalog_find(recorder->keeper->catalog, check->plugin);
+    uint32_t heartbeat_s = (uint32_t)((check->every_ms * 5ull + 1999) / 2000);
     struct series series = { .check = check->id,
                              .part = recorded->part,
                              .step_s = (check->every_ms + 999) / 1000,
-                             .heartbeat_s = (check->every_ms * 5ull + 1999) / 2000 > 2
-                                                ? (uint32_t)((check->every_ms * 5ull + 1999) / 2000)
-                                                : 2,
+                             .heartbeat_s = heartbeat_s > 2 ? heartbeat_s : 2,
                              .source_count = recorded->metric_count,
                              .archive_count = check->archives ? check->archive_count : config->archive_count,
                              .views = plugin ? plugin->views : NULL,
@@ -352,16 +353,15 @@ static void describe(struct recorder *recorder, const struct recorded *recorded,
     series.sources = arena_array(&arena, recorded->metric_count, sizeof *series.sources);
     for (uint32_t i = 0; i < recorded->metric_count; i++) {
         const struct recorded_metric *metric = &recorded->metrics[i];
-        series.sources[i] = (struct series_source){
-            .metric = metric->name,
-            .kind = metric->kind,
-            .min = metric->min,
-            .max = metric->max,
-            .unit = metric->unit,
-            .warn = metric->warn,
-            .crit = metric->crit,
-            .was = earlier_name(check, metric->name),
-        };
+        series.sources[i] = (struct series_source){ .metric = metric->name,
+                                                    .kind = metric->kind,
+                                                    .min = metric->min,
+                                                    .max = metric->max,
+                                                    .unit = metric->unit,
+                                                    .warn = metric->warn,
+                                                    .crit = metric->crit,
+                                                    .was = earlier_name(check, metric->name),
+                                                    .baseline = metric->baseline };
     }
     struct buf *out = &recorder->child.link.out;
     size_t begin = wire_begin(out, WIRE_SERIES);
@@ -425,8 +425,7 @@ static void take_description(struct recorded_metric *metric, const struct judged
     metric->min = bound(judged->metric->min);
     metric->max = bound(judged->metric->max);
     text_copy(metric->unit, sizeof metric->unit, judged->metric->unit ? judged->metric->unit : "");
-    range_format(metric->warn, &judged->warn);
-    range_format(metric->crit, &judged->crit);
+    baseline_note(metric, judged);
 }
 
 /* Never 0; another one for each recorder process, each configuration and each catalog of plugins. */
@@ -541,6 +540,7 @@ static void forget_old(struct recorder *recorder, struct watched *watched)
         }
         *at = recorded->next;
         watched->recorded_count--;
+        baseline_forget(watched, recorded);
         forget(recorder, recorded);
     }
 }

@@ -108,6 +108,17 @@ static void get_base64(struct buf *out, const char *text)
     out->length = (size_t)n - padding;
 }
 
+static void put_baselines(struct buf *out, const struct watched *watched)
+{
+    struct buf bytes = { 0 };
+    if (watched->baselines.count == 0)
+        return;
+    baseline_save(&bytes, watched);
+    buf_text(out, ",\"baselines\":");
+    put_base64(out, &bytes);
+    buf_close(&bytes);
+}
+
 static void compose_snapshot(struct keeper *keeper, struct buf *out, bool with_last)
 {
     static const struct buf none = { 0 };
@@ -129,6 +140,7 @@ static void compose_snapshot(struct keeper *keeper, struct buf *out, bool with_l
         put_base64(out, &watched->kept);
         buf_text(out, ",\"last\":");
         put_base64(out, with_last ? &watched->last : &none);
+        put_baselines(out, watched);
         buf_char(out, '}');
         comma = ",";
     }
@@ -204,6 +216,10 @@ void setup_adopt(struct keeper *keeper, struct watched *watched)
     struct result result;
     get_base64(&watched->kept, json_string_value(json_object_get(check, "kept")));
     get_base64(&watched->last, json_string_value(json_object_get(check, "last")));
+    struct buf baselines = { 0 };
+    get_base64(&baselines, json_string_value(json_object_get(check, "baselines")));
+    baseline_restore(watched, &baselines);
+    buf_close(&baselines);
     struct wire_reader r = { .at = (const unsigned char *)watched->kept.data,
                              .end = (const unsigned char *)watched->kept.data + watched->kept.length };
     if (watched->kept.length > 0 && (kept_decode(&r, &arena, &kept) != 0 || wire_done(&r) != 0))

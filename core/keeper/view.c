@@ -36,18 +36,44 @@ static json_t *wall_of(int64_t mono_ms)
     return json_integer(mono_ms == INT64_MAX || mono_ms == 0 ? 0 : now.wall_ms + (mono_ms - now.mono_ms));
 }
 
+static json_t *comparison_or_null(const struct limit *limit)
+{
+    char text[LIMIT_TEXT_SIZE];
+    return limit ? json_string(limit_format(text, limit)) : json_null();
+}
+
+/* Of a metric that a threshold compares with its baseline; else null. */
+static json_t *baseline_or_null(const struct judged_metric *judged)
+{
+    static const struct baseline none = { .samples = 0 };
+    const struct baseline *baseline = judged->baseline ? judged->baseline : &none;
+    char words[BASELINE_WORDS_SIZE];
+    if (!judged->warn_by && !judged->crit_by)
+        return json_null();
+    baseline_words(words, judged->baseline, judged->metric->unit);
+    json_t *json = json_pack("{s:b, s:I, s:I, s:b, s:s}", "enough", baseline_tells(baseline), "samples",
+                             (json_int_t)baseline->samples, "days", (json_int_t)baseline->days, "rare", baseline->rare,
+                             "text", words);
+    for (unsigned i = 0; i < FIGURES; i++)
+        json_object_set_new(json, figure_name((enum figure)i),
+                            baseline->samples ? number_or_null(baseline->figures[i]) : json_null());
+    return json;
+}
+
 static json_t *metrics(const struct verdict *verdict)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < verdict->metric_count; i++) {
         const struct judged_metric *judged = &verdict->metrics[i];
         const struct result_metric *metric = judged->metric;
-        json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "part",
-                                              text_or_null(metric->part), "name", metric->name, "unit",
-                                              metric->unit ? metric->unit : "", "value", number_or_null(metric->value),
-                                              "state", state_name(judged->state), "warn", range_or_null(&judged->warn),
-                                              "crit", range_or_null(&judged->crit), "min", text_or_null(metric->min),
-                                              "max", text_or_null(metric->max)));
+        json_array_append_new(
+            list, json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "part",
+                            text_or_null(metric->part), "name", metric->name, "unit", metric->unit ? metric->unit : "",
+                            "value", number_or_null(metric->value), "state", state_name(judged->state), "warn",
+                            range_or_null(&judged->warn), "crit", range_or_null(&judged->crit), "min",
+                            text_or_null(metric->min), "max", text_or_null(metric->max), "warn_by",
+                            comparison_or_null(judged->warn_by), "crit_by", comparison_or_null(judged->crit_by),
+                            "baseline", baseline_or_null(judged)));
     }
     return list;
 }
@@ -112,7 +138,9 @@ static void add_last(struct keeper *keeper, json_t *check, const struct check_vi
     const char *detail = NULL;
     double duration_ms = 0;
     if (slot < keeper->watched_count && dispatch_last(keeper, keeper->watched[slot], &arena, &result)) {
-        verdict_judge(&arena, &result, view->config->thresholds, view->config->threshold_count, &verdict);
+        const struct baselines baselines = { keeper->watched[slot], view->last_run_wall_ms };
+        const struct judging by = baseline_judging(view->config, &baselines);
+        verdict_judge_by(&arena, &result, &by, &verdict);
         list = metrics(&verdict);
         detail = result.detail;
         duration_ms = (double)result.duration_us / 1000;
@@ -280,9 +308,12 @@ enum belfry_state view_nagios(struct keeper *keeper, uint32_t slot, struct buf *
     struct arena arena = { 0 };
     struct result result = { .state = BELFRY_UNKNOWN, .reached = true, .text = "no result yet" };
     struct verdict verdict;
-    if (slot < keeper->watched_count)
-        dispatch_last(keeper, keeper->watched[slot], &arena, &result);
-    verdict_judge(&arena, &result, view->config->thresholds, view->config->threshold_count, &verdict);
+    const struct watched *watched = slot < keeper->watched_count ? keeper->watched[slot] : NULL;
+    const struct baselines baselines = { watched, view->last_run_wall_ms };
+    const struct judging by = baseline_judging(view->config, &baselines);
+    if (watched)
+        dispatch_last(keeper, watched, &arena, &result);
+    verdict_judge_by(&arena, &result, &by, &verdict);
     verdict_nagios(out, view->config->id, &verdict, &result);
     enum belfry_state state = verdict.state;
     arena_close(&arena);

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# model: plain data: state, range, plugin, task, result, verdict, series, configuration, event
+# model: plain data: state, range, baseline, plugin, task, result, verdict, series, configuration, event
 noinst_LIBRARIES += core/model/libmodel.a
 core_model_libmodel_a_SOURCES = \
+	core/model/baseline.c core/model/baseline.h \
 	core/model/config.c core/model/config.h \
 	core/model/event.c core/model/event.h \
 	core/model/history.c core/model/history.h \
 	core/model/ledger.h \
+	core/model/limit.c core/model/limit.h \
 	core/model/plugin.c core/model/plugin.h core/model/plugin_needs.c core/model/plugin_private.h \
 	core/model/plugin_type.c core/model/plugin_view.c \
 	core/model/range.c core/model/range.h \
@@ -17,7 +19,7 @@ core_model_libmodel_a_SOURCES = \
 core_model_libmodel_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 model_libs = core/model/libmodel.a $(base_libs) $(JANSSON_LIBS)
 
-unit_tests += tests/unit/test_codec tests/unit/test_event tests/unit/test_model tests/unit/test_plugin tests/unit/test_range tests/unit/test_verdict
+unit_tests += tests/unit/test_codec tests/unit/test_event tests/unit/test_limit tests/unit/test_model tests/unit/test_plugin tests/unit/test_range tests/unit/test_verdict
 tests_unit_test_codec_SOURCES = tests/unit/test_codec.c tests/tap.h
 tests_unit_test_codec_CFLAGS = $(pie_cflags)
 tests_unit_test_codec_LDFLAGS = $(pie_ldflags)
@@ -26,6 +28,10 @@ tests_unit_test_event_SOURCES = tests/unit/test_event.c tests/tap.h
 tests_unit_test_event_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 tests_unit_test_event_LDFLAGS = $(pie_ldflags)
 tests_unit_test_event_LDADD = $(model_libs)
+tests_unit_test_limit_SOURCES = tests/unit/test_limit.c tests/tap.h
+tests_unit_test_limit_CFLAGS = $(pie_cflags)
+tests_unit_test_limit_LDFLAGS = $(pie_ldflags)
+tests_unit_test_limit_LDADD = $(model_libs)
 tests_unit_test_model_SOURCES = tests/unit/test_model.c tests/tap.h
 tests_unit_test_model_CFLAGS = $(pie_cflags)
 tests_unit_test_model_LDFLAGS = $(pie_ldflags)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* series - on the wire: check text, part text, step_s u32, heartbeat_s u32, sources (count u32; metric text, kind u8,
  * min f64, max f64, unit, warn, crit, was texts), archives (count u32; point_s u32, length_s u32), views as
- * plugin_view.c has them. */
+ * plugin_view.c has them. WANTS_BASELINE is set beside the kind of a source whose baseline is wanted. */
 #include "core/model/series.h"
 
 #include "belfry/plugin.h"
@@ -11,6 +11,7 @@
 #define CHECK_ID_MAX 256
 #define SOURCE_BYTES_MIN 37
 #define ARCHIVE_BYTES 8
+#define WANTS_BASELINE 0x80
 
 void series_encode(struct buf *out, const struct series *series)
 {
@@ -22,7 +23,7 @@ void series_encode(struct buf *out, const struct series *series)
     for (uint32_t i = 0; i < series->source_count; i++) {
         const struct series_source *source = &series->sources[i];
         wire_put_text(out, source->metric);
-        wire_put_u8(out, (uint8_t)source->kind);
+        wire_put_u8(out, (uint8_t)(source->kind | (source->baseline ? WANTS_BASELINE : 0)));
         wire_put_f64(out, source->min);
         wire_put_f64(out, source->max);
         wire_put_text(out, source->unit);
@@ -45,7 +46,9 @@ static void read_sources(struct wire_reader *r, struct arena *arena, struct seri
     for (uint32_t i = 0; i < out->source_count && !r->failed; i++) {
         struct series_source *source = &out->sources[i];
         source->metric = wire_text(r, arena, RESULT_NAME_MAX);
-        source->kind = wire_u8(r);
+        uint8_t kind = wire_u8(r);
+        source->kind = kind & ~WANTS_BASELINE;
+        source->baseline = (kind & WANTS_BASELINE) != 0;
         source->min = wire_f64(r);
         source->max = wire_f64(r);
         source->unit = wire_text(r, arena, RESULT_NAME_MAX);

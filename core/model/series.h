@@ -18,6 +18,7 @@ struct series_source {
     /* for those who draw: the unit, and the ranges in force as text; NULL: none */
     const char *unit, *warn, *crit;
     const char *was; /* the metric's earlier name, whose history is its own; NULL: none */
+    bool baseline;   /* a threshold compares with it */
 };
 
 /* An archive: how long each point and the whole last, in seconds. AVERAGE, MIN and MAX are kept of each. */

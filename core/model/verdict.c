@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* verdict - judging: for each metric the ranges in force (the sysadmin's where given, else the plugin's own), then its
- * state, then the worst of all. A result without metrics and parts costs no allocation. The Nagios line is in
- * verdict_nagios.c.
+ * state, then the worst of all. A comparison is made a range first. A result without metrics and parts costs no
+ * allocation. The Nagios line is in verdict_nagios.c.
  *
  * What is beyond its threshold is said in words: in the check's text for all metrics, the worst first and at most
  * COMPLAINTS_MAX of them, and in a part's text for its own. A part that is worse than what the plugin says of the whole
@@ -29,63 +29,82 @@ static bool applies(const struct threshold *threshold, const struct result_metri
 /* One of a metric's two ranges: where the sysadmin's is, and where the plugin's. */
 struct choice {
     bool given, for_part;
-    struct range range;
+    const struct limit *limit;
 };
 
 /* A threshold for one part goes before one for all; of two equal ones the later counts. */
-static void choose(struct choice *choice, const struct threshold *threshold, bool given, const struct range *range)
+static void choose(struct choice *choice, const struct threshold *threshold, bool given, const struct limit *limit)
 {
     if (!given || (choice->for_part && !threshold->part))
         return;
-    *choice = (struct choice){ .given = true, .for_part = threshold->part != NULL, .range = *range };
+    *choice = (struct choice){ .given = true, .for_part = threshold->part != NULL, .limit = limit };
 }
 
 /* The chosen range, or the default; false when the default can't be read. */
-static bool settle(const struct choice *choice, const char *fallback, struct range *out)
+static bool settle(const struct choice *choice, const struct baseline *baseline, const char *fallback,
+                   struct range *out)
 {
-    *out = choice->range;
+    *out = (struct range){ .set = false };
+    if (choice->given)
+        *out = limit_range(choice->limit, baseline);
     return choice->given || !fallback || !*fallback || range_parse(fallback, out, NULL) == 0;
 }
 
 static enum belfry_state judge_value(double value, const struct range *warn, const struct range *crit)
 {
-    if (!warn->set && !crit->set)
-        return BELFRY_OK;
-    if (isnan(value))
+    if (isnan(value) && (warn->set || crit->set))
         return BELFRY_UNKNOWN;
     if (range_alerts(crit, value))
         return BELFRY_CRITICAL;
     return range_alerts(warn, value) ? BELFRY_WARNING : BELFRY_OK;
 }
 
-static void judge_metric(struct judged_metric *judged, const struct result_metric *metric,
-                         const struct threshold *thresholds, uint32_t count)
+/* The comparison that was chosen, or NULL. */
+static const struct limit *comparison(const struct choice *choice)
+{
+    return choice->given && choice->limit->compares ? choice->limit : NULL;
+}
+
+/* A counter only grows: there is no usual value of it. */
+static const struct baseline *find_baseline(const struct judging *by, const struct result_metric *metric)
+{
+    return by->baseline && metric->kind != BELFRY_COUNTER ? by->baseline(by->context, metric->part, metric->name)
+                                                          : NULL;
+}
+
+static void judge_metric(struct judged_metric *judged, const struct result_metric *metric, const struct judging *by)
 {
     struct choice warn = { 0 }, crit = { 0 };
-    for (uint32_t i = 0; i < count; i++) {
-        if (!applies(&thresholds[i], metric))
+    for (uint32_t i = 0; i < by->threshold_count; i++) {
+        const struct threshold *threshold = &by->thresholds[i];
+        if (!applies(threshold, metric))
             continue;
-        choose(&warn, &thresholds[i], thresholds[i].warn_given, &thresholds[i].warn);
-        choose(&crit, &thresholds[i], thresholds[i].crit_given, &thresholds[i].crit);
+        choose(&warn, threshold, threshold->warn_given, &threshold->warn);
+        choose(&crit, threshold, threshold->crit_given, &threshold->crit);
     }
     judged->metric = metric;
-    bool readable = settle(&warn, metric->warn, &judged->warn);
-    readable = settle(&crit, metric->crit, &judged->crit) && readable;
+    judged->warn_by = comparison(&warn);
+    judged->crit_by = comparison(&crit);
+    if (judged->warn_by || judged->crit_by)
+        judged->baseline = find_baseline(by, metric);
+    bool readable = settle(&warn, judged->baseline, metric->warn, &judged->warn);
+    readable = settle(&crit, judged->baseline, metric->crit, &judged->crit) && readable;
     /* a range of somebody who has judged already is shown; one that the sysadmin has given counts */
     const struct range none = { .set = false };
     judged->state = judge_value(metric->value, metric->unjudged && !warn.given ? &none : &judged->warn,
                                 metric->unjudged && !crit.given ? &none : &judged->crit);
-    if (!readable && !metric->unjudged)
+    bool unmeasured = isnan(metric->value) && (judged->warn_by || judged->crit_by);
+    if (unmeasured || (!readable && !metric->unjudged))
         judged->state = state_worse(judged->state, BELFRY_UNKNOWN);
 }
 
 /* ---- words */
 
-/* "memory_used 96 % (critical ~:95)" */
+/* "memory_used 96 % (critical ~:95)", "took 4.1 s, more than 2 x its 7-day median of 1.9 s (critical)" */
 static void complain(struct buf *out, const struct judged_metric *judged, bool with_part)
 {
     const struct result_metric *metric = judged->metric;
-    char value[TEXT_VALUE_SIZE], range[RANGE_TEXT_SIZE];
+    char value[TEXT_VALUE_SIZE], range[RANGE_TEXT_SIZE], words[LIMIT_WORDS_SIZE];
     if (with_part && metric->part)
         buf_print(out, "%s ", metric->part);
     if (judged->state == BELFRY_UNKNOWN) {
@@ -94,8 +113,13 @@ static void complain(struct buf *out, const struct judged_metric *judged, bool w
         return;
     }
     bool critical = judged->state == BELFRY_CRITICAL;
-    buf_print(out, "%s %s (%s %s)", metric->name, text_format_value(value, metric->value, metric->unit),
-              critical ? "critical" : "warning", range_format(range, critical ? &judged->crit : &judged->warn));
+    const char *level = critical ? "critical" : "warning";
+    const struct limit *by = critical ? judged->crit_by : judged->warn_by;
+    buf_print(out, "%s %s", metric->name, text_format_value(value, metric->value, metric->unit));
+    if (by)
+        buf_print(out, ", %s (%s)", limit_words(words, by, judged->baseline, metric->unit), level);
+    else
+        buf_print(out, " (%s %s)", level, range_format(range, critical ? &judged->crit : &judged->warn));
 }
 
 /* Some of a verdict's metrics, in order: numbers from 1 on, 0 ends. */
@@ -237,8 +261,7 @@ static void judge_end(struct arena *arena, const struct result *result, struct v
     }
 }
 
-void verdict_judge(struct arena *arena, const struct result *result, const struct threshold *thresholds,
-                   uint32_t threshold_count, struct verdict *out)
+void verdict_judge_by(struct arena *arena, const struct result *result, const struct judging *by, struct verdict *out)
 {
     enum belfry_state worst = BELFRY_OK;
     *out = (struct verdict){ 0 };
@@ -247,7 +270,7 @@ void verdict_judge(struct arena *arena, const struct result *result, const struc
         out->metric_count = result->metric_count;
         out->metrics = arena_array(arena, out->metric_count, sizeof *out->metrics);
         for (uint32_t i = 0; i < out->metric_count; i++) {
-            judge_metric(&out->metrics[i], &result->metrics[i], thresholds, threshold_count);
+            judge_metric(&out->metrics[i], &result->metrics[i], by);
             worst = state_worse(worst, out->metrics[i].state);
         }
     }
@@ -258,4 +281,11 @@ void verdict_judge(struct arena *arena, const struct result *result, const struc
     if (worst != BELFRY_OK)
         out->text = with_complaints(arena, out, out->text, &(struct metric_list){ .first = 1 });
     out->state = state_worse(out->state, worst);
+}
+
+void verdict_judge(struct arena *arena, const struct result *result, const struct threshold *thresholds,
+                   uint32_t threshold_count, struct verdict *out)
+{
+    const struct judging by = { .thresholds = thresholds, .threshold_count = threshold_count };
+    verdict_judge_by(arena, result, &by, out);
 }

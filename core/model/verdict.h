@@ -6,7 +6,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/buf.h"
-#include "core/model/range.h"
+#include "core/model/limit.h"
 #include "core/model/result.h"
 
 /* A sysadmin's thresholds for one metric; they replace the plugin's defaults, each where it is set. */
@@ -14,13 +14,15 @@ struct threshold {
     const char *metric;
     const char *part;            /* NULL: of the check and of every part; else of that part only */
     bool warn_given, crit_given; /* given and not set: the default is switched off ("") */
-    struct range warn, crit;
+    struct limit warn, crit;
 };
 
 struct judged_metric {
     const struct result_metric *metric;
     struct range warn, crit; /* in force */
     enum belfry_state state;
+    const struct limit *warn_by, *crit_by; /* the comparisons that made them; NULL: there is none */
+    const struct baseline *baseline;       /* that they compare with; NULL: there is none, or not yet */
 };
 
 struct judged_part {
@@ -39,9 +41,21 @@ struct verdict {
     uint32_t part_count;
 };
 
+/* What a result is judged by. */
+struct judging {
+    const struct threshold *thresholds;
+    uint32_t threshold_count;
+    /* The baseline of a metric when the result came, or NULL; NULL: there are no baselines. */
+    const struct baseline *(*baseline)(const void *context, const char *part, const char *metric);
+    const void *context;
+};
+
 /* Critical is tested before warning; a NaN with any threshold is UNKNOWN, never OK; a metric without a threshold is not
  * judged. RESULT_TIMEOUT without text becomes CRITICAL "no answer within ..."; RESULT_CRASHED, RESULT_STUCK and
- * RESULT_MISUSE are UNKNOWN. The verdict points into the result and the arena. */
+ * RESULT_MISUSE are UNKNOWN. A comparison with a baseline that has not enough samples does not alert. The verdict
+ * points into the result, the thresholds, the baselines and the arena. */
+void verdict_judge_by(struct arena *arena, const struct result *result, const struct judging *by, struct verdict *out);
+/* The same without baselines. */
 void verdict_judge(struct arena *arena, const struct result *result, const struct threshold *thresholds,
                    uint32_t threshold_count, struct verdict *out);
 

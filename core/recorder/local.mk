@@ -15,10 +15,12 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/header.c core/recorder/header.h \
 	core/recorder/ink.c core/recorder/ink.h \
 	core/recorder/layout.c core/recorder/layout.h \
+	core/recorder/learn.c core/recorder/learn.h \
 	core/recorder/ledger.c core/recorder/ledger.h \
 	core/recorder/legend.c core/recorder/legend.h \
 	core/recorder/name.c core/recorder/name.h \
 	core/recorder/page.c core/recorder/page.h \
+	core/recorder/past.c core/recorder/past.h core/recorder/past_file.c \
 	core/recorder/pending.c core/recorder/pending.h \
 	core/recorder/picture.c core/recorder/picture.h \
 	core/recorder/queue.c core/recorder/queue.h \
@@ -45,8 +47,12 @@ belfry_graph_CFLAGS = $(pie_cflags)
 belfry_graph_LDFLAGS = $(pie_ldflags)
 belfry_graph_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 
-unit_tests += tests/unit/test_recorder tests/unit/test_recorder_track tests/unit/test_recorder_history \
+unit_tests += tests/unit/test_past tests/unit/test_recorder tests/unit/test_recorder_track tests/unit/test_recorder_history \
 	tests/unit/test_recorder_damage tests/unit/test_recorder_wire tests/unit/test_recorder_crash tests/unit/test_recorder_fuzz
+tests_unit_test_past_SOURCES = tests/unit/test_past.c tests/tap.h
+tests_unit_test_past_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
+tests_unit_test_past_LDFLAGS = $(pie_ldflags)
+tests_unit_test_past_LDADD = $(recorder_libs)
 tests_unit_test_recorder_SOURCES = tests/unit/test_recorder.c tests/recorder.h tests/tap.h
 tests_unit_test_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_LDFLAGS = $(pie_ldflags)
@@ -120,6 +126,6 @@ tests_unit_test_export_SOURCES = tests/unit/test_export.c tests/tap.h
 tests_unit_test_export_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_export_LDFLAGS = $(pie_ldflags)
 tests_unit_test_export_LDADD = $(recorder_libs)
-system_tests += tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test
+system_tests += tests/system/baseline.test tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test
 system_tests += tests/system/graph-history.test
 EXTRA_DIST += tests/peers/pixels.py

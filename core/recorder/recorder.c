@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/buf.h"
@@ -39,6 +40,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/base/wire.h"
+#include "core/model/baseline.h"
 #include "core/recorder/cached.h"
 #include "core/recorder/crash.h"
 #include "core/recorder/ledger.h"
@@ -53,7 +55,8 @@
 #define KEEPER_FD 3
 #define SLOTS_MAX (1u << 20)
 #define READ_BYTES (256u << 10)
-#define OUT_BYTES_MAX (1u << 20) /* of events that the keeper did not read yet */
+#define OUT_BYTES_MAX (1u << 20)             /* of events that the keeper did not read yet */
+#define LEARNT_BYTES_MAX (OUT_BYTES_MAX / 4) /* with more before them baselines are told later */
 #define DELAY_DEFAULT_MS 1000
 #define KEEP_PARTS_DEFAULT_MS (90 * 86400000LL)
 #define LOOK_DEFAULT_MS (6 * 3600000LL)
@@ -273,6 +276,21 @@ static void on_writable(struct recorder *recorder)
         buf_reset(&recorder->out);
 }
 
+static bool on_learnt(void *context, uint32_t slot, const char *metric, const struct baseline_table *table)
+{
+    struct recorder *recorder = context;
+    if (is_unheard(recorder) || recorder->out.length > LEARNT_BYTES_MAX)
+        return false;
+    if (recorder->replaying) /* slots of the write-ahead file may be another keeper's */
+        return false;
+    size_t begin = wire_begin(&recorder->out, WIRE_RECORDER_LEARNT);
+    wire_put_u32(&recorder->out, slot);
+    wire_put_text(&recorder->out, metric);
+    baseline_encode(&recorder->out, table);
+    wire_end(&recorder->out, begin);
+    return true;
+}
+
 /* ---- the process ------------------------------------------------------------------------------------------------ */
 
 static int next_timeout(const struct recorder *recorder)
@@ -381,6 +399,7 @@ static int prepare(struct recorder *recorder)
 {
     struct why why = { "" };
     int code = file_make_folders(recorder->room.folder, 0700);
+    tzset(); /* while the zone's file can be read */
     /* no network; nothing is written but below the folder, which has to be there for that */
     sandbox_enter(&(struct sandbox){ .role = SANDBOX_RECORDER,
                                      .write = recorder->room.folder,
@@ -457,6 +476,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* of our log, when the keeper is gone */
     recorder.room.report = on_report;
     recorder.room.moved = on_moved;
+    recorder.room.learnt = on_learnt;
     recorder.room.context = &recorder;
     recorder.room.ledger = &recorder.ledger;
     int status = prepare(&recorder) == 0 ? run(&recorder) : 1;

@@ -12,6 +12,7 @@
 #include "core/base/arena.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/recorder/past.h"
 #include "core/recorder/shelf.h"
 
 #define GONE_STEPS 3
@@ -40,6 +41,7 @@ static void remove_part(struct arena *arena, struct track_room *room, const stru
 {
     char since[TEXT_TIME_SIZE], visible[256];
     unlink(arena_print(arena, "%s" LEGEND_SUFFIX, file->path));
+    unlink(arena_print(arena, "%s" PAST_SUFFIX, file->path));
     if (unlink(file->path) != 0)
         return;
     room->report(room->context, LOG_LEVEL_INFO, 0,

@@ -24,8 +24,10 @@
 #include "core/base/clock.h"
 #include "core/recorder/args.h"
 #include "core/recorder/cached.h"
+#include "core/recorder/learn.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/legend.h"
+#include "core/recorder/past.h"
 #include "core/recorder/row.h"
 #include "core/recorder/store.h"
 
@@ -70,6 +72,7 @@ struct track *track_open(uint32_t slot, const void *payload, size_t n)
         track->payload = heap_alloc(n);
         track->payload_size = n;
         memcpy(track->payload, payload, n);
+        track->learn = learn_open(&series);
     }
     arena_close(&arena);
     return track;
@@ -105,6 +108,7 @@ void track_close(struct track **track)
     if (!t)
         return;
     forget_file(t);
+    learn_close(&t->learn);
     free(t->kinds);
     free(t->payload);
     free(t->rows);
@@ -356,6 +360,8 @@ static int prepare_in(struct job *job)
     }
     if (code == 0)
         code = describe(job);
+    if (code == 0 && !track->learn)
+        unlink(arena_print(&job->arena, "%s" PAST_SUFFIX, job->path));
     if (code == 0)
         remember(job);
     return code;
@@ -525,6 +531,8 @@ static void flush(struct track *track, struct track_room *room, int64_t now_s, b
     if (track->row_count == 0)
         return;
     int code = prepare(track, room, now_s, &why);
+    if (code == 0 && track->learn)
+        learn_rows(track, room);
     if (code < 0) {
         room->counts.lost += track->row_count;
         track->row_count = track->sent_count = 0;
@@ -555,4 +563,6 @@ void track_settle(struct track *track, struct track_room *room, int64_t now_s)
     if (track->row_count > 0 && !track_is_pending(track) && cached_flush(room->cached, track->path, &why) == 0)
         drop_written(track, room);
     flush(track, room, now_s, true);
+    if (track->learn)
+        learn_save(track, room);
 }

@@ -32,7 +32,9 @@ struct track_counts {
     uint64_t aside;     /* files */
 };
 
+struct baseline_table;
 struct cached;
+struct learn;
 struct ledger;
 
 /* What all tracks share. */
@@ -48,6 +50,9 @@ struct track_room {
     void (*report)(void *context, enum log_level level, uint32_t slot, const char *text);
     /* A file was moved aside, for the journal; NULL: that is only reported. */
     void (*moved)(void *context, const char *path, const char *text);
+    /* The baselines of a metric are known anew; false: nobody listens now, it is told again. NULL: nobody wants them.
+     */
+    bool (*learnt)(void *context, uint32_t slot, const char *metric, const struct baseline_table *table);
     void *context;
 };
 
@@ -71,6 +76,7 @@ struct track {
     uint32_t sent_to;    /* generation of the connection by which they were sent */
     double *rows;        /* waiting: seconds and values, source_count + 1 numbers each */
     uint32_t row_count, row_size;
+    struct learn *learn; /* baselines; NULL: none are wanted */
     uint32_t generation; /* of the write-ahead file that has this series; 0: none */
     int64_t due_ms;      /* of the queue (queue.c) */
     struct track *next;

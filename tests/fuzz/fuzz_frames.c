@@ -9,6 +9,7 @@
 
 #include "core/base/channel.h"
 #include "core/config/catalog.h"
+#include "core/model/baseline.h"
 #include "core/model/plugin.h"
 #include "core/model/result.h"
 #include "core/model/series.h"
@@ -47,14 +48,31 @@ TRY_CODEC(plugin_info, struct plugin_info)
 TRY_CODEC(result, struct result)
 TRY_CODEC(series, struct series)
 
+/* Not so the numbers of hours without samples, which are not written. */
+static void try_table(struct wire_reader *r)
+{
+    struct baseline_table table;
+    struct buf out = { 0 };
+    const unsigned char *begin = r->at;
+    char words[BASELINE_WORDS_SIZE];
+    if (baseline_decode(r, &table) != 0)
+        return;
+    baseline_encode(&out, &table);
+    fuzz_must(out.length == (size_t)(r->at - begin) && memcmp(out.data, begin, out.length) == 0,
+              "a table that was read is written again");
+    for (unsigned i = 0; i < BASELINE_HOURS; i++)
+        baseline_words(words, &table.hours[i], "s");
+    buf_close(&out);
+}
+
 static void judge(struct arena *arena, const struct result *result)
 {
     const struct threshold thresholds[] = {
-        { .metric = "value", .warn_given = true, .warn = { .set = true, .start = 0, .end = 5 } },
+        { .metric = "value", .warn_given = true, .warn = { .range = { .set = true, .start = 0, .end = 5 } } },
         { .metric = "time",
           .part = "a",
           .crit_given = true,
-          .crit = { .set = true, .inside = true, .start = 1, .end = 2 } },
+          .crit = { .range = { .set = true, .inside = true, .start = 1, .end = 2 } } },
     };
     struct verdict verdict;
     struct buf line = { 0 };
@@ -89,6 +107,8 @@ static void try_payload(const struct wire_frame *frame)
     r = frame->payload;
     if (try_result(&r, &arena, &result))
         judge(&arena, &result);
+    r = frame->payload;
+    try_table(&r);
     struct catalog *catalog = catalog_new();
     struct wire_frame copy = *frame;
     catalog_take(catalog, &copy);

@@ -19,7 +19,8 @@ def put(target, name, data):
 
 # ---- ranges
 for i, text in enumerate(["10", "10:", "~:10", "10:20", "@10:20", "1:1", ":5", "-1.5:2e3", "2:1", "@~:0", "1e308:1e309", "0x10",
-                          "nan", "inf", "10%", "", ":", "@", "~", "0.1:0.30000000000000004", "-0:0", "1e-320", " 1", "1:2:3"]):
+                          "nan", "inf", "10%", "", ":", "@", "~", "0.1:0.30000000000000004", "-0:0", "1e-320", " 1", "1:2:3",
+                          "> 2 x median 7d", "< 0.5 x p5 7d", "> p95 7d", ">2 x median 30d", "> 1e308 x p95 7d", "< 0 x median 7d"]):
     put("range", f"range-{i:02}", text)
 
 # ---- performance data: a byte whether ranges are thresholds, then what a plugin prints

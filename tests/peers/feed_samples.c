@@ -2,9 +2,10 @@
 /* feed_samples RECORDER FOLDER [OPTION VALUE]... - plays the keeper for belfry-recorder: starts it with these options,
  * sends it what stands on stdin, prints what it reports, and ends with its exit status. A line is one of
  *
- *     series SLOT CHECK PART STEP METRIC...     PART "-": of the check as a whole; METRIC:
- * NAME,UNIT[,gauge|counter[,WAS]] SLOT SECONDS VALUE...                     a value is a number, or U
+ *     series SLOT CHECK PART STEP METRIC...     PART "-": of the check as a whole; METRIC: NAME,UNIT[,KIND[,WAS]]
+ *     SLOT SECONDS VALUE...                     a value is a number, or U
  *
+ * KIND is gauge, counter, or learnt: a gauge whose baseline is wanted.
  * Archives are the default ones. */
 #include <math.h>
 #include <stdio.h>
@@ -65,6 +66,7 @@ static struct series_source read_source(char *word)
         source.unit = strsep(&word, ",");
     kind = word ? strsep(&word, ",") : "gauge";
     source.kind = strcmp(kind, "counter") == 0 ? BELFRY_COUNTER : BELFRY_GAUGE;
+    source.baseline = strcmp(kind, "learnt") == 0;
     source.was = word;
     return source;
 }

@@ -54,6 +54,7 @@ static const struct belfry_option fixture_exec_options_[] = {
 static const struct belfry_option fixture_no_options_[] = { BELFRY_END };
 static const struct belfry_metric fixture_http_metrics_[] = { { "time_total", "s", "Seconds", .crit = "~:10" },
                                                               { "size", "B", "Bytes", .warn = NULL },
+                                                              { "requests", "c", "Requests", .kind = BELFRY_COUNTER },
                                                               BELFRY_END };
 static const struct belfry_metric fixture_tcp_metrics_[] = { { "latency", "s", "Seconds", .warn = NULL }, BELFRY_END };
 static const struct belfry_metric fixture_no_metrics_[] = { BELFRY_END };

@@ -50,8 +50,8 @@ static struct task_option task_options[] = { { "host", NULL, one, 1 },
                                              { "empty", NULL, NULL, 0 } };
 static const struct task full_task = { "redis/server", task_options, 3 };
 
-static struct series_source sources[] = { { "latency", BELFRY_GAUGE, 0, NAN, "s", "~:0.1", NULL, NULL },
-                                          { "bytes", BELFRY_COUNTER, NAN, 1e9, NULL, NULL, "@5", "octets" } };
+static struct series_source sources[] = { { "latency", BELFRY_GAUGE, 0, NAN, "s", "~:0.1", NULL, NULL, true },
+                                          { "bytes", BELFRY_COUNTER, NAN, 1e9, NULL, NULL, "@5", "octets", false } };
 static struct series_archive archives[] = { { 60, 172800 }, { 300, 1209600 } };
 static struct plugin_view views[] = {
     { "times", "Times", "latency", NULL, BELFRY_LINES, false },

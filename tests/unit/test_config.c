@@ -167,9 +167,9 @@ static void test_thresholds(struct fixture *fixture, const struct catalog *catal
         return;
     const struct check_config *b = &config->checks[0], *c = &config->checks[1];
     tap_is_int(b->threshold_count, 2, "merged by metric");
-    tap_ok(b->thresholds[0].warn.end == 10 && b->thresholds[0].crit.end == 30,
+    tap_ok(b->thresholds[0].warn.range.end == 10 && b->thresholds[0].crit.range.end == 30,
            "warn of the template, crit of the check");
-    tap_ok(b->thresholds[1].warn_given && !b->thresholds[1].warn.set && !b->thresholds[1].crit_given,
+    tap_ok(b->thresholds[1].warn_given && !b->thresholds[1].warn.range.set && !b->thresholds[1].crit_given,
            "an empty range is given and not set");
     tap_is_int(c->threshold_count, 2, "the template's and its own");
     tap_is_text(c->thresholds[1].metric, "/var", "any name in a list, declared or not");

@@ -3,6 +3,7 @@
  * it ends, and that bytes which make no sense end it with status 1, never with a signal. */
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/spawn.h"
+#include "core/model/baseline.h"
 #include "core/model/series.h"
 #include "core/recorder/header.h"
 #include "core/recorder/name.h"
@@ -209,6 +211,42 @@ static void test_let_go(void)
     buf_close(&out);
 }
 
+/* What it learnt is told of the series in its slot, and never of those that another keeper had there. */
+static void test_learnt(void)
+{
+    struct peer peer;
+    struct buf out = { 0 };
+    struct wire_frame frame;
+    struct baseline_table table;
+    sources[0].baseline = true;
+    start(&peer, "1h");
+    put_series(&out, 4, "a/learnt", 1);
+    put_sample(&out, 4, now_s - 7200, 1);
+    channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+    while (channel_read(&peer.channel, &frame, clock_now_ms() + WAIT_MS) == 1 && frame.type != WIRE_RECORDER_SAVED)
+        ;
+    kill(peer.pid, SIGKILL);
+    finish(&peer, &out);
+    start(&peer, "10ms");
+    int early = 0;
+    while (channel_read(&peer.channel, &frame, clock_now_ms() + WAIT_MS) == 1 && frame.type != WIRE_RECORDER_READY)
+        early += frame.type == WIRE_RECORDER_LEARNT;
+    tap_ok(early == 0 && last_of("a/learnt") == now_s - 7200, "what is replayed is written and not told");
+    put_series(&out, 9, "a/learnt", 1);
+    put_sample(&out, 9, now_s - 1, 1);
+    channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+    while (channel_read(&peer.channel, &frame, clock_now_ms() + WAIT_MS) == 1 && frame.type != WIRE_RECORDER_LEARNT)
+        ;
+    tap_is_int(frame.type, WIRE_RECORDER_LEARNT, "a sample is");
+    tap_is_int(wire_u32(&frame.payload), 9, "with its slot");
+    tap_is_text(wire_text(&frame.payload, &arena, 80), "a", "and metric");
+    tap_ok(baseline_decode(&frame.payload, &table) == 0 && wire_done(&frame.payload) == 0 && table.at_s == now_s - 1,
+           "and all hours");
+    sources[0].baseline = false;
+    tap_is_int(finish(&peer, &out), 0, "the end");
+    buf_close(&out);
+}
+
 /* ---- bad keepers ------------------------------------------------------------------------------------------------ */
 
 static int say(const void *bytes, size_t n)
@@ -329,6 +367,7 @@ int main(void)
     test_conversation();
     test_delay_and_stop();
     test_let_go();
+    test_learnt();
     test_hostile();
     test_truncated();
     test_random();

@@ -10,12 +10,12 @@
 
 static struct arena arena;
 
-static struct range range_of(const char *text)
+static struct limit limit_of(const char *text)
 {
-    struct range range = { 0 };
-    if (text && text[0] && range_parse(text, &range, NULL) != 0)
-        tap_ok(false, "'%s' is a range", text);
-    return range;
+    struct limit limit = { .compares = false };
+    if (text && text[0] && limit_parse(text, &limit, NULL) != 0)
+        tap_ok(false, "'%s' is a limit", text);
+    return limit;
 }
 
 /* given as text: NULL not given, "" switched off */
@@ -25,8 +25,8 @@ static struct threshold threshold(const char *metric, const char *part, const ch
                                .part = part,
                                .warn_given = warn != NULL,
                                .crit_given = crit != NULL,
-                               .warn = range_of(warn),
-                               .crit = range_of(crit) };
+                               .warn = limit_of(warn),
+                               .crit = limit_of(crit) };
 }
 
 static void test_values(void)
@@ -76,6 +76,82 @@ static void test_values(void)
         tap_is_int(verdict.metrics[0].state, table[i].state, "and of the metric");
         tap_ok((strcmp(verdict.text, "t") == 0) == (table[i].state == BELFRY_OK), "row %zu: %s", i, verdict.text);
     }
+}
+
+static const struct baseline usual = { .figures = { [FIGURE_MEDIAN] = 1.9, [FIGURE_P5] = 1, [FIGURE_P95] = 3 },
+                                       .samples = 420,
+                                       .days = 7 };
+static const struct baseline young = { .figures = { [FIGURE_MEDIAN] = 1.9, [FIGURE_P5] = 1, [FIGURE_P95] = 3 },
+                                       .samples = 120,
+                                       .days = 2 };
+
+static const struct baseline *find(const void *context, const char *part, const char *metric)
+{
+    return !part && strcmp(metric, "took") == 0 ? context : NULL;
+}
+
+/* Comparisons with a baseline. */
+static void test_comparisons(void)
+{
+    static const struct {
+        double value;
+        const char *warn, *crit; /* the sysadmin's */
+        const struct baseline *baseline;
+        enum belfry_state state;
+        const char *text;
+    } table[] = {
+        { 4.1, NULL, "> 2 x median 7d", &usual, BELFRY_CRITICAL,
+          "t; took 4.1 s, more than 2 x its 7-day median of 1.9 s (critical)" },
+        { 3.8, NULL, "> 2 x median 7d", &usual, BELFRY_OK, "t" },
+        { 4.1, NULL, "> 2 x median 7d", &young, BELFRY_OK, "t" },
+        { 4.1, NULL, "> 2 x median 7d", NULL, BELFRY_OK, "t" },
+        { 4.1, "> p95 7d", "> 3 x p95 7d", &usual, BELFRY_WARNING,
+          "t; took 4.1 s, more than its 7-day 95th percentile of 3 s (warning)" },
+        { 0.4, "< 0.5 x p5 7d", NULL, &usual, BELFRY_WARNING,
+          "t; took 400 ms, less than 0.5 x its 7-day 5th percentile of 1 s (warning)" },
+        { 12, "> p95 7d", "~:10", NULL, BELFRY_CRITICAL, "t; took 12 s (critical ~:10)" },
+        { 12, "> p95 7d", "~:10", &usual, BELFRY_CRITICAL, "t; took 12 s (critical ~:10)" },
+        { NAN, NULL, "> 2 x median 7d", NULL, BELFRY_UNKNOWN, "t; took could not be measured" },
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct result_metric metrics[] = { { .name = "took", .unit = "s", .value = table[i].value, .crit = "~:0.1" },
+                                           { .name = "took", .part = "p", .unit = "s", .value = 4.1 } };
+        struct result_part part = { .name = "p", .state = BELFRY_OK, .text = "fine" };
+        struct result result = { .state = BELFRY_OK, .text = "t", .metrics = metrics, .metric_count = 2 };
+        result.parts = &part;
+        result.part_count = 1;
+        struct threshold given = threshold("took", NULL, table[i].warn, table[i].crit ? table[i].crit : "");
+        struct judging by = { .thresholds = &given, .threshold_count = 1, .baseline = find };
+        struct verdict verdict;
+        by.context = table[i].baseline;
+        verdict_judge_by(&arena, &result, &by, &verdict);
+        size_t length = strlen(table[i].text); /* a range judges the part, too */
+        tap_ok(strncmp(verdict.text, table[i].text, i == 6 || i == 7 ? length : length + 1) == 0, "row %zu: %s", i,
+               verdict.text);
+        tap_is_int(verdict.metrics[0].state, table[i].state, "its state");
+        tap_is_int(verdict.state, table[i].state, "and the check's");
+    }
+}
+
+/* What performance data, counters and a check without a daemon make of them. */
+static void test_comparisons_shown(void)
+{
+    struct result_metric metric = { .name = "took", .unit = "s", .value = 4.1 };
+    struct result result = { .state = BELFRY_OK, .text = "t", .metrics = &metric, .metric_count = 1 };
+    struct threshold given = threshold("took", NULL, "> p95 7d", "> 2 x median 7d");
+    struct judging by = { .thresholds = &given, .threshold_count = 1, .baseline = find, .context = &usual };
+    struct verdict verdict;
+    struct buf out = { 0 };
+    verdict_judge_by(&arena, &result, &by, &verdict);
+    verdict_nagios(&out, "JOB", &verdict, &result);
+    tap_ok(strstr(out.data, "|took=4.1s;~:3;~:3.8;;") || strstr(out.data, "| took=4.1s;~:3;~:3.8;;"), "%s", out.data);
+    tap_ok(verdict.metrics[0].baseline == &usual && verdict.metrics[0].crit_by == &given.crit, "what it was judged by");
+    verdict_judge(&arena, &result, &given, 1, &verdict);
+    tap_is_int(verdict.state, BELFRY_OK, "without baselines nothing alerts");
+    metric.kind = BELFRY_COUNTER;
+    verdict_judge_by(&arena, &result, &by, &verdict);
+    tap_is_int(verdict.state, BELFRY_OK, "a counter has none");
+    buf_close(&out);
 }
 
 /* Ranges of somebody who has judged already. */
@@ -421,6 +497,8 @@ static void test_many_parts(void)
 int main(void)
 {
     test_values();
+    test_comparisons();
+    test_comparisons_shown();
     test_unjudged();
     test_worst();
     test_worst_part_in_text();
