@@ -4,6 +4,7 @@ noinst_LIBRARIES += core/model/libmodel.a
 core_model_libmodel_a_SOURCES = \
 	core/model/config.c core/model/config.h \
 	core/model/event.c core/model/event.h \
+	core/model/history.c core/model/history.h \
 	core/model/ledger.h \
 	core/model/plugin.c core/model/plugin.h core/model/plugin_needs.c core/model/plugin_private.h \
 	core/model/plugin_type.c core/model/plugin_view.c \

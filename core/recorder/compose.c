@@ -9,6 +9,7 @@
 #include <cairo.h>
 #include <string.h>
 
+#include "core/recorder/ink.h"
 #include "core/recorder/picture.h"
 
 static int total_height(const struct compose *page)
@@ -85,32 +86,9 @@ static int compose_svg(const struct compose *page, struct buf *out, struct why *
 
 /* ---- PNG -------------------------------------------------------------------------------------------------------- */
 
-/* What of an image is still to be read. */
-struct rest {
-    const char *at, *end;
-};
-
-static cairo_status_t read_bytes(void *context, unsigned char *out, unsigned n)
-{
-    struct rest *rest = context;
-    if ((size_t)(rest->end - rest->at) < n)
-        return CAIRO_STATUS_READ_ERROR;
-    memcpy(out, rest->at, n);
-    rest->at += n;
-    return CAIRO_STATUS_SUCCESS;
-}
-
-static cairo_status_t write_bytes(void *context, const unsigned char *bytes, unsigned n)
-{
-    struct buf *out = context;
-    buf_add(out, bytes, n);
-    return out->overflowed ? CAIRO_STATUS_WRITE_ERROR : CAIRO_STATUS_SUCCESS;
-}
-
 static cairo_status_t paint(cairo_t *canvas, const struct compose_image *image, int y)
 {
-    struct rest rest = { image->bytes.data, image->bytes.data + image->bytes.length };
-    cairo_surface_t *picture = cairo_image_surface_create_from_png_stream(read_bytes, &rest);
+    cairo_surface_t *picture = ink_read_png(image->bytes.data, image->bytes.length);
     cairo_status_t status = cairo_surface_status(picture);
     if (status == CAIRO_STATUS_SUCCESS) {
         cairo_set_source_surface(canvas, picture, 0, y);
@@ -133,7 +111,7 @@ static int compose_png(const struct compose *page, struct buf *out, struct why *
     }
     cairo_destroy(canvas);
     if (status == CAIRO_STATUS_SUCCESS)
-        status = cairo_surface_write_to_png_stream(whole, write_bytes, out);
+        status = ink_write_png(whole, out);
     cairo_surface_destroy(whole);
     if (status == CAIRO_STATUS_SUCCESS)
         return 0;

@@ -3,9 +3,9 @@
 #include "core/recorder/figures.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "core/base/arena.h"
 #include "core/recorder/store.h"
 
 /* What one consolidation function contributes. */
@@ -138,58 +138,99 @@ uint32_t figures_keep_greatest(const struct figures *means, bool *chosen, uint32
     return dropped;
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------------------- */
+/* ---- points ----------------------------------------------------------------------------------------------------- */
 
-struct sums {
-    struct arena arena;
-    double *at;     /* by the points of the first file */
-    uint64_t count; /* of points */
-    int64_t start_s;
-    uint64_t step_s;
-    double more; /* the greatest values of sources with other points */
-};
-
-static void add_to_sums(struct sums *sums, const struct store_values *values, uint64_t column)
+static int read_points(struct arena *arena, const struct figures_span *span, const struct figures_source *source,
+                       struct figures_points *out, struct why *why)
 {
-    bool same = values->start_s == sums->start_s && values->step_s == sums->step_s && values->count == sums->count;
-    double greatest = 0;
-    for (uint64_t i = 0; i < values->count; i++) {
-        double value = values->values[i * values->source_count + column];
-        if (isfinite(value) && same)
-            sums->at[i] += value;
-        if (isfinite(value))
-            greatest = fmax(greatest, value);
+    struct store_values values;
+    int code = fetch(span, FIGURE_MEAN, source->file, &values, why);
+    uint64_t column = code == 0 ? find_column(&values, source->source) : 0;
+    *out = (struct figures_points){ .start_s = values.start_s, .step_s = values.step_s };
+    if (code == 0 && column < values.source_count) {
+        out->count = values.count;
+        out->values = arena_array(arena, values.count + 1, sizeof(*out->values));
     }
-    sums->more += same ? 0 : greatest;
-}
-
-static void start_sums(struct sums *sums, const struct store_values *values)
-{
-    sums->at = arena_array(&sums->arena, values->count + 1, sizeof(*sums->at));
-    sums->count = values->count;
-    sums->start_s = values->start_s;
-    sums->step_s = values->step_s;
-}
-
-int figures_read_total(const struct figures_span *span, const struct figures_source *sources, uint32_t count,
-                       double *out, struct why *why)
-{
-    struct sums sums = { 0 };
-    int code = 0;
-    *out = 0;
-    for (uint32_t i = 0; code == 0 && i < count; i++) {
-        struct store_values values;
-        code = fetch(span, FIGURE_MEAN, sources[i].file, &values, why);
-        if (code == 0 && !sums.at)
-            start_sums(&sums, &values);
-        uint64_t column = code == 0 ? find_column(&values, sources[i].source) : 0;
-        if (code == 0 && column < values.source_count)
-            add_to_sums(&sums, &values, column);
-        store_values_close(&values);
-    }
-    for (uint64_t i = 0; i < sums.count; i++)
-        *out = fmax(*out, sums.at[i]);
-    *out += sums.more;
-    arena_close(&sums.arena);
+    for (uint64_t i = 0; i < out->count; i++)
+        out->values[i] = values.values[i * values.source_count + column];
+    store_values_close(&values);
     return code;
+}
+
+/* Adds what more has at the times of sum. */
+static void add_points(struct figures_points *sum, const struct figures_points *more)
+{
+    for (uint64_t i = 0; more->count && i < sum->count; i++) {
+        int64_t at_s = sum->start_s + (int64_t)(i * sum->step_s) - more->start_s;
+        uint64_t k = at_s < 0 ? more->count : (uint64_t)at_s / more->step_s;
+        if (k < more->count && isfinite(more->values[k]))
+            sum->values[i] = more->values[k] + (isfinite(sum->values[i]) ? sum->values[i] : 0);
+    }
+}
+
+int figures_read_points(struct arena *arena, const struct figures_span *span, const struct figures_sources *sources,
+                        struct figures_points *out, struct why *why)
+{
+    int code = 0;
+    *out = (struct figures_points){ 0 };
+    for (uint32_t i = 0; code == 0 && i < sources->count; i++) {
+        struct figures_points points;
+        code = read_points(arena, span, &sources->v[i], &points, why);
+        if (code == 0 && out->count)
+            add_points(out, &points);
+        else if (code == 0)
+            *out = points;
+    }
+    return code;
+}
+
+struct figures figures_of(const struct figures_points *points)
+{
+    struct figures out = { NAN, NAN, NAN, NAN };
+    double sum = 0;
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < points->count; i++) {
+        double value = points->values[i];
+        if (!isfinite(value))
+            continue;
+        sum += value;
+        count++;
+        out.last = value;
+        out.least = fmin(out.least, value);
+        out.greatest = fmax(out.greatest, value);
+    }
+    if (count > 0)
+        out.mean = sum / (double)count;
+    return out;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double figures_percentile(struct arena *arena, const struct figures_points *points, double percentile)
+{
+    double *sorted = arena_array(arena, points->count + 1, sizeof(*sorted));
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < points->count; i++)
+        if (isfinite(points->values[i]))
+            sorted[count++] = points->values[i];
+    if (count == 0)
+        return NAN;
+    qsort(sorted, count, sizeof(*sorted), compare_numbers);
+    uint64_t rank = (uint64_t)ceil(percentile / 100 * (double)count);
+    return sorted[rank ? rank - 1 : 0];
+}
+
+int64_t figures_last_before(const struct figures_points *points, int64_t time_s)
+{
+    int64_t last_s = 0;
+    for (uint64_t i = 0; i < points->count; i++) {
+        int64_t end_s = points->start_s + (int64_t)((i + 1) * points->step_s);
+        if (end_s <= time_s && isfinite(points->values[i]))
+            last_s = end_s;
+    }
+    return last_s;
 }

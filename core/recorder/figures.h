@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/arena.h"
 #include "core/base/error.h"
 
 /* One data source of a sound RRD file in the working folder; see header_read(). */
@@ -30,8 +31,28 @@ int figures_read_means(const struct figures_span *span, const struct figures_sou
                        struct figures *out, struct why *why);
 /* Of the chosen ones only `most` with the greatest means stay chosen; returns how many no longer are. */
 uint32_t figures_keep_greatest(const struct figures *means, bool *chosen, uint32_t count, uint32_t most);
-/* The greatest sum of all sources at one time. */
-int figures_read_total(const struct figures_span *span, const struct figures_source *sources, uint32_t count,
-                       double *out, struct why *why);
+
+/* ---- one by one */
+
+struct figures_sources {
+    const struct figures_source *v;
+    uint32_t count;
+};
+
+/* The means; the point i belongs to the time (start_s + i * step_s, + step_s]. NaN: no value. */
+struct figures_points {
+    int64_t start_s;
+    uint64_t step_s, count;
+    double *values;
+};
+
+/* The sums of all sources at the times of the first that is there, in the arena. 0 or a negative code. */
+int figures_read_points(struct arena *arena, const struct figures_span *span, const struct figures_sources *sources,
+                        struct figures_points *out, struct why *why);
+struct figures figures_of(const struct figures_points *points);
+/* The least value that so many percent are not above (nearest rank); NaN without values. */
+double figures_percentile(struct arena *arena, const struct figures_points *points, double percentile);
+/* The end of the last point with a value that ends at that time or before; 0: none. */
+int64_t figures_last_before(const struct figures_points *points, int64_t time_s);
 
 #endif

@@ -42,6 +42,7 @@
 #include "core/recorder/cached.h"
 #include "core/recorder/compose.h"
 #include "core/recorder/export.h"
+#include "core/recorder/font.h"
 #include "core/recorder/page.h"
 #include "core/sandbox/sandbox.h"
 
@@ -53,7 +54,8 @@
 #define WANTED_MAX 64
 #define PIXELS_MIN 120
 #define PIXELS_MAX 4000
-#define HEIGHT 300
+#define THUMB_HEIGHT_MIN 16
+#define HISTORY_BYTES_MAX (16u << 20)
 #define NAMES_MAX 256
 #define STEP_MAX_S (10 * 366 * 86400)
 #define TIME_MAX_S 253402300799 /* the end of the year 9999 */
@@ -78,8 +80,14 @@ struct request {
     const char *folder, *check, *part, *draw, *title, *out, *export;
     const char *wanted[WANTED_MAX];
     uint32_t wanted_count;
-    int64_t since_s, until_s, width, height, step_s;
-    bool dark, svg, list;
+    const char *history_file;
+    const struct size *size;
+    int64_t since_s, until_s, compare_s, step_s;
+    int64_t width, height; /* 0: those of the size */
+    double percentile;
+    struct history history; /* what happened meanwhile, when has_history */
+    struct picture_fonts fonts;
+    bool has_history, dark, svg, list;
 };
 
 /* One line on stderr; returns the exit status. */
@@ -93,6 +101,18 @@ __attribute__((__format__(__printf__, 1, 2))) static int complain(const char *fo
     fprintf(stderr, "belfry-graph: %s\n", text_visible(visible, sizeof(visible), text, false));
     return 1;
 }
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------ */
+
+static const struct size {
+    const char *name;
+    int width, height;
+    bool thumb, grows;
+} sizes[] = {
+    { "normal", 760, 300, false, true },
+    { "report", 1200, 420, false, true },
+    { "thumb", 120, 32, true, false },
+};
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
@@ -124,6 +144,21 @@ static bool set_word(struct request *request, const struct option *option, const
     return is_yes || strcmp(value, option->no) == 0;
 }
 
+static bool set_size(struct request *request, const struct option *option, const char *value)
+{
+    (void)option;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        if (strcmp(sizes[i].name, value) == 0)
+            request->size = &sizes[i];
+    return strcmp(request->size->name, value) == 0;
+}
+
+static bool set_percentile(struct request *request, const struct option *option, const char *value)
+{
+    (void)option;
+    return text_number(value, &request->percentile) == 0 && request->percentile > 0 && request->percentile <= 100;
+}
+
 static bool add_wanted(struct request *request, const struct option *option, const char *value)
 {
     (void)option;
@@ -142,6 +177,10 @@ static const struct option options[] = {
     { "--metric", add_wanted, 0, NULL, NULL },
     { "--since", set_integer, MEMBER(since_s), NULL, NULL },
     { "--until", set_integer, MEMBER(until_s), NULL, NULL },
+    { "--compare", set_integer, MEMBER(compare_s), NULL, NULL },
+    { "--percentile", set_percentile, 0, NULL, NULL },
+    { "--history", set_text, MEMBER(history_file), NULL, NULL },
+    { "--size", set_size, 0, NULL, NULL },
     { "--width", set_integer, MEMBER(width), NULL, NULL },
     { "--height", set_integer, MEMBER(height), NULL, NULL },
     { "--theme", set_word, MEMBER(dark), "dark", "light" },
@@ -160,9 +199,10 @@ static bool read_option(struct request *request, const char *name, const char *v
     return false;
 }
 
-static bool are_pixels(int64_t n)
+/* Zero: not given. */
+static bool are_pixels(int64_t n, int64_t least)
 {
-    return n >= PIXELS_MIN && n <= PIXELS_MAX;
+    return n == 0 || (n >= least && n <= PIXELS_MAX);
 }
 
 static bool read_options(int argc, char **argv, struct request *request)
@@ -187,7 +227,9 @@ static bool read_options(int argc, char **argv, struct request *request)
         return false;
     return request->step_s >= 0 && request->step_s <= STEP_MAX_S && !(request->draw && request->wanted_count > 0) &&
            request->since_s > 0 && request->since_s < request->until_s && request->until_s <= TIME_MAX_S &&
-           are_pixels(request->width) && (request->height == 0 || are_pixels(request->height));
+           are_pixels(request->width, PIXELS_MIN) &&
+           are_pixels(request->height, request->size->thumb ? THUMB_HEIGHT_MIN : PIXELS_MIN) &&
+           request->compare_s >= 0 && request->compare_s < request->since_s;
 }
 
 /* ---- list ------------------------------------------------------------------------------------------------------- */
@@ -385,6 +427,11 @@ static int write_out(const struct request *request, int start, const struct buf 
     return code == 0 ? 0 : complain("can't write '%s': %s", request->out, error_text(code));
 }
 
+static int find_width(const struct request *request)
+{
+    return request->width ? (int)request->width : request->size->width;
+}
+
 static int draw_pictures(struct arena *arena, const struct request *request, struct page *page, int64_t since_s,
                          struct compose_image *images)
 {
@@ -394,9 +441,14 @@ static int draw_pictures(struct arena *arena, const struct request *request, str
         struct picture *picture = &page->pictures[i];
         picture->since_s = since_s;
         picture->until_s = request->until_s;
-        picture->width = (int)request->width;
-        picture->height = request->height ? (int)request->height : HEIGHT;
-        picture->grows = request->height == 0;
+        picture->compare_s = request->compare_s;
+        picture->percentile = request->percentile;
+        picture->history = request->has_history ? &request->history : NULL;
+        picture->fonts = request->fonts;
+        picture->width = find_width(request);
+        picture->height = request->height ? (int)request->height : request->size->height;
+        picture->grows = request->height == 0 && request->size->grows;
+        picture->thumb = request->size->thumb;
         picture->dark = request->dark;
         picture->svg = request->svg;
         picture->title = request->title ? request->title : picture->title;
@@ -410,7 +462,7 @@ static int draw_page(struct arena *arena, const struct request *request, struct 
     struct compose_image *images = arena_array(arena, page->count, sizeof(*images));
     const struct compose whole = { .images = images,
                                    .count = page->count,
-                                   .width = (int)request->width,
+                                   .width = find_width(request),
                                    .title = request->title ? request->title : request->check,
                                    .dark = request->dark,
                                    .svg = request->svg };
@@ -427,15 +479,54 @@ static int draw_page(struct arena *arena, const struct request *request, struct 
     return status;
 }
 
-static int draw(struct arena *arena, const struct request *request, const struct shelf *shelf)
+/* What happened meanwhile (core/model/history.h): read before the sandbox, as it may lie anywhere. */
+static int read_history(struct arena *arena, struct request *request)
+{
+    const char *path = request->history_file;
+    struct why why = { "" };
+    char *text;
+    size_t length;
+    if (!path)
+        return 0;
+    int code = file_read(arena, path, HISTORY_BYTES_MAX, &text, &length);
+    if (code < 0)
+        return complain("can't read '%s': %s", path, error_text(code));
+    if (history_parse(arena, text, length, &request->history, &why) < 0)
+        return complain("'%s': %s", path, why.text);
+    request->has_history = true;
+    return 0;
+}
+
+/* That a file was found damaged is in its legend, and that is a gap to explain. */
+static void mark_moved(struct arena *arena, struct request *request, const struct shelf *shelf)
+{
+    struct history_fold fold = { .arena = arena, .out = &request->history };
+    for (uint32_t i = 0; i < shelf->count; i++) {
+        const struct legend *legend = &shelf->files[i].legend;
+        if (legend->moved_s == 0)
+            continue;
+        const char *text = arena_print(arena, "%s: a damaged file was moved aside, and a new one begun",
+                                       legend->part ? legend->part : request->check);
+        history_mark(&fold, &(struct history_mark){ legend->moved_s, HISTORY_BAD, "file moved aside", text });
+        request->has_history = true;
+    }
+}
+
+static int draw(struct arena *arena, struct request *request, const struct shelf *shelf)
 {
     struct page page = { 0 };
     int status = check_files(request, shelf);
+    mark_moved(arena, request, shelf);
+    const char *trouble = request->size->thumb ? NULL : font_choose(&request->fonts);
+    if (trouble)
+        complain("%s", trouble);
     if (status == 0)
         status = choose(arena, request, shelf, &page);
     if (status != 0)
         return status;
-    if (page.left_out > 0)
+    if (request->size->thumb)
+        page.count = 1;
+    else if (page.left_out > 0)
         complain("left out, being too many for one page: %u pictures; draw them by name", page.left_out);
     int start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC); /* to go back: no right to read it is needed */
     if (chdir(shelf->folder) != 0) /* so that no path of ours is ever part of librrd's arguments */
@@ -508,24 +599,28 @@ static void enter_sandbox(struct arena *arena, const struct request *request)
 
 int main(int argc, char **argv)
 {
-    struct request request = { .width = 760 };
+    struct request request = { .size = &sizes[0] };
     if (!read_options(argc, argv, &request)) {
-        fprintf(stderr, "usage: belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--draw NAME]\n"
-                        "           [--metric NAME]... --since SECONDS --until SECONDS --out FILE\n"
-                        "           [--format png|svg] [--width PIXELS] [--height PIXELS] [--theme light|dark]\n"
-                        "           [--title TEXT]\n"
-                        "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--draw NAME]\n"
-                        "           [--metric NAME]... --since SECONDS --until SECONDS --export average|min|max\n"
-                        "           [--step SECONDS]\n"
-                        "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] --list\n");
+        fprintf(stderr,
+                "usage: belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] [--draw NAME]\n"
+                "           [--metric NAME]... --since SECONDS --until SECONDS --out FILE\n"
+                "           [--format png|svg] [--size normal|report|thumb] [--width PIXELS] [--height PIXELS]\n"
+                "           [--theme light|dark] [--title TEXT] [--compare SECONDS] [--percentile P]\n"
+                "           [--history FILE]\n"
+                "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] --list\n");
         return 2;
     }
     setrlimit(RLIMIT_CPU, &(struct rlimit){ SECONDS_MAX, SECONDS_MAX + 1 });
     alarm(SECONDS_MAX);
     struct arena arena = { 0 };
     struct shelf shelf = { 0 };
-    int status = 2;
+    int status = read_history(&arena, &request);
     enter_sandbox(&arena, &request);
+    if (status != 0) {
+        arena_close(&arena);
+        return status;
+    }
+    status = 2;
     if (shelf_open(&arena, request.folder, request.check, request.part, clock_wall_ms() / 1000, &shelf) == 0)
         status = request.list     ? list(&arena, &request, &shelf)
                  : request.export ? export_numbers(&arena, &request, &shelf)

@@ -3,12 +3,17 @@
 noinst_LIBRARIES += core/recorder/librecorder.a
 core_recorder_librecorder_a_SOURCES = \
 	core/recorder/args.c core/recorder/args.h \
+	core/recorder/bands.c core/recorder/bands.h \
 	core/recorder/cached.c core/recorder/cached.h \
 	core/recorder/compose.c core/recorder/compose.h \
 	core/recorder/crash.c core/recorder/crash.h \
 	core/recorder/export.c core/recorder/export.h \
+	core/recorder/decor.c core/recorder/decor.h \
+	core/recorder/drawing.h \
 	core/recorder/figures.c core/recorder/figures.h \
+	core/recorder/font.c core/recorder/font.h \
 	core/recorder/header.c core/recorder/header.h \
+	core/recorder/ink.c core/recorder/ink.h \
 	core/recorder/layout.c core/recorder/layout.h \
 	core/recorder/ledger.c core/recorder/ledger.h \
 	core/recorder/legend.c core/recorder/legend.h \
@@ -22,6 +27,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/row.c core/recorder/row.h \
 	core/recorder/scale.c core/recorder/scale.h \
 	core/recorder/shelf.c core/recorder/shelf.h \
+	core/recorder/sketch.c \
 	core/recorder/store.c core/recorder/store.h \
 	core/recorder/track.c core/recorder/track.h \
 	core/recorder/wal.c core/recorder/wal.h

@@ -10,6 +10,7 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/error.h"
+#include "core/model/history.h"
 #include "core/recorder/figures.h"
 
 #define PICTURE_LINES_MAX 8 /* as many as there are colours that one can tell apart */
@@ -18,6 +19,11 @@ struct picture_line {
     struct figures_source from;
     const char *label;       /* any text */
     const char *warn, *crit; /* ranges, or NULL */
+};
+
+/* Names of installed fonts; see font.h. */
+struct picture_fonts {
+    const char *plain, *mono;
 };
 
 struct picture {
@@ -29,8 +35,13 @@ struct picture {
     const struct picture_line *limit; /* or NULL */
     bool stack;                       /* areas on top of each other */
     int64_t since_s, until_s;
+    int64_t compare_s;             /* the time so much earlier is drawn too; 0: not */
+    double percentile;             /* of each line; 0: none */
+    const struct history *history; /* what happened meanwhile, or NULL */
+    struct picture_fonts fonts;
     int width, height; /* of the whole picture */
     bool grows;        /* height is for a short legend; a longer one makes the picture higher */
+    bool thumb;        /* only the curves: nothing is written */
     bool dark, svg;
 };
 

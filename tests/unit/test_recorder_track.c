@@ -47,7 +47,9 @@ static void test_figures(void)
     struct figures_span span = { NOW - 610, NOW - 10, 10 };
     struct figures figures[3];
     struct why why = { "" };
-    double total = NAN;
+    const struct figures_sources all = { from, 3 };
+    struct figures_points points;
+    struct arena memory = { 0 };
     tap_is_int(figures_read(&span, from, 3, figures, &why), 0, "figures are read");
     tap_is_near(figures[0].last, 59, "the last");
     tap_is_near(figures[0].least, 0, "the least");
@@ -55,8 +57,16 @@ static void test_figures(void)
     tap_is_near(figures[0].greatest, 59, "the greatest");
     tap_ok(isnan(figures[1].last) && isnan(figures[1].mean), "none of a source that is not there");
     tap_is_near(figures[2].greatest, 59, "and those behind it");
-    tap_ok(figures_read_total(&span, from, 3, &total, &why) == 0 && fabs(total - 118) < 1e-6,
-           "a stack of two is %g high", total);
+    tap_is_int(figures_read_points(&memory, &span, &all, &points, &why), 0, "points are read");
+    tap_is_near(figures_of(&points).greatest, 118, "a stack of two is twice as high");
+    tap_is_near(figures_of(&points).mean, 59, "and so is its mean");
+    tap_is_near(figures_percentile(&memory, &points, 95), 112, "of sixty values the 57th is the 95th percentile");
+    tap_is_near(figures_percentile(&memory, &points, 100), 118, "and the last the 100th");
+    tap_is_near(figures_percentile(&memory, &points, 0.1), 0, "none is below the first");
+    tap_is_int(figures_last_before(&points, NOW - 300), NOW - 300, "the last value at a time");
+    tap_is_int(figures_last_before(&points, NOW + 300), NOW - 10, "behind the end: the last of all");
+    tap_is_int(figures_last_before(&points, NOW - 3000), 0, "before the first there was none");
+    arena_close(&memory);
 
     struct figures means[6] = { { .mean = 3 }, { .mean = NAN }, { .mean = 9 },
                                 { .mean = 1 }, { .mean = 3 },   { .mean = 7 } };
