@@ -161,6 +161,12 @@ static void offer_words(struct completion *c, enum words_of words)
     case WORDS_FUNCTION:
         offer_all(c, functions);
         break;
+    case WORDS_THEME:
+        offer_all(c, graph_themes);
+        break;
+    case WORDS_SIZE:
+        offer_all(c, graph_sizes);
+        break;
     case WORDS_NONE:
     case WORDS_FILE:
         break;

@@ -10,10 +10,13 @@
 #include "core/cli/plot.h"
 
 struct args {
-    const char *check, *name, *part, *output, *theme;
-    int64_t since_ms, until_ms;
-    bool list, term;
+    const char *check, *name, *part, *output, *theme, *size, *percentile;
+    int64_t since_ms, until_ms, compare_ms;
+    bool list, term, bare;
 };
+
+const char *const graph_themes[] = { "light", "dark", NULL };
+const char *const graph_sizes[] = { "thumb", "normal", "report", NULL };
 
 static const struct argument arguments[] = { { "SERVICE/CHECK", "The check", .required = true,
                                                .target = offsetof(struct args, check), .words = WORDS_CHECK },
@@ -36,7 +39,15 @@ static const struct option options[] = {
     { 0, "term", NULL, "Draw in the terminal, into no file", .kind = OPTION_FLAG,
       .target = offsetof(struct args, term) },
     { 0, "theme", "THEME", "light or dark", .kind = OPTION_TEXT, .target = offsetof(struct args, theme),
-      .fallback = "light" },
+      .fallback = "light", .words = WORDS_THEME },
+    { 0, "size", "SIZE", "thumb (120 x 32, one curve and nothing written), normal (760 wide) or report (1200 wide)",
+      .kind = OPTION_TEXT, .target = offsetof(struct args, size), .fallback = "normal", .words = WORDS_SIZE },
+    { 0, "compare", "AGE", "Draw what was so much earlier, too, in thin dashes: 7d is last week",
+      .kind = OPTION_SECONDS, .target = offsetof(struct args, compare_ms) },
+    { 0, "percentile", "P", "Draw the value that P percent of the time was not exceeded; of a stack, of its sum",
+      .kind = OPTION_TEXT, .target = offsetof(struct args, percentile) },
+    { 0, "bare", NULL, "Leave out what happened: states, marks, times in which nobody looked", .kind = OPTION_FLAG,
+      .target = offsetof(struct args, bare) },
     { 0 }
 };
 
@@ -110,6 +121,37 @@ static int plot(struct cli *cli, struct graph_request *request)
     return EXIT_DONE;
 }
 
+/* "light or dark" */
+static const char *print_choice(struct cli *cli, const char *const *words)
+{
+    const char *text = words[0];
+    for (int i = 1; words[i]; i++)
+        text = arena_print(&cli->arena, "%s%s%s", text, words[i + 1] ? ", " : " or ", words[i]);
+    return text;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(*words, word) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* 0, or the exit status of wrong usage. */
+static int check_style(struct cli *cli, const struct args *args)
+{
+    double percentile = 50;
+    if (!is_one_of(args->theme, graph_themes))
+        return cli_usage(cli, "'--theme' wants %s, not '%s'", print_choice(cli, graph_themes), args->theme);
+    if (!is_one_of(args->size, graph_sizes))
+        return cli_usage(cli, "'--size' wants %s, not '%s'", print_choice(cli, graph_sizes), args->size);
+    if (args->percentile && (text_number(args->percentile, &percentile) != 0 || !(percentile > 0 && percentile <= 100)))
+        return cli_usage(cli, "'--percentile' wants a number above 0 and up to 100, not '%s'", args->percentile);
+    if (args->compare_ms && (args->compare_ms < 1000 || args->compare_ms >= args->since_ms))
+        return cli_usage(cli, "'--compare' wants a second or more, and less than there was time");
+    return 0;
+}
+
 static int run(struct cli *cli, const void *raw)
 {
     const struct args *args = raw;
@@ -118,7 +160,11 @@ static int run(struct cli *cli, const void *raw)
                                      .name = args->name,
                                      .since_ms = args->since_ms,
                                      .until_ms = args->until_ms ? args->until_ms : clock_wall_ms(),
-                                     .theme = args->theme };
+                                     .theme = args->theme,
+                                     .size = args->size,
+                                     .percentile = args->percentile,
+                                     .compare_ms = args->compare_ms,
+                                     .history = !args->bare && !args->term && strcmp(args->size, "thumb") != 0 };
     const char *file = choose_file(cli, args);
     if (file == NULL)
         return cli_usage(cli, "'-o %s' is neither a file ending in .svg or .png nor text or json", args->output);
@@ -126,8 +172,9 @@ static int run(struct cli *cli, const void *raw)
         return cli_usage(cli, "'%s' is not SERVICE/CHECK", args->check);
     if (args->list)
         return graph_list_print(cli, args->check, args->part, true);
-    if (strcmp(args->theme, "light") != 0 && strcmp(args->theme, "dark") != 0)
-        return cli_usage(cli, "'--theme' wants light or dark, not '%s'", args->theme);
+    int status = check_style(cli, args);
+    if (status != 0)
+        return status;
     if (request.until_ms / 1000 <= request.since_ms / 1000)
         return cli_usage(cli, "--until lies before --since");
     if (args->term && args->output && find_format(args->output))
@@ -141,6 +188,10 @@ static const char *const examples[] = { "belfry graph redis/server",
                                         "what can be drawn",
                                         "belfry graph redis/server latency --since 7d -o week.png",
                                         "one view or metric of the last week",
+                                        "belfry graph redis/server latency --compare 7d --percentile 95",
+                                        "beside last week, and with its 95th percentile",
+                                        "belfry graph redis/server latency --since 365d --size report -o year.svg",
+                                        "for a report",
                                         "belfry graph host/system disks --part /var",
                                         "one of the views, of one part",
                                         "belfry graph host/system cpu --since 6h --term",
@@ -153,7 +204,9 @@ const struct verb verb_graph = {
     .description =
         "Without a NAME it draws the plugin's ready-made views, one under the other, and leaves out what the "
         "check has not recorded; of a plugin without views all metrics, those of one unit together. Of many "
-        "parts those with the greatest values are drawn. Prints the name of the file it has written. In the "
+        "parts those with the greatest values are drawn. Under the plot stand the states that the journal tells of, "
+        "over "
+        "it its events; what nobody looked at is hatched. Prints the name of the file it has written. In the "
         "terminal it draws with braille dots; with one mark a line where colours can't tell several lines apart; and "
         "with ASCII characters where the locale is not UTF-8.",
     .examples = examples,

@@ -7,6 +7,10 @@
 
 #include "core/cli/cli.h"
 
+/* What --theme and --size take; NULL-terminated. */
+extern const char *const graph_themes[];
+extern const char *const graph_sizes[];
+
 /* What belfry-graph is asked for; what is NULL or 0 is left out. */
 struct graph_request {
     const char *check, *part;
@@ -14,9 +18,11 @@ struct graph_request {
     const char *const *metrics; /* these */
     size_t metric_count;
     int64_t since_ms, until_ms, step_ms;
-    const char *file, *format, *theme; /* a picture, or */
-    const char *function;              /* the numbers: average, min or max; or */
-    bool list;                         /* what there is */
+    const char *file, *format, *theme, *size, *percentile; /* a picture, */
+    int64_t compare_ms;
+    bool history;         /* with what happened meanwhile; or */
+    const char *function; /* the numbers: average, min or max; or */
+    bool list;            /* what there is */
 };
 
 /* Runs it; what it prints is added to out, its remarks go to stderr. 0 or a negative code with what is wrong in *why.

@@ -12,6 +12,7 @@
 #include "core/base/spawn.h"
 #include "core/cli/control.h"
 #include "core/cli/graph.h"
+#include "core/cli/past.h"
 #include "core/cli/places.h"
 
 #define CHUNK_BYTES 65536
@@ -61,14 +62,15 @@ static void close_pipes(struct stream streams[2])
             close(streams[i / 2].ends[i % 2]);
 }
 
-/* Its wait status, or why it did not start. */
-static int execute(const char *const *argv, struct buf *out, struct buf *said, int *status)
+/* Its wait status, or why it did not start. past: its descriptor 3, or -1. */
+static int execute(const char *const *argv, int past, struct buf *out, struct buf *said, int *status)
 {
     struct stream streams[] = { { { -1, -1 }, out, false }, { { -1, -1 }, said, true } };
     pid_t pid = -1;
     if (pipe2(streams[0].ends, O_CLOEXEC) == 0 && pipe2(streams[1].ends, O_CLOEXEC) == 0) {
-        const int fds[] = { streams[0].ends[1], streams[1].ends[1] };
-        pid = spawn_start(&(struct spawn){ .program = spawn_member(argv[0]), .argv = argv, .fds = fds, .fd_count = 2 });
+        const int fds[] = { streams[0].ends[1], streams[1].ends[1], past };
+        pid = spawn_start(&(struct spawn){
+            .program = spawn_member(argv[0]), .argv = argv, .fds = fds, .fd_count = past < 0 ? 2 : 3 });
     } else {
         pid = -errno;
     }
@@ -99,42 +101,67 @@ static const char *tell_refusal(char *said)
     return *text ? text : "belfry-graph ended without an answer";
 }
 
-static int run(struct cli *cli, const char *const *argv, struct buf *out, struct buf *said, struct why *why)
+static int run(struct cli *cli, const char *const *argv, int past, struct buf *out, struct why *why)
 {
-    int status = 0;
+    struct buf heard = { 0 }, *said = &heard;
+    int status = 0, code;
     out->max_bytes = OUT_BYTES_MAX;
     said->max_bytes = SAID_BYTES_MAX;
     buf_text(said, "");
-    int code = execute(argv, out, said, &status);
+    code = execute(argv, past, out, said, &status);
     if (code < 0)
-        return why_say(why, code, "can't start belfry-graph: %s", error_text(code));
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return why_say(why, ERROR_REFUSED, "%s", tell_refusal(said->data));
-    fputs(cli_visible_lines(cli, said->data), stderr); /* what was left out */
-    return 0;
+        why_say(why, code, "can't start belfry-graph: %s", error_text(code));
+    else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        code = why_say(why, ERROR_REFUSED, "%s", tell_refusal(said->data));
+    else
+        fputs(cli_visible_lines(cli, said->data), stderr); /* what was left out */
+    buf_close(said);
+    return code;
+}
+
+static const char *print_seconds(struct cli *cli, int64_t ms)
+{
+    return arena_print(&cli->arena, "%lld", (long long)(ms / 1000));
+}
+
+/* A descriptor with what happened, or -1: without it the picture is drawn all the same. */
+static int open_past(struct cli *cli, const struct graph_request *request, const char *journal)
+{
+    const struct past past = { request->check, request->part, request->since_ms, request->until_ms };
+    struct why why = { "" };
+    if (!request->history)
+        return -1;
+    int fd = past_open(cli, journal, &past, &why);
+    if (fd < 0 && fd != -ENOENT)
+        fprintf(stderr, "belfry: without states and marks: %s\n", cli_visible(cli, why.text));
+    return fd < 0 ? -1 : fd;
 }
 
 int graph_run(struct cli *cli, const struct graph_request *request, struct buf *out, struct why *why)
 {
     struct arena *arena = &cli->arena;
     struct places places;
-    struct buf said = { 0 };
-    const char **argv = arena_array(arena, 32 + 2 * request->metric_count, sizeof *argv);
+    const char **argv = arena_array(arena, 40 + 2 * request->metric_count, sizeof *argv);
     size_t n = 0;
     int code = places_find(cli, &places, why);
     if (code != 0)
         return code;
+    int past = open_past(cli, request, places.journal);
     const char *pairs[][2] = {
         { "--rrd", places.rrd },
         { "--check", request->check },
         { "--part", request->part },
         { "--draw", request->name },
-        { "--since", arena_print(arena, "%lld", (long long)(request->since_ms / 1000)) },
-        { "--until", arena_print(arena, "%lld", (long long)(request->until_ms / 1000)) },
+        { "--since", print_seconds(cli, request->since_ms) },
+        { "--until", print_seconds(cli, request->until_ms) },
         { "--export", request->function },
-        { "--step", arena_print(arena, "%lld", (long long)(request->step_ms + 999) / 1000) },
+        { "--step", print_seconds(cli, request->step_ms + 999) },
         { "--format", request->format },
         { "--theme", request->theme },
+        { "--size", request->size },
+        { "--compare", request->compare_ms ? print_seconds(cli, request->compare_ms) : NULL },
+        { "--percentile", request->percentile },
+        { "--history", past < 0 ? NULL : "/proc/self/fd/3" },
         { "--out", request->file ? places_absolute(cli, request->file) : NULL },
     };
     argv[n++] = "belfry-graph";
@@ -150,8 +177,9 @@ int graph_run(struct cli *cli, const struct graph_request *request, struct buf *
     }
     if (request->list)
         argv[n++] = "--list";
-    code = run(cli, argv, out, &said, why);
-    buf_close(&said);
+    code = run(cli, argv, past, out, why);
+    if (past >= 0)
+        close(past);
     return code;
 }
 

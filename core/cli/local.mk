@@ -23,6 +23,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/manual.c \
 	core/cli/output.c \
 	core/cli/parse.c core/cli/parse.h \
+	core/cli/past.c core/cli/past.h \
 	core/cli/places.c core/cli/places.h \
 	core/cli/plugins.c \
 	core/cli/plot.c core/cli/plot.h core/cli/plot_print.c \

@@ -47,7 +47,9 @@ enum words_of {
     WORDS_PART,    /* its recorded parts */
     WORDS_FORMAT,
     WORDS_SERIES, /* the formats of `belfry series` */
-    WORDS_FUNCTION
+    WORDS_FUNCTION,
+    WORDS_THEME, /* of a picture */
+    WORDS_SIZE
 };
 
 /* Several values of one option or argument. */
