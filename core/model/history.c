@@ -82,16 +82,29 @@ static bool is_mine(const struct history_fold *fold, const json_t *record)
     return strcmp(get(record, "check"), fold->check) == 0 && (!fold->part || strcmp(part, fold->part) == 0);
 }
 
+/* None when there is none. */
+static struct history_state last_state(const struct history_fold *fold)
+{
+    const struct history *out = fold->out;
+    return out->state_count ? out->states[out->state_count - 1] : (struct history_state){ .none = true };
+}
+
+static bool is_critical(const struct history_state *state)
+{
+    return !state->none && !state->soft && state->state == BELFRY_CRITICAL;
+}
+
 static void on_state(struct history_fold *fold, const json_t *record, int64_t at_s)
 {
     struct history_state state = { .at_s = at_s, .soft = strcmp(get(record, "kind"), "soft") == 0 };
     struct history_state before = { .at_s = 0 };
+    const struct history_state last = last_state(fold);
     if (!is_mine(fold, record) || !state_from_name(get(record, "to"), &state.state))
         return;
     if (fold->out->state_count == 0 && state_from_name(get(record, "from"), &before.state))
         add_state(fold, &before);
     add_state(fold, &state);
-    if (state.state == BELFRY_CRITICAL && !state.soft)
+    if (is_critical(&state) && !is_critical(&last))
         history_mark(fold, &(struct history_mark){ at_s, HISTORY_BAD, "CRITICAL",
                                                    copy_text(fold->arena, get(record, "text"), TEXT_MAX) });
 }
@@ -121,13 +134,6 @@ static void on_part_gone(struct history_fold *fold, const json_t *record, int64_
 }
 
 /* ---- when nobody looks ------------------------------------------------------------------------------------------ */
-
-/* None when there is none. */
-static struct history_state last_state(const struct history_fold *fold)
-{
-    const struct history *out = fold->out;
-    return out->state_count ? out->states[out->state_count - 1] : (struct history_state){ .none = true };
-}
 
 static void on_stopped(struct history_fold *fold, const json_t *record, int64_t at_s)
 {

@@ -15,7 +15,8 @@
 
 #define STRIP_PIXELS 9.0
 #define LABEL_PIXELS 9.0 /* from the top of the plot to the base line of labels */
-#define LABEL_GAP 5.0
+#define LABEL_GAP 5.0   /* between two */
+#define LABEL_SPACE 3.0 /* between it and its line */
 #define CROWD 40 /* more marks than this are ticks at the top */
 #define TICK_PIXELS 7.0
 #define SOFT_OPACITY 0.5
@@ -93,7 +94,7 @@ static void draw_blind(struct decor *decor, const struct history_blind *blind)
                                   time_text(decor, until_s));
     ink_hatch(&decor->ink, &(struct ink_box){ x, place->top, width, place->height }, theme->axis, tip);
     double text_width = ink_measure(&decor->ink, blind->text);
-    if (width >= text_width + 2 * LABEL_GAP)
+    if (width >= text_width + 2)
         ink_text(&decor->ink, x + (width - text_width) / 2, place->top + place->height / 2, theme->font, blind->text);
 }
 
@@ -135,10 +136,10 @@ static bool place_label(const struct decor *decor, const struct labels *labels, 
                         struct ink_box *out)
 {
     double end = decor->place->left + decor->place->width;
-    *out = (struct ink_box){ x, 0, width, 0 };
+    *out = (struct ink_box){ x + LABEL_SPACE, 0, width, 0 };
     if (x + width <= end && has_room(labels, out))
         return true;
-    out->x = x - width;
+    out->x = x - width - LABEL_SPACE;
     return out->x >= decor->place->left && has_room(labels, out);
 }
 
@@ -152,7 +153,7 @@ static void draw_labels(struct decor *decor, enum history_kind kind, struct labe
         if (mark->kind != kind || !is_inside(decor->picture, mark->at_s) || !place_label(decor, labels, x, width, &box))
             continue;
         labels->boxes[labels->count++] = box;
-        ink_text(&decor->ink, box.x < x ? box.x + LABEL_GAP - 3 : x + 3, decor->place->top + LABEL_PIXELS,
+        ink_text(&decor->ink, box.x < x ? box.x + LABEL_GAP : box.x, decor->place->top + LABEL_PIXELS,
                  mark_colour(decor->drawing->theme, kind), mark->label);
     }
 }

@@ -81,6 +81,12 @@ tests_unit_test_recorder_fuzz_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_fuzz_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_fuzz_LDADD = $(recorder_libs)
 
+unit_tests += tests/unit/test_history
+tests_unit_test_history_SOURCES = tests/unit/test_history.c tests/tap.h
+tests_unit_test_history_CFLAGS = $(pie_cflags)
+tests_unit_test_history_LDFLAGS = $(pie_ldflags)
+tests_unit_test_history_LDADD = $(recorder_libs)
+
 # a longer run than that of make check: make fuzz-rrd [FUZZ_RRD=200000] [FUZZ_SEED=7]
 FUZZ_RRD = 100000
 FUZZ_SEED = 1
@@ -114,3 +120,5 @@ tests_unit_test_export_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_export_LDFLAGS = $(pie_ldflags)
 tests_unit_test_export_LDADD = $(recorder_libs)
 system_tests += tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test
+system_tests += tests/system/graph.test tests/system/graph-history.test tests/system/recorder.test
+EXTRA_DIST += tests/peers/pixels.py

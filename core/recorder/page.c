@@ -98,6 +98,16 @@ static struct picture *find_picture(const struct page *page, uint32_t first, con
     return NULL;
 }
 
+/* The metric, the part, or both; and when the check has it no longer, that. */
+static const char *make_label(struct arena *arena, const struct pick *pick, const struct frame *frame, bool one_name)
+{
+    const char *label = pick->metric->name, *part = frame->of_parts ? pick->file->legend.part : NULL;
+    const char *gone = !pick->metric->live ? " (retired)" : pick->file->legend.gone_s ? " (gone)" : "";
+    if (part)
+        label = one_name ? part : arena_print(arena, "%s %s", part, label);
+    return *gone ? arena_print(arena, "%s%s", label, gone) : label;
+}
+
 static void add_pictures(struct page *page, const struct picks *picks, const struct frame *frame)
 {
     uint32_t first = page->count;
@@ -111,11 +121,7 @@ static void add_pictures(struct page *page, const struct picks *picks, const str
             picture = add_picture(picks->arena, page, frame, unit, frame->of_parts ? picks->count : PICTURE_LINES_MAX);
         if (!picture)
             continue;
-        const char *label = pick->metric->name;
-        if (frame->of_parts && pick->file->legend.part)
-            label =
-                one_name ? pick->file->legend.part : arena_print(picks->arena, "%s %s", pick->file->legend.part, label);
-        set_line(&picture->lines[picture->line_count++], pick, label);
+        set_line(&picture->lines[picture->line_count++], pick, make_label(picks->arena, pick, frame, one_name));
     }
 }
 
