@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # gallery.sh - makes the graphs of doc/GALLERY.md: `make gallery [GALLERY_MINUTES=30]` in a build folder.
 #
-# A real Redis, MariaDB and nginx of its own, and this machine, are watched by a Belfry of its own every two seconds, while things happen to
+# A real Redis, MariaDB and nginx of its own, and this machine, are watched by a Belfry of its own every five seconds, while things happen to
 # them: load comes and goes, Redis fills up, MariaDB runs out of connections, nginx and then belfryd itself are stopped for a while.
 # What needs weeks is made up and fed through the recorder; GALLERY.md says of which graphs. Nothing but $scratch and doc/gallery is
 # written, nothing but loopback is used.
@@ -33,9 +33,10 @@ http { access_log off; client_body_temp_path $scratch/t1; proxy_temp_path $scrat
 CONF
 configure() { # MORE SERVICES
     write_conf <<CONF
-defaults: { every = "2s"; timeout = "1500ms"; attempts = 2; retry_every = "1s"; breaker = { failures = 5; open = "20s"; open_max = "20s"; }; };
+defaults: { every = "5s"; timeout = "2s"; attempts = 2; retry_every = "2s"; breaker = { failures = 5; open = "20s"; open_max = "20s"; }; };
 services: {
-  host: { title = "This machine"; checks: { system: { plugin = "host"; thresholds = { pressure_cpu = { warn = "80"; crit = "95"; }; }; }; }; };
+  host: { title = "This machine"; checks: { system: { plugin = "host"; 
+    thresholds = { load_per_core = { warn = ""; crit = ""; }; load1 = { warn = "16"; crit = "32"; }; }; }; }; };
   redis: { title = "Redis"; checks: { server: { plugin = "redis"; host = "127.0.0.1"; port = $redis_port; }; }; };
   mariadb: { title = "MariaDB"; checks: { server: { plugin = "mariadb"; socket = "$scratch/db.sock"; user = "root"; }; }; };
   shop: { title = "Web shop"; checks: { web: { plugin = "http"; url = "http://127.0.0.1:$web_port/";
@@ -68,7 +69,7 @@ release_connections() {
 sql_input() { mariadb --no-defaults -S "$scratch/db.sock" -uroot >/dev/null 2>&1; }
 # One second of load, after a sine of six minutes.
 load() { # SECOND
-    local n=$((60 + $(awk -v t="$1" 'BEGIN { srand(t); printf "%d", 55 * sin(t * 6.2832 / 360) + 20 * rand() - 10 }')))
+    local n=$((60 + $(awk -v t="$1" 'BEGIN { srand(t); printf "%d", 45 * sin(t * 6.2832 / 420) + 16 * rand() - 8 }')))
     redis-benchmark -p "$redis_port" -q -n $((n * 12)) -c 4 -t get,set >/dev/null 2>&1
     for ((k = 0; k < n; k++)); do echo 'select sum(seq) from seq_1_to_500;'; done | sql_input
     curl -s -o /dev/null "http://127.0.0.1:$web_port/?[1-$((n / 4 + 1))]"
@@ -101,7 +102,7 @@ while [ $(($(date +%s) - begun)) -lt "$length" ]; do
         event "$done"
     done
     load "$second"
-    sleep 1
+    sleep 0.2
 done
 until=$(($(date +%s) - 2))
 sleep 3
@@ -116,14 +117,13 @@ draw() {
 failed=0
 span=(--since "$(date -d "@$begun" '+%F %T')" --until "$(date -d "@$until" '+%F %T')")
 draw host-cpu host/system cpu "${span[@]}"
-draw host-pressure host/system pressure_cpu --percentile 95 "${span[@]}"
+draw host-load host/system load1 --percentile 95 "${span[@]}"
 draw redis-memory redis/server memory "${span[@]}"
 draw redis-memory-used redis/server memory_used_percent "${span[@]}"
 draw redis-work redis/server work "${span[@]}"
 draw mariadb-connections mariadb/server connections_used_percent "${span[@]}"
 draw mariadb-statements mariadb/server statements "${span[@]}"
 draw http-times shop/web times "${span[@]}"
-draw http-total shop/web time_total --percentile 95 "${span[@]}"
 for thumb in redis/server:ops mariadb/server:questions shop/web:time_total host/system:cpu_used; do
     draw "thumb-${thumb%%/*}" "${thumb%:*}" "${thumb#*:}" --size thumb "${span[@]}"
 done

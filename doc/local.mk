@@ -20,3 +20,9 @@ EXTRA_DIST += doc/pictures/make.sh doc/pictures/terminal.py doc/pictures/board.s
 pictures: all tests/peers/feed_recorder
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/doc/pictures/make.sh
 .PHONY: pictures
+
+# the graphs of GALLERY.md, by hand, half an hour: needs redis-server, mariadbd, nginx, curl and python3
+EXTRA_DIST += doc/GALLERY.md doc/gallery.sh doc/gallery_weeks.sh doc/gallery
+gallery: all tests/peers/feed_samples
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/doc/gallery.sh
+.PHONY: gallery

@@ -23,11 +23,12 @@ EXTRA_DIST += tests/peers/misbehave.py
 # benches: by hand, figures in doc/BENCH.md
 EXTRA_DIST += tests/bench/null.c tests/bench/cpu.py tests/bench/family.sh tests/bench/nagios.sh \
 	tests/bench/docker.sh tests/bench/engine.py tests/bench/plugins.sh tests/bench/minimal.h \
-	tests/bench/minimal_http.c tests/bench/minimal_mariadb.c tests/bench/minimal_redis.c tests/bench/recorder.sh
+	tests/bench/minimal_http.c tests/bench/minimal_mariadb.c tests/bench/minimal_redis.c tests/bench/recorder.sh tests/bench/graph.sh
 bench: all
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/family.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/nagios.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/plugins.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/docker.sh
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/graph.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/recorder.sh
 .PHONY: bench

@@ -120,5 +120,5 @@ tests_unit_test_export_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_export_LDFLAGS = $(pie_ldflags)
 tests_unit_test_export_LDADD = $(recorder_libs)
 system_tests += tests/system/graph.test tests/system/recorder.test tests/system/series.test tests/system/year.test
-system_tests += tests/system/graph.test tests/system/graph-history.test tests/system/recorder.test
+system_tests += tests/system/graph-history.test
 EXTRA_DIST += tests/peers/pixels.py

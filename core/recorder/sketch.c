@@ -18,6 +18,7 @@
 #define VALUE_COLUMN 12
 #define COLUMNS_MAX 5
 #define NAME_BYTES 160
+#define DAILY_FROM_S (120 * 86400)
 
 static const char *number(struct drawing *drawing, double value)
 {
@@ -80,10 +81,18 @@ static void add_frame(struct drawing *drawing)
 
 /* ---- variables -------------------------------------------------------------------------------------------------- */
 
+/* A day a point, when day and night would be nothing but a comb. */
+static void add_step(struct drawing *drawing)
+{
+    if (drawing->picture->until_s - drawing->picture->since_s > DAILY_FROM_S)
+        args_append(&drawing->args, ":step=86400");
+}
+
 static void add_variable(struct drawing *drawing, char name, uint32_t m, const char *function)
 {
     const struct figures_source *from = &drawing->lines[m].from;
     args_add(&drawing->args, "DEF:%cr%u=%s:%s:%s", name, m, from->file, from->source, function);
+    add_step(drawing);
     args_add(&drawing->args, "CDEF:%c%u=%cr%u,%s,/", name, m, name, m, number(drawing, drawing->scale.size));
 }
 
@@ -95,6 +104,7 @@ static void add_earlier(struct drawing *drawing, uint32_t m)
     struct args *args = &drawing->args;
     args_add(args, "DEF:wr%u=%s:%s:AVERAGE:start=%lld:end=%lld", m, from->file, from->source,
              (long long)(picture->since_s - picture->compare_s), (long long)(picture->until_s - picture->compare_s));
+    add_step(drawing);
     args_add(args, "SHIFT:wr%u:%lld", m, (long long)picture->compare_s);
     args_add(args, "CDEF:w%u=wr%u,%s,/", m, m, number(drawing, drawing->scale.size));
     if (drawing_is_stack(drawing) && m > 0)
