@@ -53,9 +53,11 @@ fill_redis() { # until so many thousands of entries are there
     filled=$1
 }
 filled=0
-hold_connections() { # until there are so many
+mkfifo "$scratch/silence"
+exec 9<>"$scratch/silence"
+hold_connections() { # until there are so many, which say nothing
     while [ "${#held[@]}" -lt "$1" ]; do
-        mariadb --no-defaults -N -S "$scratch/db.sock" -uroot -e 'select sleep(3600)' >/dev/null 2>&1 &
+        mariadb --no-defaults -N -S "$scratch/db.sock" -uroot <"$scratch/silence" >/dev/null 2>&1 &
         held+=($!)
         started_pids+=($!)
     done
@@ -63,7 +65,6 @@ hold_connections() { # until there are so many
 held=()
 release_connections() {
     [ "${#held[@]}" = 0 ] || kill "${held[@]}" 2>/dev/null
-    sql db "select concat('kill ', id, ';') from information_schema.processlist where info like '%sleep%3600%'" | sql_input
     held=()
 }
 sql_input() { mariadb --no-defaults -S "$scratch/db.sock" -uroot >/dev/null 2>&1; }
@@ -78,7 +79,7 @@ event() { # THOUSANDTHS
     case $1 in
     8[0-9] | 1[0-9][0-9]) [ $(($1 % 10)) = 0 ] && fill_redis $((($1 - 70) * 350)) ;;
     230) redis flushall; filled=0 ;;
-    3[0-6][0-9]) hold_connections $((($1 - 298) * 3 / 2)) ;;
+    3[0-6][0-9]) hold_connections $((($1 - 300) * 4 / 3)) ;;
     410) release_connections ;;
     500) end_process "$nginx_pid" ;;
     570) start_nginx ;;
