@@ -15,9 +15,9 @@
 
 #define STRIP_PIXELS 9.0
 #define LABEL_PIXELS 9.0 /* from the top of the plot to the base line of labels */
-#define LABEL_GAP 5.0   /* between two */
-#define LABEL_SPACE 3.0 /* between it and its line */
-#define CROWD 40 /* more marks than this are ticks at the top */
+#define LABEL_GAP 5.0    /* between two */
+#define LABEL_SPACE 3.0  /* between it and its line */
+#define CROWD 40         /* more marks than this are ticks at the top */
 #define TICK_PIXELS 7.0
 #define SOFT_OPACITY 0.5
 #define TIP_SIZE 512

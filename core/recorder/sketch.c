@@ -357,7 +357,7 @@ static void add_sum_percentile(struct drawing *drawing)
 {
     char value[TEXT_VALUE_SIZE];
     double percentile = drawing->percentiles[0];
-    if (!drawing->picture->percentile || !drawing_is_stack(drawing) || !isfinite(percentile))
+    if (!drawing_is_stack(drawing) || !isfinite(percentile)) /* NaN: not wanted */
         return;
     text_format_value(value, percentile, drawing->picture->unit);
     args_escaped(&drawing->args,
