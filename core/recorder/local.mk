@@ -22,6 +22,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/pending.c core/recorder/pending.h \
 	core/recorder/picture.c core/recorder/picture.h \
 	core/recorder/queue.c core/recorder/queue.h \
+	core/recorder/request.c core/recorder/request.h \
 	core/recorder/retain.c core/recorder/retain.h \
 	core/recorder/revive.c core/recorder/revive.h \
 	core/recorder/row.c core/recorder/row.h \
