@@ -82,6 +82,17 @@ static bool settle_blind(const struct drawing *drawing, const struct history_bli
     return *until_s > *from_s;
 }
 
+/* Across, or upwards when it is too narrow for that. */
+static void name_blind(struct decor *decor, const struct ink_box *box, const char *text)
+{
+    const char *colour = decor->drawing->theme->font;
+    double length = ink_measure(&decor->ink, text), x = box->x + box->width / 2, y = box->y + box->height / 2;
+    if (box->width >= length + 2)
+        ink_text(&decor->ink, &(struct ink_words){ x - length / 2, y, colour, text, false });
+    else if (box->width >= LABEL_PIXELS + 2 && box->height >= length + 4 * LABEL_PIXELS)
+        ink_text(&decor->ink, &(struct ink_words){ x + LABEL_SPACE, y + length / 2, colour, text, true });
+}
+
 static void draw_blind(struct decor *decor, const struct history_blind *blind)
 {
     const struct decor_place *place = decor->place;
@@ -93,9 +104,7 @@ static void draw_blind(struct decor *decor, const struct history_blind *blind)
     const char *tip = arena_print(decor->drawing->arena, "%s, %s to %s", blind->text, time_text(decor, from_s),
                                   time_text(decor, until_s));
     ink_hatch(&decor->ink, &(struct ink_box){ x, place->top, width, place->height }, theme->axis, tip);
-    double text_width = ink_measure(&decor->ink, blind->text);
-    if (width >= text_width + 2)
-        ink_text(&decor->ink, x + (width - text_width) / 2, place->top + place->height / 2, theme->font, blind->text);
+    name_blind(decor, &(struct ink_box){ x, place->top, width, place->height }, blind->text);
 }
 
 /* ---- marks ------------------------------------------------------------------------------------------------------ */
@@ -153,8 +162,9 @@ static void draw_labels(struct decor *decor, enum history_kind kind, struct labe
         if (mark->kind != kind || !is_inside(decor->picture, mark->at_s) || !place_label(decor, labels, x, width, &box))
             continue;
         labels->boxes[labels->count++] = box;
-        ink_text(&decor->ink, box.x < x ? box.x + LABEL_GAP : box.x, decor->place->top + LABEL_PIXELS,
-                 mark_colour(decor->drawing->theme, kind), mark->label);
+        ink_text(&decor->ink,
+                 &(struct ink_words){ box.x < x ? box.x + LABEL_GAP : box.x, decor->place->top + LABEL_PIXELS,
+                                      mark_colour(decor->drawing->theme, kind), mark->label, false });
     }
 }
 
@@ -277,8 +287,8 @@ static void draw_strip(struct decor *decor)
         from = x;
     }
     double width = ink_measure(&decor->ink, "state");
-    ink_text(&decor->ink, place->left - width - LABEL_GAP, place->strip_y + STRIP_PIXELS - 1,
-             decor->drawing->theme->font, "state");
+    ink_text(&decor->ink, &(struct ink_words){ place->left - width - LABEL_GAP, place->strip_y + STRIP_PIXELS - 1,
+                                               decor->drawing->theme->font, "state", false });
 }
 
 /* ---- shares ----------------------------------------------------------------------------------------------------- */
@@ -328,7 +338,7 @@ static void draw_key(struct decor *decor)
         double height = heights[ordered[i]] / 9 * STRIP_PIXELS;
         ink_fill(&decor->ink, &(struct ink_box){ x + 8, decor->place->key_y - height, 8, height },
                  theme->states[ordered[i]], 1, NULL);
-        ink_text(&decor->ink, x + 20, decor->place->key_y, theme->font, texts[i]);
+        ink_text(&decor->ink, &(struct ink_words){ x + 20, decor->place->key_y, theme->font, texts[i], false });
         x += ink_measure(&decor->ink, texts[i]) + 20;
     }
 }

@@ -3,6 +3,7 @@
  * measured, whatever font the reader has. */
 #include "core/recorder/ink.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,31 +195,42 @@ void ink_rule(struct ink *ink, const struct ink_box *box, const char *colour, co
     cairo_set_dash(ink->canvas, NULL, 0, 0);
 }
 
-void ink_text(struct ink *ink, double x, double y, const char *colour, const char *text)
+static void put_text(struct ink *ink, const struct ink_words *words)
+{
+    struct buf *out = ink->svg;
+    buf_text(out, "<text");
+    if (words->upwards)
+        buf_print(out, " transform=\"rotate(-90 %d %d)\"", (int)words->x, (int)words->y);
+    put_number(out, "x", words->x);
+    put_number(out, "y", words->y);
+    put_number(out, "textLength", ink_measure(ink, words->text));
+    buf_print(out,
+              " font-family=\"%s, Verdana, sans-serif\" font-size=\"%d\" fill=\"%s\" stroke=\"%s\" "
+              "stroke-width=\"%d\" stroke-linejoin=\"round\" paint-order=\"stroke\">",
+              ink->font, (int)TEXT_PIXELS, words->colour, ink->back, (int)HALO_PIXELS);
+    picture_xml(out, words->text);
+    buf_text(out, "</text>\n");
+}
+
+void ink_text(struct ink *ink, const struct ink_words *words)
 {
     char visible[TEXT_MAX];
-    text_visible(visible, sizeof(visible), text, false);
     if (ink->svg) {
-        buf_text(ink->svg, "<text");
-        put_number(ink->svg, "x", x);
-        put_number(ink->svg, "y", y);
-        put_number(ink->svg, "textLength", ink_measure(ink, text));
-        buf_print(ink->svg,
-                  " font-family=\"%s, Verdana, sans-serif\" font-size=\"%d\" fill=\"%s\" stroke=\"%s\" "
-                  "stroke-width=\"%d\" stroke-linejoin=\"round\" paint-order=\"stroke\">",
-                  ink->font, (int)TEXT_PIXELS, colour, ink->back, (int)HALO_PIXELS);
-        picture_xml(ink->svg, text);
-        buf_text(ink->svg, "</text>\n");
+        put_text(ink, words);
         return;
     }
-    cairo_move_to(ink->canvas, x, y);
-    cairo_text_path(ink->canvas, visible);
+    cairo_save(ink->canvas);
+    cairo_move_to(ink->canvas, words->x, words->y);
+    if (words->upwards)
+        cairo_rotate(ink->canvas, -M_PI_2);
+    cairo_text_path(ink->canvas, text_visible(visible, sizeof(visible), words->text, false));
     set_colour(ink, ink->back, 1);
     cairo_set_line_width(ink->canvas, HALO_PIXELS);
     cairo_set_line_join(ink->canvas, CAIRO_LINE_JOIN_ROUND);
     cairo_stroke_preserve(ink->canvas);
-    set_colour(ink, colour, 1);
+    set_colour(ink, words->colour, 1);
     cairo_fill(ink->canvas);
+    cairo_restore(ink->canvas);
 }
 
 double ink_measure(const struct ink *ink, const char *text)

@@ -30,8 +30,13 @@ void ink_fill(struct ink *ink, const struct ink_box *box, const char *colour, do
 void ink_hatch(struct ink *ink, const struct ink_box *box, const char *colour, const char *tip);
 /* Dashes along the left side of the box. */
 void ink_rule(struct ink *ink, const struct ink_box *box, const char *colour, const char *tip);
-/* y is that of the base line. */
-void ink_text(struct ink *ink, double x, double y, const char *colour, const char *text);
+/* A text; x and y are where its base line begins. */
+struct ink_words {
+    double x, y;
+    const char *colour, *text;
+    bool upwards;
+};
+void ink_text(struct ink *ink, const struct ink_words *words);
 double ink_measure(const struct ink *ink, const char *text);
 
 /* PNGs from and to bytes. */
