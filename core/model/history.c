@@ -33,8 +33,10 @@ static void *grow(struct arena *arena, void *items, uint32_t count, uint32_t *si
 static void add_state(struct history_fold *fold, const struct history_state *state)
 {
     struct history *out = fold->out;
-    if (out->state_count == HISTORY_ITEMS_MAX)
+    if (out->state_count == HISTORY_ITEMS_MAX) {
+        out->states[HISTORY_ITEMS_MAX - 1].none = true; /* rather than one that lasts */
         return;
+    }
     out->states = grow(fold->arena, out->states, out->state_count, &fold->state_size, sizeof(*state));
     out->states[out->state_count++] = *state;
 }

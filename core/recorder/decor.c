@@ -41,6 +41,7 @@ struct decor {
     const struct history *history;
     const struct decor_place *place;
     struct ink ink;
+    double hatched_x; /* the end of the last blind time */
 };
 
 static double find_x(const struct decor *decor, int64_t at_s)
@@ -55,7 +56,6 @@ static bool is_inside(const struct picture *picture, int64_t at_s)
     return at_s >= picture->since_s && at_s <= picture->until_s;
 }
 
-/* "10:02", with the day when the picture is longer than one. */
 static const char *time_text(const struct decor *decor, int64_t at_s)
 {
     char local[TEXT_TIME_SIZE];
@@ -101,6 +101,9 @@ static void draw_blind(struct decor *decor, const struct history_blind *blind)
     if (!settle_blind(decor->drawing, blind, &from_s, &until_s))
         return;
     double x = find_x(decor, from_s), width = fmax(find_x(decor, until_s) - x, 1);
+    if (x + width < decor->hatched_x + 1) /* within the pixel before */
+        return;
+    decor->hatched_x = x + width;
     const char *tip = arena_print(decor->drawing->arena, "%s, %s to %s", blind->text, time_text(decor, from_s),
                                   time_text(decor, until_s));
     ink_hatch(&decor->ink, &(struct ink_box){ x, place->top, width, place->height }, theme->axis, tip);
