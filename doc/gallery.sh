@@ -116,7 +116,7 @@ draw() {
     done
 }
 failed=0
-span=(--since "$(date -d "@$((begun + 5))" '+%F %T')" --until "$(date -d "@$until" '+%F %T')")
+span=(--since "$(date -d "@$((begun + 10))" '+%F %T')" --until "$(date -d "@$until" '+%F %T')")
 draw host-cpu host/system cpu "${span[@]}"
 draw host-load host/system load1 --percentile 95 "${span[@]}"
 draw redis-memory redis/server memory "${span[@]}"
