@@ -271,11 +271,22 @@ static const struct mark *find_mark(const char *type)
     return NULL;
 }
 
+/* Most records of a journal are of other services: those are not worth parsing. */
+static bool may_concern(const struct history_fold *fold, const struct history_record *from)
+{
+    static const char *const of_all[] = { "daemon.", "monitor.", "config.", "clock." };
+    for (size_t i = 0; i < sizeof(of_all) / sizeof(*of_all); i++)
+        if (strncmp(from->type, of_all[i], strlen(of_all[i])) == 0)
+            return true;
+    return memmem(from->line, from->length, fold->check, strcspn(fold->check, "/")) != NULL;
+}
+
 void history_add(struct history_fold *fold, const struct history_record *from)
 {
     const struct step *step = find_step(from->type);
     const struct mark *mark = find_mark(from->type);
-    json_t *record = step || mark ? json_loadb(from->line, from->length, 0, NULL) : NULL;
+    bool wanted = (step || mark) && may_concern(fold, from);
+    json_t *record = wanted ? json_loadb(from->line, from->length, 0, NULL) : NULL;
     int64_t at_s = from->wall_ms / 1000;
     if (step && record)
         step->take(fold, record, at_s);
