@@ -8,6 +8,7 @@ keeper_parts = \
 	core/keeper/child.c core/keeper/child.h \
 	core/keeper/control.c \
 	core/keeper/dispatch.c \
+	core/keeper/drill.c \
 	core/keeper/guard.c \
 	core/keeper/keep.c \
 	core/keeper/keeper.h \
