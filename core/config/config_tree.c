@@ -144,7 +144,7 @@ bool setting_check_keys(struct load *load, const config_setting_t *group, const 
 
 /* ---- suggestions --------------------------------------------------------------------------------------------- */
 
-#define LISTED_MAX 12
+#define LISTED_MAX 16
 
 /* "; there are a, b, c" for few candidates. */
 static const char *list_all(struct load *load, const char *const *candidates)

@@ -185,21 +185,22 @@ static ask_function find_ask(const struct drill_assertion *a)
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
+static bool is_any_file_there(struct run *run, struct finding *out)
+{
+    int fd = open(run->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct scratch_sum sum = fd >= 0 ? scratch_measure(fd) : (struct scratch_sum){ 0 };
+    if (fd >= 0)
+        close(fd);
+    run->outcome->tables = sum.files;
+    return sum.files > 0 ? say(out, true, "%u files and folders", sum.files) : say(out, false, "nothing was restored");
+}
+
 static bool is_anything_there(struct run *run, struct finding *out)
 {
     char answer[256];
-    text_copy(out->name, sizeof out->name, run->server ? "anything restored" : "any file restored");
-    if (!run->server) {
-        int64_t files = 0;
-        run->outcome->tables = files;
-        int fd = open(run->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        bool empty = fd < 0 || lseek(fd, 0, SEEK_SET) < 0;
-        if (fd >= 0)
-            close(fd);
-        (void)empty;
-        files = scratch_bytes(run);
-        return say(out, true, "%lld bytes in the scratch folder", (long long)files);
-    }
+    text_copy(out->name, sizeof out->name, "anything restored");
+    if (!run->server)
+        return is_any_file_there(run, out);
     if (server_ask(run, run->server->tables, answer, sizeof answer) != 0)
         return say(out, false, "%s", answer);
     if (text_integer(answer, &run->outcome->tables) != 0)

@@ -41,6 +41,20 @@ void run_begin(struct run *run, enum phase phase)
     atomic_store(&outcome->phase, (int)phase);
 }
 
+/* A tool may say what it was given. */
+static void hide_key(const struct drill_config *config, char *text)
+{
+    const char *line = config ? config->key : NULL;
+    while (line && *line) {
+        size_t length = strcspn(line, "\n");
+        char *found = length >= 4 ? memmem(text, strlen(text), line, length) : NULL;
+        if (found)
+            memset(found, '*', length);
+        else
+            line += length + (line[length] == '\n');
+    }
+}
+
 int run_fail(struct run *run, enum phase phase, const char *format, ...)
 {
     struct outcome *outcome = run->outcome;
@@ -51,6 +65,7 @@ int run_fail(struct run *run, enum phase phase, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    hide_key(run->config, text);
     text_visible(outcome->why, sizeof outcome->why, text, false);
     outcome->failed_phase = phase;
     outcome->result = DRILL_FAILED;
@@ -105,10 +120,21 @@ static void name_format(struct run *run)
 static int identify_folder(struct run *run)
 {
     const char *wanted = run->config->kind;
+    if (run->source.fd < 0) { /* a repository on another machine */
+        run->kind = kind_find(wanted);
+        return run->kind && run->kind->folder_files
+                   ? 0
+                   : run_fail(run, PHASE_FETCH, "'%s' is on another machine: write kind = \"restic\"; or \"borg\"",
+                              run->source.path);
+    }
     run->kind = strcmp(wanted, "auto") == 0 ? kind_of_folder(run->source.fd) : kind_find(wanted);
     if (!run->kind || !run->kind->folder_files)
         return run_fail(run, PHASE_FETCH, "'%s' is a folder, and no backup or repository that is known",
                         run->source.path);
+    struct scratch_sum sum = scratch_measure(run->source.fd);
+    run->source.bytes = run->outcome->backup_bytes = sum.bytes;
+    if (sum.newest_wall_ms > 0)
+        run->outcome->backup_wall_ms = sum.newest_wall_ms;
     return 0;
 }
 

@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
-#include "core/drill/flow.h"
+#include "core/drill/restore.h"
 #include "core/drill/server.h"
 
 #define MIB (INT64_C(1) << 20)
-#define HOUR_MS 3600000
 
 /* ---- what it looks like ------------------------------------------------------------------------------------------ */
 
@@ -67,7 +66,7 @@ static int64_t read_stamp(const char *text)
 
 /* A dump that its tool wrote to the end says so; and when: a copy of yesterday's with the date of today gives itself
  * away. */
-static int check_trailer(struct run *run, struct flow *flow)
+int restore_check_trailer(struct run *run, const struct flow *flow)
 {
     const struct backup_kind *kind = run->kind;
     struct outcome *outcome = run->outcome;
@@ -108,20 +107,10 @@ static int restore_mariadb(struct run *run)
     tool_add(&client, arena_print(&run->arena, "--database=%s", database));
     int code = flow_run(run, &flow);
     run->outcome->one_database = code == 0;
-    return code == 0 ? check_trailer(run, &flow) : code;
+    return code == 0 ? restore_check_trailer(run, &flow) : code;
 }
 
-static void add_postgres_server(struct run *run, struct tool *tool)
-{
-    tool_add(tool, "--host");
-    tool_add(tool, run->data);
-    tool_add(tool, "--username=postgres");
-    tool_add(tool, "--dbname");
-    tool_add(tool, run->config->database);
-}
-
-/* A folder is read by a tool that may read it, and written where the drill's user may. */
-static int copy_folder(struct run *run, char path[PATH_MAX])
+int restore_copy_folder(struct run *run, char path[PATH_MAX])
 {
     int pipe_fds[2];
     struct tool from = { .argv = { "tar", "-C", run->source.path, "-cf", "-", "." },
@@ -147,39 +136,6 @@ static int copy_folder(struct run *run, char path[PATH_MAX])
     if (code == 0 && !tool_good(&to))
         return run_fail(run, PHASE_FETCH, "%s", tool_complaint(run, &to));
     return code;
-}
-
-static int run_to_end(struct run *run, struct tool *tool)
-{
-    int code = tool_run(run, tool, NULL, run->config->time_ms);
-    return code == 0 ? 0 : run_fail(run, tool->phase, "%s", tool_complaint(run, tool));
-}
-
-static int restore_postgres(struct run *run)
-{
-    char answer[256], path[PATH_MAX];
-    struct head head = { .length = 0 };
-    struct tool client = { .phase = PHASE_RESTORE };
-    struct flow flow = { .sink = &client }, probe = { .probe = true, .head = &head };
-    if (server_ask(run, arena_print(&run->arena, "CREATE DATABASE \"%s\"", run->config->database), answer,
-                   sizeof answer) != 0)
-        return run_fail(run, PHASE_RESTORE, "%s", answer);
-    if (!run->source.folder && flow_run(run, &probe) != 0)
-        return -1;
-    bool plain = !run->source.folder && memcmp(head.bytes, "PGDMP", 5) != 0;
-    client.argv[0] = plain ? "psql" : "pg_restore";
-    add_postgres_server(run, &client);
-    tool_add(&client, "--no-password");
-    tool_add(&client, plain ? "--quiet" : "--exit-on-error");
-    tool_add(&client, plain ? "--no-psqlrc" : "--no-owner");
-    tool_add(&client, plain ? "--set=ON_ERROR_STOP=1" : "--no-privileges");
-    int code = run->source.folder ? copy_folder(run, path) : 0;
-    if (run->source.folder)
-        tool_add(&client, path);
-    if (code == 0)
-        code = run->source.folder ? run_to_end(run, &client) : flow_run(run, &flow);
-    run->outcome->one_database = code == 0;
-    return code == 0 && plain ? check_trailer(run, &flow) : code;
 }
 
 static int restore_into_file(struct run *run, const char *name)
@@ -209,7 +165,7 @@ static int restore_aof(struct run *run)
     char path[PATH_MAX];
     if (!run->source.folder)
         return restore_into_file(run, "appendonly.aof");
-    if (copy_folder(run, path) != 0)
+    if (restore_copy_folder(run, path) != 0)
         return -1;
     const char *to = file_join(&run->arena, run->data, "appendonlydir");
     return rename(path, to) == 0 ? 0 : run_fail(run, PHASE_RESTORE, "'%s' can't be made: %s", to, strerror(errno));
@@ -223,72 +179,6 @@ static int restore_archive(struct run *run)
                         .folder = run->data };
     struct flow flow = { .sink = &tar };
     return flow_run(run, &flow);
-}
-
-static int restore_restic(struct run *run)
-{
-    const char *part = run->source.part ? run->source.part : "latest";
-    struct tool tool = { .argv = { "restic", "--repo", run->source.path, "--no-lock", "--no-cache", "--quiet",
-                                   "--password-file", "/dev/fd/3", "restore", part, "--target", run->data },
-                         .phase = PHASE_RESTORE,
-                         .as_self = true };
-    tool.key_fd = tool_key(run, PHASE_DECRYPT);
-    if (tool.key_fd < 0)
-        return -1;
-    int code = tool_run(run, &tool, NULL, run->config->time_ms);
-    close(tool.key_fd);
-    if (code == 0)
-        return 0;
-    const char *said = tool_complaint(run, &tool);
-    return run_fail(run, strstr(said, "wrong password") ? PHASE_DECRYPT : PHASE_RESTORE, "%s", said);
-}
-
-/* Borg's repository is written to by its lock alone: it goes without. */
-static void prepare_borg(struct run *run, struct tool *tool)
-{
-    tool->env[0] = "BORG_PASSPHRASE_FD=3";
-    tool->env[1] = "BORG_RELOCATED_REPO_ACCESS_IS_OK=yes";
-    tool->env[2] = "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes";
-    tool->env[3] = arena_print(&run->arena, "BORG_BASE_DIR=%s/tmp", run->folder);
-    tool->key_fd = run->config->key ? tool_key(run, PHASE_DECRYPT) : 0;
-}
-
-static int borg_failed(struct run *run, struct tool *tool)
-{
-    const char *said = tool_complaint(run, tool);
-    return run_fail(run, strstr(said, "passphrase") ? PHASE_DECRYPT : PHASE_RESTORE, "%s", said);
-}
-
-static int restore_borg(struct run *run)
-{
-    struct buf out = { .max_bytes = 4096 };
-    struct tool list = { .argv = { "borg", "--bypass-lock", "list", "--last", "1", "--format", "{archive}{NL}",
-                                   run->source.path },
-                         .phase = PHASE_RESTORE,
-                         .as_self = true };
-    struct tool tool = {
-        .argv = { "borg", "--bypass-lock", "extract" }, .phase = PHASE_RESTORE, .as_self = true, .folder = run->data
-    };
-    const char *part = run->source.part;
-    prepare_borg(run, &list);
-    int code = part ? 0 : tool_run(run, &list, &out, HOUR_MS);
-    if (list.key_fd > 0)
-        close(list.key_fd);
-    if (code != 0) {
-        buf_close(&out);
-        return borg_failed(run, &list);
-    }
-    if (!part)
-        part = arena_text_n(&run->arena, out.data ? out.data : "", out.data ? strcspn(out.data, "\n") : 0);
-    buf_close(&out);
-    if (!part[0])
-        return run_fail(run, PHASE_FETCH, "the repository holds no archive");
-    tool_add(&tool, arena_print(&run->arena, "%s::%s", run->source.path, part));
-    prepare_borg(run, &tool);
-    code = tool_run(run, &tool, NULL, run->config->time_ms);
-    if (tool.key_fd > 0)
-        close(tool.key_fd);
-    return code == 0 ? 0 : borg_failed(run, &tool);
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
@@ -345,11 +235,13 @@ const struct backup_kind backup_kinds[] = {
     { .name = "restic",
       .folder_files = of_restic,
       .restore = restore_restic,
+      .disk_tenths = 20,
       .disk_bytes = 64 * MIB,
       .memory_bytes = 200 * MIB },
     { .name = "borg",
       .folder_files = of_borg,
       .restore = restore_borg,
+      .disk_tenths = 20,
       .disk_bytes = 64 * MIB,
       .memory_bytes = 200 * MIB },
     { 0 },

@@ -58,13 +58,8 @@ int scratch_folder(struct run *run, const char *name, char path[PATH_MAX])
 
 /* ---- measuring --------------------------------------------------------------------------------------------------- */
 
-struct sum {
-    int64_t bytes;
-    unsigned files, depth;
-};
-
 /* Takes fd over. */
-static void add_folder(int fd, struct sum *sum)
+static void add_folder(int fd, struct scratch_sum *sum)
 {
     DIR *dir = fdopendir(fd);
     const struct dirent *entry;
@@ -79,6 +74,8 @@ static void add_folder(int fd, struct sum *sum)
             continue;
         sum->files++;
         sum->bytes += (int64_t)st.st_blocks * 512;
+        int64_t wall_ms = (int64_t)st.st_mtim.tv_sec * 1000;
+        sum->newest_wall_ms = wall_ms > sum->newest_wall_ms ? wall_ms : sum->newest_wall_ms;
         int below = S_ISDIR(st.st_mode) && sum->depth < DEPTH_MAX
                         ? openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                         : -1;
@@ -91,13 +88,18 @@ static void add_folder(int fd, struct sum *sum)
     closedir(dir);
 }
 
+struct scratch_sum scratch_measure(int fd)
+{
+    struct scratch_sum sum = { 0 };
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (copy >= 0)
+        add_folder(copy, &sum);
+    return sum;
+}
+
 int64_t scratch_bytes(const struct run *run)
 {
-    struct sum sum = { 0 };
-    int fd = openat(run->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        add_folder(fd, &sum);
-    return sum.bytes;
+    return scratch_measure(run->folder_fd).bytes;
 }
 
 /* ---- removing ---------------------------------------------------------------------------------------------------- */

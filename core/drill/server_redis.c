@@ -53,6 +53,6 @@ const struct server_type server_redis = {
     .client = client,
     .ping = "PING",
     .pong = "PONG",
-    .version = "INFO server",
+    .version = "EVAL return('Redis\\32'..redis.REDIS_VERSION) 0",
     .tables = "DBSIZE",
 };

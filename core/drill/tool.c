@@ -129,6 +129,7 @@ int tool_start(struct run *run, struct tool *tool)
     int said[2];
     if (!path)
         return -1;
+    tool->argv[0] = path; /* initdb looks for its like beside itself */
     if (pipe2(said, O_CLOEXEC) != 0)
         return run_fail(run, tool->phase, "no pipe: %s", strerror(errno));
     const int fds[] = { tool->out > 0 ? tool->out : -1, said[1], tool->key_fd > 0 ? tool->key_fd : -1 };
@@ -239,6 +240,8 @@ const char *tool_complaint(struct run *run, const struct tool *tool)
     const char *line = reason_line(arena_text(&run->arena, tool->said));
     size_t n = strlen(name);
     bool named = strncmp(line, name, n) == 0 && line[n] == ':';
+    if (strstr(line, "bad decrypt")) /* of openssl, after numbers and names of its own */
+        return "openssl: bad decrypt: the key is wrong, or the file was changed";
     if (line[0])
         return arena_print(&run->arena, "%s%s%s", named ? "" : name, named ? "" : ": ", line);
     if (WIFSIGNALED(tool->status))

@@ -2,6 +2,7 @@
 /* drill - the table of settings, and both directions of JSON made from it. */
 #include "core/model/drill.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/text.h"
@@ -116,14 +117,19 @@ static int set_number(const struct drill_field *field, int64_t *out, const char 
 static int set_choice(const struct drill_field *field, const char **out, const char *written, struct why *why)
 {
     const char *nearest = text_nearest(written, field->choices);
+    char known[256] = "";
     for (size_t i = 0; field->choices[i]; i++) {
         if (strcmp(field->choices[i], written) == 0) {
             *out = field->choices[i];
             return 0;
         }
+        size_t at = strlen(known);
+        snprintf(known + at, sizeof known - at, "%s'%s'", i ? ", " : "", field->choices[i]);
     }
-    return why_say(why, ERROR_UNKNOWN_NAME, "'%s' can't be '%s'; did you mean '%s'?", field->name, written,
-                   nearest ? nearest : field->choices[0]);
+    if (nearest)
+        return why_say(why, ERROR_UNKNOWN_NAME, "'%s' can't be '%s'; did you mean '%s'?", field->name, written,
+                       nearest);
+    return why_say(why, ERROR_UNKNOWN_NAME, "'%s' can't be '%s'; known: %s", field->name, written, known);
 }
 
 int drill_field_set(const struct drill_field *field, void *of, const char *written, struct arena *arena,
