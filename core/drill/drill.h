@@ -114,6 +114,7 @@ struct run {
     int64_t content_bytes; /* unpacked, as far as it is known; else an estimate */
     const struct server_type *server;
     pid_t server_pid;
+    bool open_server;    /* it asks nobody who he is: what was restored has changed its users */
     char data[PATH_MAX]; /* the server's folder, or where files are restored */
 };
 

@@ -196,7 +196,7 @@ static int check_room(struct run *run)
         return run_fail(run, PHASE_FETCH, "it would not fit: about %s are needed, and 'space' allows %s", need, have);
     text_format_value(need, (double)outcome->need_memory_bytes, "B");
     text_format_value(have, (double)outcome->free_memory_bytes, "B");
-    if (outcome->need_memory_bytes > outcome->free_memory_bytes)
+    if (outcome->free_memory_bytes > 0 && outcome->need_memory_bytes > outcome->free_memory_bytes) /* 0: not known */
         return run_fail(run, PHASE_FETCH, "it would not fit: about %s of memory are needed, and %s are free", need,
                         have);
     text_format_value(have, (double)run->config->memory_bytes, "B");

@@ -19,6 +19,7 @@
 #define START_MS 120000
 #define LOAD_MS 3600000 /* a server that loads what was restored before it answers */
 #define ASK_MS 600000
+#define STOP_MS 120000
 
 static const char *last_words(struct run *run)
 {
@@ -70,12 +71,11 @@ static bool answers(struct run *run)
            strncmp(answer, run->server->pong, strlen(run->server->pong)) == 0;
 }
 
-int server_start(struct run *run)
+static int bring_up(struct run *run)
 {
     const struct server_type *type = run->server;
     int64_t end_ms = clock_now_ms() + (run->kind->server_last ? LOAD_MS : START_MS);
-    run_begin(run, PHASE_START);
-    if ((type->install && type->install(run) != 0) || spawn_server(run) != 0)
+    if (spawn_server(run) != 0)
         return -1;
     while (!answers(run)) {
         if (is_gone(run))
@@ -85,8 +85,29 @@ int server_start(struct run *run)
             return run_fail(run, PHASE_START, "%s does not answer: %s", type->name, last_words(run));
         poll(NULL, 0, 50);
     }
+    return 0;
+}
+
+int server_start(struct run *run)
+{
+    const struct server_type *type = run->server;
+    run_begin(run, PHASE_START);
+    if ((type->install && type->install(run) != 0) || bring_up(run) != 0)
+        return -1;
     server_ask(run, type->version, run->outcome->server, sizeof run->outcome->server);
     return 0;
+}
+
+int server_reopen(struct run *run)
+{
+    int64_t end_ms = clock_now_ms() + STOP_MS;
+    if (run->server_pid > 0)
+        kill(run->server_pid, SIGTERM);
+    while (!is_gone(run) && clock_now_ms() < end_ms)
+        poll(NULL, 0, 20);
+    server_stop(run);
+    run->open_server = true;
+    return bring_up(run);
 }
 
 int server_ask(struct run *run, const char *question, char *answer, size_t size)

@@ -24,6 +24,8 @@ int server_start(struct run *run);
 int server_ask(struct run *run, const char *question, char *answer, size_t size);
 /* Where its socket is: BELFRY_DRILL_SOCKET of an app. */
 const char *server_socket(struct run *run);
+/* Stops it and starts it again, so that it knows no users: what was restored may have replaced them. */
+int server_reopen(struct run *run);
 /* SIGKILL: nothing of it is kept. */
 void server_stop(struct run *run);
 

@@ -58,6 +58,8 @@ static int command(struct run *run, struct tool *tool)
     tool_add(tool, arena_print(&run->arena, "--innodb-buffer-pool-size=%lld", (long long)pool));
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         tool_add(tool, fixed[i]);
+    if (run->open_server)
+        tool_add(tool, "--skip-grant-tables");
     return 0;
 }
 

@@ -22,6 +22,7 @@ static int command(struct run *run, struct tool *tool)
 {
     static const char *const fixed[] = {
         "listen_addresses=",
+        "jit=off",
         "fsync=off",
         "full_page_writes=off",
         "synchronous_commit=off",

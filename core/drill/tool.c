@@ -220,26 +220,36 @@ static char *last_line(char *said)
 }
 
 /* An advice behind the reason is not the reason. */
+static bool is_advice(const char *line)
+{
+    static const char *const advice[] = {
+        "age: report unexpected", ": Exiting with failure status", "HINT:  ", "DETAIL:  ", "CONTEXT:  ", "LINE ", NULL
+    };
+    size_t i = 0;
+    while (advice[i] && !strstr(line, advice[i]))
+        i++;
+    return advice[i] != NULL || line[strspn(line, " ")] == '^';
+}
+
 static const char *reason_line(char *said)
 {
-    static const char *const advice[] = { "age: report unexpected", "tar: Exiting", "tar: Error is not", NULL };
     char *line = last_line(said);
-    for (size_t i = 0; advice[i] && line > said; i++) {
-        if (strncmp(line, advice[i], strlen(advice[i])) == 0) {
-            *line = '\0';
-            line = last_line(said);
-            i = SIZE_MAX; /* from the first one again */
-        }
+    while (line > said && is_advice(line)) {
+        *line = '\0';
+        line = last_line(said);
     }
     return line;
 }
 
+/* "/usr/bin/tar: ..." and "tar: ..." are both said by tar itself. */
 const char *tool_complaint(struct run *run, const struct tool *tool)
 {
-    const char *name = strrchr(tool->argv[0], '/') ? strrchr(tool->argv[0], '/') + 1 : tool->argv[0];
+    const char *path = tool->argv[0], *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     const char *line = reason_line(arena_text(&run->arena, tool->said));
-    size_t n = strlen(name);
-    bool named = strncmp(line, name, n) == 0 && line[n] == ':';
+    size_t n = strlen(path), m = strlen(name);
+    if (strncmp(line, path, n) == 0 && line[n] == ':')
+        line += n - m;
+    bool named = strncmp(line, name, m) == 0 && line[m] == ':';
     if (strstr(line, "bad decrypt")) /* of openssl, after numbers and names of its own */
         return "openssl: bad decrypt: the key is wrong, or the file was changed";
     if (line[0])

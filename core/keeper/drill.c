@@ -21,153 +21,11 @@
 #include "core/base/digest.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
-#include "core/keeper/child.h"
-#include "core/keeper/keeper.h"
+#include "core/keeper/drill.h"
 #include "core/keeper/trouble.h"
 
 #define TEXT_BYTES_MAX (1u << 20)
 #define AGAIN_MS 60000 /* after a start that did not come about */
-
-enum stage {
-    STAGE_IDLE,
-    STAGE_NOTED,
-    STAGE_RUNNING,
-    STAGE_LEFT, /* what a run left behind is to be cleaned up */
-    STAGE_REAPING
-};
-
-struct drilling {
-    struct drills *drills;
-    struct drilling *next;
-    char name[65];
-    enum stage stage;
-    char id[DRILL_ID_SIZE]; /* of the run that is open, or "" */
-    char *workspace;        /* of that */
-    int64_t started_wall_ms, passed_wall_ms, due_wall_ms, again_ms;
-    char result[16];
-    uint64_t seq;
-    char *job; /* until it is sent */
-    bool plan, done;
-    char by[32]; /* who cancels it */
-    json_t *progress, *last, *planned;
-    struct child child;
-    bool has_child, closed;
-    char lost[128]; /* why it is left */
-};
-
-struct drills {
-    struct keeper *keeper;
-    struct drilling *first;
-};
-
-/* ---- what is known ----------------------------------------------------------------------------------------------- */
-
-static struct drilling *find(const struct drills *drills, const char *name)
-{
-    struct drilling *d = drills->first;
-    while (d && strcmp(d->name, name) != 0)
-        d = d->next;
-    return d;
-}
-
-static struct drilling *get(struct drills *drills, const char *name)
-{
-    struct drilling *d = find(drills, name);
-    if (d)
-        return d;
-    d = heap_alloc(sizeof *d);
-    d->drills = drills;
-    text_copy(d->name, sizeof d->name, name);
-    d->next = drills->first;
-    drills->first = d;
-    return d;
-}
-
-static void open_run(struct drilling *d, const char *id, const char *workspace)
-{
-    text_copy(d->id, sizeof d->id, id);
-    char *copy = workspace ? heap_text(workspace) : NULL;
-    free(d->workspace);
-    d->workspace = copy;
-}
-
-static void end_run(struct drilling *d, const char *result)
-{
-    d->id[0] = '\0';
-    text_copy(d->result, sizeof d->result, result);
-}
-
-static void take_standing(struct drilling *d, const json_t *figures)
-{
-    const char *result = json_string_value(json_object_get(figures, "result"));
-    d->started_wall_ms = json_integer_value(json_object_get(figures, "started"));
-    d->passed_wall_ms = json_integer_value(json_object_get(figures, "passed"));
-    text_copy(d->result, sizeof d->result, result ? result : "");
-}
-
-void drill_fold(struct keeper *keeper, const struct event *event)
-{
-    struct drilling *d = event->drill ? get(keeper->drills, event->drill) : NULL;
-    json_t *figures;
-    switch (event->type) {
-    case EVENT_DRILL_STARTED:
-        open_run(d, event->id, event->path);
-        d->started_wall_ms = event->wall_ms;
-        break;
-    case EVENT_DRILL_PASSED:
-        d->passed_wall_ms = event->wall_ms;
-        end_run(d, "passed");
-        break;
-    case EVENT_DRILL_FAILED:
-        end_run(d, "failed");
-        break;
-    case EVENT_DRILL_CANCELLED:
-        end_run(d, "cancelled");
-        break;
-    case EVENT_DRILL_ABANDONED:
-        end_run(d, "abandoned");
-        break;
-    case EVENT_DRILL_STANDING:
-        open_run(d, event->id, event->path);
-        figures = event->figures ? json_loads(event->figures, 0, NULL) : NULL;
-        take_standing(d, figures);
-        json_decref(figures);
-        break;
-    default:
-        break;
-    }
-}
-
-static json_t *standing_of(const struct drilling *d)
-{
-    return json_pack("{s:I, s:I, s:s}", "started", (json_int_t)d->started_wall_ms, "passed",
-                     (json_int_t)d->passed_wall_ms, "result", d->result);
-}
-
-json_t *drill_save(const struct keeper *keeper)
-{
-    json_t *list = json_array();
-    for (const struct drilling *d = keeper->drills->first; d; d = d->next)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "drill", d->name, "id", d->id, "path",
-                                              d->workspace ? d->workspace : "", "figures", standing_of(d)));
-    return list;
-}
-
-void drill_restore(struct keeper *keeper, const json_t *saved)
-{
-    const json_t *one;
-    size_t i;
-    json_array_foreach(saved, i, one)
-    {
-        const char *name = json_string_value(json_object_get(one, "drill"));
-        const char *id = json_string_value(json_object_get(one, "id"));
-        if (!name || !id)
-            continue;
-        struct drilling *d = get(keeper->drills, name);
-        open_run(d, id, json_string_value(json_object_get(one, "path")));
-        take_standing(d, json_object_get(one, "figures"));
-    }
-}
 
 static void emit(struct drilling *d, struct event *event)
 {
@@ -175,20 +33,6 @@ static void emit(struct drilling *d, struct event *event)
     event->wall_ms = clock_wall_ms();
     keeper_emit(d->drills->keeper, event);
     drill_fold(d->drills->keeper, event);
-}
-
-void drill_restate(struct keeper *keeper)
-{
-    for (struct drilling *d = keeper->drills->first; d; d = d->next) {
-        json_t *figures = standing_of(d);
-        char *text = json_dumps(figures, JSON_COMPACT);
-        const struct event event = {
-            .type = EVENT_DRILL_STANDING, .drill = d->name, .id = d->id, .path = d->workspace, .figures = text
-        };
-        keeper_emit(keeper, &event);
-        free(text);
-        json_decref(figures);
-    }
 }
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
@@ -425,8 +269,7 @@ static char *make_job(struct drilling *d, const struct drill_config *config, con
     return text;
 }
 
-/* 0, or a negative code with *why; the run's id is in d->id. */
-static int start_run(struct drilling *d, const char *backup, bool plan, const char *by, struct why *why)
+int drilling_start(struct drilling *d, const char *backup, bool plan, const char *by, struct why *why)
 {
     struct keeper *keeper = d->drills->keeper;
     const struct drill_config *config = config_drill_find(keeper->config, d->name);
@@ -452,6 +295,13 @@ static int start_run(struct drilling *d, const char *backup, bool plan, const ch
     return 0;
 }
 
+void drilling_cancel(struct drilling *d, const char *by)
+{
+    text_copy(d->by, sizeof d->by, by);
+    wire_end(&d->child.link.out, wire_begin(&d->child.link.out, WIRE_STOP));
+    link_changed(&d->child.link);
+}
+
 /* ---- the room's surface ------------------------------------------------------------------------------------------ */
 
 void drill_open(struct keeper *keeper)
@@ -473,7 +323,7 @@ void drill_folded(struct keeper *keeper)
 void drill_configure(struct keeper *keeper)
 {
     for (uint32_t i = 0; i < keeper->config->drill_count; i++)
-        get(keeper->drills, keeper->config->drills[i].name);
+        drilling_get(keeper->drills, keeper->config->drills[i].name);
     for (struct drilling *d = keeper->drills->first; d; d = d->next)
         plan_next(d);
 }
@@ -492,7 +342,7 @@ static void start_due(struct drilling *d, int64_t now_ms)
     if (clock_wall_ms() < d->due_wall_ms || now_ms < d->again_ms || is_any_running(d->drills) ||
         trouble_refuses(d->drills->keeper, &why))
         return;
-    if (start_run(d, NULL, false, "calendar", &why) == 0)
+    if (drilling_start(d, NULL, false, "calendar", &why) == 0)
         return;
     d->again_ms = now_ms + AGAIN_MS;
     log_warn("keeper", "drill '%s' is due and can't be started: %s", d->name, why.text);
@@ -536,75 +386,4 @@ void drill_close(struct keeper *keeper)
     }
     free(keeper->drills);
     keeper->drills = NULL;
-}
-
-/* ---- commands ---------------------------------------------------------------------------------------------------- */
-
-static const char *stage_name(enum stage stage)
-{
-    static const char *const names[] = { "idle", "starting", "running", "left", "cleaning" };
-    return names[stage];
-}
-
-static json_t *view(const struct drilling *d, const struct drill_config *config)
-{
-    bool due = d->due_wall_ms != INT64_MAX;
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "name", d->name, "title",
-                  config && config->title ? config->title : d->name, "source", config ? config->source : "", "state",
-                  stage_name(d->stage), "id", d->id, "result", d->result, "started", (json_int_t)d->started_wall_ms,
-                  "passed", (json_int_t)d->passed_wall_ms, "due", (json_int_t)(due ? d->due_wall_ms : 0), "overdue_ms",
-                  (json_int_t)(config ? config->overdue_ms : 0), "plan", d->plan);
-    if (d->progress)
-        json_object_set(json, "progress", d->progress);
-    if (d->last)
-        json_object_set(json, "last", d->last);
-    if (d->planned)
-        json_object_set(json, "planned", d->planned);
-    return json;
-}
-
-json_t *drill_view(const struct keeper *keeper)
-{
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < keeper->config->drill_count; i++) {
-        const struct drill_config *config = &keeper->config->drills[i];
-        json_array_append_new(list, view(find(keeper->drills, config->name), config));
-    }
-    return list;
-}
-
-static void cancel(struct drilling *d, const char *by)
-{
-    text_copy(d->by, sizeof d->by, by);
-    wire_end(&d->child.link.out, wire_begin(&d->child.link.out, WIRE_STOP));
-    link_changed(&d->child.link);
-}
-
-json_t *drill_command(struct keeper *keeper, const json_t *arguments, const char *by)
-{
-    const char *action = json_string_value(json_object_get(arguments, "action"));
-    const char *name = json_string_value(json_object_get(arguments, "name"));
-    const char *backup = json_string_value(json_object_get(arguments, "backup"));
-    struct drilling *d = name && config_drill_find(keeper->config, name) ? find(keeper->drills, name) : NULL;
-    struct why why = { "" };
-    if (!action || strcmp(action, "list") == 0)
-        return json_pack("{s:b, s:o}", "ok", 1, "drills", drill_view(keeper));
-    bool plan = strcmp(action, "plan") == 0, stop = strcmp(action, "cancel") == 0;
-    const char *code = "denied";
-    if (!d) {
-        code = "unknown-drill";
-        why_say(&why, 0, "there is no drill '%s'; 'belfry drill list' shows them", name ? name : "");
-    } else if (stop && d->stage == STAGE_RUNNING && d->has_child) {
-        cancel(d, by);
-        return json_pack("{s:b, s:s}", "ok", 1, "id", d->id);
-    } else if (stop) {
-        why_say(&why, 0, "drill '%s' is not running", name);
-    } else if (!plan && strcmp(action, "run") != 0) {
-        code = "bad-request";
-        why_say(&why, 0, "a drill can be listed, planned, run and cancelled, not '%s'", action);
-    } else if (start_run(d, backup, plan, by, &why) == 0) {
-        return json_pack("{s:b, s:s}", "ok", 1, "id", d->id);
-    }
-    return json_pack("{s:b, s:s, s:s}", "ok", 0, "code", code, "error", why.text);
 }

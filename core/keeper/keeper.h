@@ -15,7 +15,7 @@
  *     trouble.c   a disk that is full, fails or has lost something
  *     again.c     the daemon starts itself anew when a sync has failed
  *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
- *     drill.c     restore drills: due, running, recorded
+ *     drill.c     restore drills: due, running, recorded; drill_state.c, drill_command.c
  *     record.c    metrics → belfry-recorder
  *     control.c   the control socket; view.c makes its answers
  *     keeper.c    the loop that joins them */
@@ -245,7 +245,7 @@ void keep_configure(struct keeper *keeper);
 void keep_housekeeping(struct keeper *keeper);
 void keep_close(struct keeper *keeper);
 
-/* drill.c */
+/* drill.c, drill_state.c, drill_command.c */
 /* Before journal_open(); then each event of the fold, and what a snapshot kept. */
 void drill_open(struct keeper *keeper);
 void drill_fold(struct keeper *keeper, const struct event *event);

@@ -125,7 +125,6 @@ struct config {
 
 const struct check_config *config_check_find(const struct config *config, const char *id);
 const struct drill_config *config_drill_find(const struct config *config, const char *name);
-const struct service_config *config_service_find(const struct config *config, const char *name);
 /* The plugin's settings with defaults filled in. */
 struct plugin_config config_plugin(const struct config *config, const struct plugin_info *info);
 /* Frees it and sets *config to NULL. */
