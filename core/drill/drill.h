@@ -68,6 +68,7 @@ struct finding {
 /* Written by the runner, read by the supervisor; after the runner's death by the supervisor alone. */
 struct outcome {
     _Atomic int phase;
+    _Atomic int64_t phase_began_ms;
     _Atomic int64_t bytes, bytes_total; /* of the backup, read so far */
     int64_t phase_ms[PHASE_COUNT];      /* -1: did not happen */
     int64_t tool_cpu_ms[PHASE_COUNT];   /* of the tools of a phase that ran beside another one */

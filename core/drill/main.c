@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "core/base/channel.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -31,6 +33,7 @@
 #define PROGRESS_MS 500
 #define MEASURE_MS 2000
 #define ANSWER_MS 30000
+#define GOODBYE_MS 5000
 
 struct supervisor {
     struct channel channel;
@@ -91,10 +94,11 @@ static void tell_progress(struct supervisor *s, int64_t now_ms)
     if (now_ms - s->told_ms < PROGRESS_MS)
         return;
     s->told_ms = now_ms;
-    json_t *json =
-        json_pack("{s:s, s:I, s:I, s:I, s:I}", "phase", phase_name((enum phase)atomic_load(&outcome->phase)), "bytes",
-                  (json_int_t)atomic_load(&outcome->bytes), "total", (json_int_t)atomic_load(&outcome->bytes_total),
-                  "ms", (json_int_t)(now_ms - s->run.started_ms), "disk", (json_int_t)outcome->peak_bytes);
+    json_t *json = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I}", "phase", phase_name((enum phase)atomic_load(&outcome->phase)), "bytes",
+        (json_int_t)atomic_load(&outcome->bytes), "total", (json_int_t)atomic_load(&outcome->bytes_total), "ms",
+        (json_int_t)(now_ms - s->run.started_ms), "disk", (json_int_t)outcome->peak_bytes, "phase_ms",
+        (json_int_t)(now_ms - atomic_load(&outcome->phase_began_ms)));
     send_json(s, WIRE_DRILL_PROGRESS, json);
     json_decref(json);
 }
@@ -204,6 +208,17 @@ static void report(struct supervisor *s)
     json_decref(evidence);
 }
 
+/* What the keeper still sends must be read: a socket that is closed over unread bytes takes with it what we have
+ * written, and that is the outcome. */
+static void say_goodbye(struct supervisor *s)
+{
+    struct wire_frame frame;
+    int64_t until_ms = clock_now_ms() + GOODBYE_MS;
+    shutdown(s->channel.fd, SHUT_WR);
+    while (!s->alone && channel_read(&s->channel, &frame, until_ms) > 0)
+        ;
+}
+
 /* ---- the job ----------------------------------------------------------------------------------------------------- */
 
 static int find_user(struct run *run, struct why *why)
@@ -306,9 +321,13 @@ int main(void)
     if (s.run.id)
         status = json_is_true(json_object_get(job, "reap")) ? reap(&s, job) : drill(&s, job);
     json_decref(job);
+    say_goodbye(&s);
     buf_close(&s.out);
     channel_close(&s.channel);
     arena_close(&s.run.arena);
     arena_close(&s.arena);
+#ifdef BELFRY_SANITIZERS
+    _exit(status); /* the search for leaks wants a thread, which a process that has left its namespace can't have */
+#endif
     return status;
 }

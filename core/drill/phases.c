@@ -38,6 +38,7 @@ void run_begin(struct run *run, enum phase phase)
     if (run->phase_ms)
         outcome->phase_ms[before] += now_ms - run->phase_ms + (outcome->phase_ms[before] < 0);
     run->phase_ms = now_ms;
+    atomic_store(&outcome->phase_began_ms, now_ms);
     atomic_store(&outcome->phase, (int)phase);
 }
 

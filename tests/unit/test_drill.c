@@ -3,10 +3,12 @@
  * of the clock, short months and leap years. */
 #include "core/model/drill.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/base/file.h"
 #include "core/base/text.h"
 #include "tests/tap.h"
 
@@ -166,8 +168,37 @@ static void test_calendar(void)
     }
 }
 
+/* ---- documents */
+
+static bool is_written(const char *text, const struct drill_field *fields)
+{
+    char name[64];
+    for (; fields->name; fields++) {
+        snprintf(name, sizeof name, "`%s`", fields->name);
+        if (!strstr(text, name)) {
+            tap_ok(false, "doc/drills.md names %s", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void test_document(void)
+{
+    struct arena arena = { 0 };
+    const char *top = getenv("top_srcdir");
+    char *text = NULL;
+    size_t length;
+    const char *path = file_join(&arena, top ? top : ".", "doc/drills.md");
+    tap_is_int(file_read(&arena, path, 1 << 20, &text, &length), 0, "doc/drills.md is there");
+    if (text)
+        tap_ok(is_written(text, drill_fields) && is_written(text, drill_assertion_fields), "and names every setting");
+    arena_close(&arena);
+}
+
 int main(void)
 {
+    test_document();
     test_values();
     test_assertions();
     test_whole();
