@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # etc: example configuration, the systemd unit, and the manual page of the configuration
 exampledir = $(docdir)/examples
-dist_example_DATA = etc/belfry.conf etc/host.conf
+dist_example_DATA = etc/belfry.conf etc/host.conf etc/drill.conf
 exampleconfdir = $(exampledir)/conf.d
 dist_exampleconf_DATA = \
 	etc/conf.d/backup.conf \
 	etc/conf.d/cloudflare.conf \
 	etc/conf.d/docker.conf \
+	etc/conf.d/drill.conf \
 	etc/conf.d/host.conf \
 	etc/conf.d/mail.conf \
 	etc/conf.d/mariadb.conf \

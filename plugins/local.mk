@@ -218,6 +218,12 @@ plugins_exec_la_CFLAGS = $(plugin_cflags)
 plugins_exec_la_LDFLAGS = $(plugin_ldflags)
 plugins_exec_la_LIBADD = plugins/common/libcommon.la
 
+plugin_LTLIBRARIES += plugins/drill.la
+plugins_drill_la_SOURCES = plugins/drill.c
+plugins_drill_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
+plugins_drill_la_LDFLAGS = $(plugin_ldflags)
+plugins_drill_la_LIBADD = $(JANSSON_LIBS)
+
 if PLUGIN_FILE_AGE
 plugin_LTLIBRARIES += plugins/file-age.la
 endif

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <pthread.h>
@@ -77,6 +78,14 @@ static int reset_signals(void)
     return 0;
 }
 
+/* Before bind_to_parent(): the kernel forgets that with the identity. */
+static int change_user(const struct spawn *spawn)
+{
+    if (spawn->user == 0)
+        return 0;
+    return setgroups(0, NULL) != 0 || setgid(spawn->group) != 0 || setuid(spawn->user) != 0 ? errno : 0;
+}
+
 static int bind_to_parent(const struct spawn *spawn, pid_t parent)
 {
     if (!spawn->die_with_parent)
@@ -102,8 +111,8 @@ static int place_descriptors(const struct spawn *spawn, int *report)
     if (*report < 0 || null < 0)
         return errno;
     for (int i = 0; i <= count; i++) {
-        int fd = i > 0 && i <= (int)spawn->fd_count ? spawn->fds[i - 1] : -1;
-        sources[i] = lift(fd >= 0 ? fd : null, count + 1);
+        int fd = i == 0 ? spawn->input : i <= (int)spawn->fd_count ? spawn->fds[i - 1] : -1;
+        sources[i] = lift(fd > 0 || (fd == 0 && i > 0) ? fd : null, count + 1);
         if (sources[i] < 0)
             return errno;
     }
@@ -140,8 +149,6 @@ static void volunteer(void)
 
 static int set_standing(const struct spawn *spawn)
 {
-    if (spawn->dies_first)
-        volunteer();
     if (spawn->own_group && setpgid(0, 0) != 0)
         return errno;
     if (chdir(spawn->folder ? spawn->folder : "/") != 0)
@@ -155,6 +162,10 @@ _Noreturn static void become(const struct spawn *spawn, const char *const *env, 
 {
     sigset_t none;
     int failed = reset_signals();
+    if (!failed && spawn->dies_first)
+        volunteer();
+    if (!failed)
+        failed = change_user(spawn);
     if (!failed)
         failed = bind_to_parent(spawn, parent);
     if (!failed)

@@ -11,8 +11,9 @@ struct spawn_limit {
     uint64_t soft; /* lowered to the hard limit when above it */
 };
 
-/* What the child gets. Descriptor 0 is /dev/null; fds[i] becomes descriptor i + 1 (fds[0] its stdout, fds[1] its
- * stderr, fds[2] descriptor 3, ...); -1 means /dev/null for 1 and 2. Every other descriptor is closed. */
+/* What the child gets. Descriptor 0 is /dev/null, or what `input` says; fds[i] becomes descriptor i + 1 (fds[0] its
+ * stdout, fds[1] its stderr, fds[2] descriptor 3, ...); -1 means /dev/null for 1 and 2. Every other descriptor is
+ * closed. */
 struct spawn {
     const char *program;     /* path */
     const char *const *argv; /* NULL-terminated, argv[0] included */
@@ -20,6 +21,9 @@ struct spawn {
                                 SSL_CERT_FILE,  SSL_CERT_DIR, and (sanitizer builds) *SAN_OPTIONS as they are here */
     const int *fds;
     unsigned fd_count;
+    int input;   /* becomes descriptor 0; 0: /dev/null */
+    uid_t user;  /* becomes this user, without further groups; 0: stays who it is */
+    gid_t group; /* of that user */
     const struct spawn_limit *limits;
     unsigned limit_count;
     const char *folder;     /* working directory, or NULL for / */

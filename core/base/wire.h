@@ -46,6 +46,11 @@ enum wire_type {
     WIRE_RECORDER_SAVED = 50,  /* samples u64 since the start that need not be sent again, counts (track.h) 9 x u64 */
     WIRE_RECORDER_MOVED = 51,  /* path text, text text: a file was moved aside, and why */
     WIRE_RECORDER_LEARNT = 52, /* slot u32, metric text, table (core/model/baseline.h): what it usually is */
+    /* keeper -> belfry-drill; WIRE_STOP cancels, WIRE_PING asks for WIRE_PONG */
+    WIRE_DRILL = 80, /* JSON text: the job (core/drill/drill.h) */
+    /* belfry-drill -> keeper */
+    WIRE_DRILL_PROGRESS = 88, /* JSON text: where it is */
+    WIRE_DRILL_DONE = 89,     /* JSON text: the outcome */
     /* control socket, both ways: one JSON object (doc/control.md) */
     WIRE_CONTROL = 64
 };

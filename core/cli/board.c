@@ -22,6 +22,7 @@
 
 #include "core/base/text.h"
 #include "core/cli/control.h"
+#include "core/cli/drill.h"
 #include "core/model/state.h"
 
 #define INDENT 4
@@ -505,6 +506,7 @@ void board_print(struct cli *cli, const json_t *answer)
     print_well(&b);
     print_plugins(&b);
     print_sandbox(&b);
+    drill_print_running(cli, control_list(json_object_get(answer, "daemon"), "drills"));
     print_config_error(&b);
     print_health(&b);
     print_journal(&b);

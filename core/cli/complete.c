@@ -48,13 +48,14 @@ static void offer_services(struct completion *c, bool services, bool checks)
     json_decref(answer);
 }
 
-static void offer_breakers(struct completion *c)
+/* The names that the daemon lists for a verb. */
+static void offer_listed(struct completion *c, const char *verb, const char *list)
 {
-    json_t *answer = NULL, *breaker, *request = json_pack("{ss ss}", "verb", "breaker", "action", "list");
+    json_t *answer = NULL, *one, *request = json_pack("{ss ss}", "verb", verb, "action", "list");
     size_t i;
     if (control_ask(c->cli, request, PATIENCE_MS, &answer, NULL) != 0)
         return;
-    json_array_foreach(control_list(answer, "breakers"), i, breaker) offer(c, control_text(c->cli, breaker, "name"));
+    json_array_foreach(control_list(answer, list), i, one) offer(c, control_text(c->cli, one, "name"));
     json_decref(answer);
 }
 
@@ -139,7 +140,10 @@ static void offer_words(struct completion *c, enum words_of words)
         offer_services(c, words != WORDS_CHECK, words != WORDS_SERVICE);
         break;
     case WORDS_BREAKER:
-        offer_breakers(c);
+        offer_listed(c, "breaker", "breakers");
+        break;
+    case WORDS_DRILL:
+        offer_listed(c, "drill", "drills");
         break;
     case WORDS_PLUGIN:
         offer_plugins(c);

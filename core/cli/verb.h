@@ -41,6 +41,7 @@ enum words_of {
     WORDS_CHECK,
     WORDS_SUBJECT, /* a service or a check */
     WORDS_BREAKER,
+    WORDS_DRILL,
     WORDS_PLUGIN,
     WORDS_PICTURE, /* what can be drawn of the check that is the first argument */
     WORDS_METRIC,  /* its recorded metrics */
@@ -104,9 +105,9 @@ struct verb {
 /* The root, `belfry`: all verbs hang below it. */
 extern const struct verb verb_root;
 
-extern const struct verb verb_breaker, verb_check, verb_complete, verb_config, verb_graph, verb_init, verb_journal,
-    verb_journal_export, verb_journal_head, verb_journal_seal, verb_journal_verify, verb_plugins, verb_query,
-    verb_reload, verb_run, verb_series, verb_status;
+extern const struct verb verb_breaker, verb_check, verb_complete, verb_config, verb_drill, verb_graph, verb_init,
+    verb_journal, verb_journal_export, verb_journal_head, verb_journal_seal, verb_journal_verify, verb_plugins,
+    verb_query, verb_reload, verb_run, verb_series, verb_status;
 
 /* The root's options. */
 struct globals {

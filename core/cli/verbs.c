@@ -16,9 +16,9 @@ static const struct option options[] = {
     { 0 }
 };
 
-static const struct verb *const verbs[] = { &verb_status,  &verb_check,  &verb_run,      &verb_query, &verb_plugins,
-                                            &verb_config,  &verb_reload, &verb_journal,  &verb_graph, &verb_series,
-                                            &verb_breaker, &verb_init,   &verb_complete, NULL };
+static const struct verb *const verbs[] = { &verb_status,  &verb_check,  &verb_run,     &verb_query,    &verb_plugins,
+                                            &verb_config,  &verb_reload, &verb_journal, &verb_graph,    &verb_series,
+                                            &verb_breaker, &verb_drill,  &verb_init,    &verb_complete, NULL };
 
 const struct verb verb_root = {
     .name = "belfry",

@@ -51,6 +51,7 @@ static int finish(struct load *load, struct config **out)
     close_section(&load->templates);
     close_section(&load->breakers);
     close_section(&load->plugins);
+    close_section(&load->drills);
     map_close(&load->check_places);
     map_close(&load->secrets);
     report_close(&load->report);
@@ -94,6 +95,16 @@ int config_load_paths(const char *file, struct config **out, struct config_error
     return finish(&load, out);
 }
 
+/* Their checks stand where the first of them does. */
+static void load_drills(struct load *load)
+{
+    struct buf text = { 0 };
+    drill_load_all(load);
+    drill_write_checks(load, &text);
+    if (text.length > 0)
+        tree_add(load, &text, load->drills.blocks[0].place);
+}
+
 int config_load(const char *file, const struct catalog *catalog, struct config **out, struct config_errors *errors)
 {
     struct load load;
@@ -104,6 +115,7 @@ int config_load(const char *file, const struct catalog *catalog, struct config *
     main_load_journal(&load);
     series_load(&load);
     main_load_plugins(&load);
+    load_drills(&load);
     service_load_all(&load);
     int code = finish(&load, out);
     if (code != 0)

@@ -57,4 +57,8 @@ void config_show_json(const struct config *config, const struct catalog *catalog
 int config_task_resolve(const struct config *config, const struct check_config *check, const struct plugin_info *info,
                         struct arena *arena, struct task *out, struct why *why);
 
+/* The same for one value, "@name", of a setting of that name. */
+int config_secret_read(const struct config *config, struct arena *arena, const char *option, const char *value,
+                       const char **out, struct why *why);
+
 #endif

@@ -11,6 +11,7 @@
  *     config_main.c     paths, journal, plugins
  *     config_series.c   archives and what else is kept of metrics
  *     config_secret.c   "@name"
+ *     config_drill.c    drills, and the check that each brings with it
  *     config.c          the whole, in this order
  */
 #ifndef CONFIG_CONFIG_LOAD_H
@@ -50,7 +51,7 @@ struct load {
     struct source_files files;
     struct tree **trees;
     uint32_t tree_count;
-    struct section services, templates, breakers, plugins;
+    struct section services, templates, breakers, plugins, drills;
     const config_setting_t *defaults, *journal, *series; /* NULL: not written */
     bool names_missing;                                  /* a file was not understood: what it names is unknown */
     bool settings_missing; /* in what was understood, settings may be missing that are there */
@@ -78,6 +79,8 @@ struct tree *tree_read(struct load *load, const char *path, bool main_file);
 void tree_close(struct tree *tree);
 /* Sorts the top-level settings of all trees into sections. */
 void tree_collect(struct load *load);
+/* Sections that we write ourselves, as text, for what stands at `place`; takes the text. */
+void tree_add(struct load *load, struct buf *text, struct place place);
 struct place setting_place(const config_setting_t *setting);
 /* Reports a mistake at the setting. */
 void setting_error(struct load *load, const config_setting_t *setting, const char *format, ...)
@@ -186,6 +189,12 @@ void main_load_plugins(struct load *load);
 void series_load(struct load *load);
 /* archives and renamed of a check. */
 void series_load_check(struct load *load, const struct levels *levels, struct check_config *check);
+
+/* ---- config_drill.c */
+
+void drill_load_all(struct load *load);
+/* The services that follow from the drills, as they would be written. */
+void drill_write_checks(struct load *load, struct buf *out);
 
 /* ---- config_secret.c */
 

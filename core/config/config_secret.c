@@ -136,6 +136,13 @@ static int read_secret(const struct config *config, struct arena *arena, const c
     return 0;
 }
 
+int config_secret_read(const struct config *config, struct arena *arena, const char *option, const char *value,
+                       const char **out, struct why *why)
+{
+    const char *name = name_in(option, value, why);
+    return name ? read_secret(config, arena, name, out, why) : ERROR_REFUSED;
+}
+
 static int resolve_option(const struct config *config, const struct task_option *from, struct arena *arena,
                           struct task_option *out, struct why *why)
 {

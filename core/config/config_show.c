@@ -436,15 +436,63 @@ static void show_service(struct writer *w, const struct config *config, const st
     close_item(w);
 }
 
+/* Sizes and numbers as plain digits, in quotes: they can be read again. */
+static void show_field(struct writer *w, const struct drill_field *field, const void *of)
+{
+    char number[32];
+    const char *at = (const char *)of + field->offset;
+    if (field->kind == DRILL_FLAG) {
+        put_flag(w, field->name, *(const bool *)(const void *)at);
+    } else if (field->kind == DRILL_DURATION) {
+        if (*(const int64_t *)(const void *)at)
+            put_duration(w, field->name, *(const int64_t *)(const void *)at);
+    } else if (field->kind == DRILL_SIZE || field->kind == DRILL_NUMBER) {
+        snprintf(number, sizeof(number), "%lld", (long long)*(const int64_t *)(const void *)at);
+        put_text(w, field->name, number);
+    } else if (*(const char *const *)(const void *)at) {
+        put_text(w, field->name, *(const char *const *)(const void *)at);
+    }
+}
+
+static void show_drill(struct writer *w, const struct drill_config *drill)
+{
+    open_item(w);
+    put_text(w, "name", drill->name);
+    for (const struct drill_field *field = drill_fields; field->name; field++)
+        show_field(w, field, drill);
+    open_list(w, "assertions");
+    for (uint32_t i = 0; i < drill->assertion_count; i++) {
+        open_item(w);
+        for (const struct drill_field *field = drill_assertion_fields; field->name; field++)
+            if (field->kind != DRILL_NUMBER || drill->assertions[i].table)
+                show_field(w, field, &drill->assertions[i]);
+        close_item(w);
+    }
+    close_list(w);
+    close_item(w);
+}
+
+static void show_drills(struct writer *w, const struct config *config)
+{
+    if (config->drill_count == 0)
+        return;
+    open_list(w, "drills");
+    for (uint32_t i = 0; i < config->drill_count; i++)
+        show_drill(w, &config->drills[i]);
+    close_list(w);
+}
+
 static void show(struct writer *w, const struct config *config, const struct catalog *catalog)
 {
     show_paths(w, config);
     show_series(w, config);
     show_plugins(w, config);
     show_breakers(w, config);
+    show_drills(w, config);
     open_list(w, "services");
-    for (uint32_t i = 0; i < config->service_count; i++)
-        show_service(w, config, &config->services[i], catalog);
+    for (uint32_t i = 0; i < config->service_count; i++) /* that of the drills comes with them */
+        if (w->json || config->drill_count == 0 || strcmp(config->services[i].name, "drills") != 0)
+            show_service(w, config, &config->services[i], catalog);
     close_list(w);
 }
 

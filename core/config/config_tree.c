@@ -144,7 +144,7 @@ bool setting_check_keys(struct load *load, const config_setting_t *group, const 
 
 /* ---- suggestions --------------------------------------------------------------------------------------------- */
 
-#define LISTED_MAX 12
+#define LISTED_MAX 16
 
 /* "; there are a, b, c" for few candidates. */
 static const char *list_all(struct load *load, const char *const *candidates)
@@ -254,6 +254,7 @@ static const struct top {
     { "templates", offsetof(struct load, templates), NOWHERE },
     { "breakers", offsetof(struct load, breakers), NOWHERE },
     { "plugins", offsetof(struct load, plugins), NOWHERE },
+    { "drills", offsetof(struct load, drills), NOWHERE },
     { "defaults", NOWHERE, offsetof(struct load, defaults) },
     { "journal", NOWHERE, offsetof(struct load, journal) },
     { "series", NOWHERE, offsetof(struct load, series) },
@@ -291,13 +292,32 @@ static void collect_top(struct load *load, const struct tree *tree, const config
     }
 }
 
+static void collect(struct load *load, const struct tree *tree)
+{
+    const config_setting_t *root = config_root_setting(&tree->parsed);
+    for (int i = 0; tree->usable && i < config_setting_length(root); i++)
+        if (setting_at(root, i))
+            collect_top(load, tree, setting_at(root, i));
+}
+
 void tree_collect(struct load *load)
 {
-    for (uint32_t t = 0; t < load->tree_count; t++) {
-        const struct tree *tree = load->trees[t];
-        const config_setting_t *root = config_root_setting(&tree->parsed);
-        for (int i = 0; tree->usable && i < config_setting_length(root); i++)
-            if (setting_at(root, i))
-                collect_top(load, tree, setting_at(root, i));
-    }
+    for (uint32_t t = 0; t < load->tree_count; t++)
+        collect(load, load->trees[t]);
+}
+
+void tree_add(struct load *load, struct buf *text, struct place place)
+{
+    struct tree *tree = heap_alloc(sizeof(*tree));
+    load->trees = heap_grow(load->trees, load->tree_count + 1, sizeof(*load->trees));
+    load->trees[load->tree_count++] = tree;
+    config_init(&tree->parsed);
+    tree->source.spans = heap_array(1, sizeof(*tree->source.spans));
+    tree->source.spans[0] = (struct source_span){ 1, place };
+    tree->source.span_count = 1;
+    tree->usable = config_read_string(&tree->parsed, text->data) == CONFIG_TRUE;
+    if (!tree->usable)
+        report_error(&load->report, place, "its check can't be made: %s", config_error_text(&tree->parsed));
+    buf_close(text);
+    collect(load, tree);
 }

@@ -5,6 +5,7 @@ core_config_libconfig_a_SOURCES = \
 	core/config/catalog.c core/config/catalog.h \
 	core/config/config.c core/config/config.h \
 	core/config/config_check.c core/config/config_load.h \
+	core/config/config_drill.c \
 	core/config/config_main.c \
 	core/config/config_report.c core/config/config_report.h \
 	core/config/config_secret.c \
@@ -16,7 +17,7 @@ core_config_libconfig_a_SOURCES = \
 	core/config/config_threshold.c \
 	core/config/config_tree.c \
 	core/config/config_value.c
-core_config_libconfig_a_CFLAGS = $(pie_cflags) $(CONFIG_CFLAGS)
+core_config_libconfig_a_CFLAGS = $(pie_cflags) $(CONFIG_CFLAGS) $(JANSSON_CFLAGS)
 config_libs = core/config/libconfig.a $(model_libs) $(CONFIG_LIBS)
 
 unit_tests += tests/unit/test_config tests/unit/test_config_errors tests/unit/test_config_fuzz

@@ -313,6 +313,13 @@ static void do_journal(struct keeper *keeper, struct request *request, const jso
                                 action ? action : ""));
 }
 
+static void do_drill(struct keeper *keeper, struct request *request, const json_t *arguments)
+{
+    char by[32];
+    snprintf(by, sizeof by, "uid:%u", request->client->uid);
+    answer(request, drill_command(keeper, arguments, by));
+}
+
 static bool always(const json_t *arguments)
 {
     (void)arguments;
@@ -330,9 +337,9 @@ static const struct {
     verb_function run;
     bool (*recorded)(const json_t *arguments); /* whether it must be recorded; NULL: never */
 } verbs[] = {
-    { "status", do_status, NULL },          { "query", do_query, NULL },     { "run", do_run, NULL },
-    { "reload", do_reload, always },        { "plugins", do_plugins, NULL }, { "journal", do_journal, always },
-    { "breaker", do_breaker, unless_list },
+    { "status", do_status, NULL },          { "query", do_query, NULL },        { "run", do_run, NULL },
+    { "reload", do_reload, always },        { "plugins", do_plugins, NULL },    { "journal", do_journal, always },
+    { "breaker", do_breaker, unless_list }, { "drill", do_drill, unless_list },
 };
 
 /* A command that could not be recorded is not even begun. */

@@ -52,7 +52,10 @@ static enum log_level level_of(const struct event *event)
     case EVENT_JOURNAL_ANCHOR_FAILED:
     case EVENT_PLUGIN_THROTTLED:
     case EVENT_DAEMON_PANICKED:
+    case EVENT_DRILL_FAILED:
+    case EVENT_DRILL_ABANDONED:
         return LOG_LEVEL_WARN;
+    case EVENT_DRILL_STANDING:
     case EVENT_CHECK_ADDED:
     case EVENT_CHILD_DIED: /* its obituary is logged under its own name */
         return LOG_LEVEL_DEBUG;
@@ -67,6 +70,7 @@ static void log_event(const struct event *event)
                        : event->breaker ? event->breaker
                        : event->service ? event->service
                        : event->plugin  ? event->plugin
+                       : event->drill   ? event->drill
                        : event->path    ? event->path
                                         : "";
     char line[1500];
@@ -160,6 +164,7 @@ static void on_housekeeping(uv_timer_t *timer)
     pools_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     guard_housekeeping(keeper, now_ms);
     record_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
+    drill_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     trouble_check(keeper);
     keep_housekeeping(keeper);
     orphan_housekeeping(keeper, now_ms);
@@ -315,6 +320,7 @@ static int finish(struct keeper *keeper)
     record_close(keeper);
     reload_close(keeper);
     orphan_end_all(keeper);
+    drill_close(keeper);
     uv_walk(&keeper->loop, close_handle, NULL);
     uv_run(&keeper->loop, UV_RUN_DEFAULT);
     uv_loop_close(&keeper->loop);

@@ -15,6 +15,7 @@
  *     trouble.c   a disk that is full, fails or has lost something
  *     again.c     the daemon starts itself anew when a sync has failed
  *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
+ *     drill.c     restore drills: due, running, recorded; drill_state.c, drill_command.c
  *     record.c    metrics → belfry-recorder
  *     baseline.c  what it says they usually are
  *     control.c   the control socket; view.c makes its answers
@@ -58,6 +59,7 @@ struct worker;
 struct control;
 struct catalog_job;
 struct trouble;
+struct drills;
 
 /* ---- a check as the keeper sees it: one for each slot of the schedule ------------------------------------------ */
 
@@ -149,6 +151,7 @@ struct keeper {
     struct trouble *trouble; /* of the journal's disk */
     struct again again;
     struct keep *keep;
+    struct drills *drills;
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
     struct watched_list starts; /* decided by the schedule, not yet given to a pool */
@@ -244,6 +247,24 @@ void keep_folded(struct keeper *keeper);
 void keep_configure(struct keeper *keeper);
 void keep_housekeeping(struct keeper *keeper);
 void keep_close(struct keeper *keeper);
+
+/* drill.c, drill_state.c, drill_command.c */
+/* Before journal_open(); then each event of the fold, and what a snapshot kept. */
+void drill_open(struct keeper *keeper);
+void drill_fold(struct keeper *keeper, const struct event *event);
+void drill_folded(struct keeper *keeper);
+json_t *drill_save(const struct keeper *keeper);
+void drill_restore(struct keeper *keeper, const json_t *saved);
+/* Old segments are about to be dropped: what is known goes into the journal again. */
+void drill_restate(struct keeper *keeper);
+/* A configuration came into force. */
+void drill_configure(struct keeper *keeper);
+void drill_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms);
+bool drill_is_ours(const struct keeper *keeper, pid_t pid);
+json_t *drill_view(const struct keeper *keeper);
+/* The answer to "drill" on the control socket. */
+json_t *drill_command(struct keeper *keeper, const json_t *arguments, const char *by);
+void drill_close(struct keeper *keeper);
 
 /* record.c */
 int record_open(struct keeper *keeper);

@@ -32,7 +32,8 @@ static bool is_family(const struct keeper *keeper, pid_t pid)
         for (const struct worker *worker = pool->workers; worker; worker = worker->next)
             if (worker->child.pid == pid)
                 return true;
-    return record_is_recorder(keeper, pid) || reload_is_describer(keeper, pid) || guard_is_anchor(keeper, pid);
+    return record_is_recorder(keeper, pid) || reload_is_describer(keeper, pid) || guard_is_anchor(keeper, pid) ||
+           drill_is_ours(keeper, pid);
 }
 
 /* One look at our children: those that are not of the family are reaped when they are dead, and ended when they shall

@@ -90,6 +90,7 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     guard_configure(keeper);
     trouble_configure(keeper);
     keep_configure(keeper);
+    drill_configure(keeper);
     if (old != config)
         config_close(&old);
 }

@@ -242,6 +242,7 @@ json_t *view_daemon(struct keeper *keeper)
         (json_int_t)journal_last(keeper->journal), "recorder_sandbox", record_sandbox(keeper), "journal",
         trouble_view(keeper), "samples", record_view(keeper));
     add_health(keeper, daemon);
+    json_object_set_new(daemon, "drills", drill_view(keeper));
     return daemon;
 }
 

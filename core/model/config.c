@@ -27,6 +27,14 @@ const struct check_config *config_check_find(const struct config *config, const 
     return NULL;
 }
 
+const struct drill_config *config_drill_find(const struct config *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->drill_count; i++)
+        if (strcmp(config->drills[i].name, name) == 0)
+            return &config->drills[i];
+    return NULL;
+}
+
 struct plugin_config config_plugin(const struct config *config, const struct plugin_info *info)
 {
     struct plugin_config plugin = { .name = info->name };

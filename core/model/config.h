@@ -9,6 +9,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/map.h"
+#include "core/model/drill.h"
 #include "core/model/plugin.h"
 #include "core/model/series.h"
 #include "core/model/task.h"
@@ -100,6 +101,8 @@ struct config {
     uint32_t service_count;
     struct check_config *checks; /* all, ordered by service, then as written */
     uint32_t check_count;
+    struct drill_config *drills;
+    uint32_t drill_count;
     struct plugin_config *plugins; /* those configured; others have the defaults */
     uint32_t plugin_count;
     struct series_archive archives[SERIES_ARCHIVES_MAX];
@@ -121,6 +124,7 @@ struct config {
 #define PLUGIN_CONCURRENCY_BLOCKING_DEFAULT 16
 
 const struct check_config *config_check_find(const struct config *config, const char *id);
+const struct drill_config *config_drill_find(const struct config *config, const char *name);
 /* The plugin's settings with defaults filled in. */
 struct plugin_config config_plugin(const struct config *config, const struct plugin_info *info);
 /* Frees it and sets *config to NULL. */

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/error.h"
@@ -36,6 +37,9 @@ static const struct text_field {
     { E_NAME, "name", offsetof(struct event, name), false },
     { E_WHO, "by", offsetof(struct event, by), false },
     { E_DIGEST, "sha256", offsetof(struct event, sha256), false },
+    { E_DRILL, "drill", offsetof(struct event, drill), true },
+    { E_DRILL, "id", offsetof(struct event, id), true },
+    { E_PHASE, "phase", offsetof(struct event, phase), false },
     { E_TEXT, "text", offsetof(struct event, text), false },
 };
 #define TEXT_COUNT (sizeof texts / sizeof texts[0])
@@ -141,6 +145,10 @@ void event_encode(struct buf *out, const struct event *event)
         put_text(out, begin, "kind", event->hard ? "hard" : "soft");
     }
     put_numbers(out, begin, event, fields);
+    if ((fields & E_FIGURES) && event->figures) {
+        put_name(out, begin, "figures");
+        buf_text(out, event->figures);
+    }
     if ((fields & E_TEXT) && event->text)
         put_text(out, begin, "text", event->text);
 }
@@ -172,6 +180,17 @@ static bool read_counts(const json_t *root, struct event *event)
         *(int64_t *)((char *)event + counts[i].offset) = json_integer_value(member);
     }
     return true;
+}
+
+static bool read_figures(const json_t *root, struct arena *arena, struct event *event)
+{
+    const json_t *member = json_object_get(root, "figures");
+    if (!(types[event->type].fields & E_FIGURES) || !member)
+        return true;
+    char *text = json_is_object(member) ? json_dumps(member, JSON_COMPACT) : NULL;
+    event->figures = arena_text(arena, text);
+    free(text);
+    return event->figures != NULL;
 }
 
 static bool read_u32(const json_t *root, const char *name, uint32_t *out)
@@ -225,7 +244,10 @@ static int read_event(const json_t *root, struct arena *arena, struct event *eve
     event->type = event_from_name(type);
     if (event->type == EVENT_TYPE_COUNT)
         return ERROR_UNKNOWN_NAME;
-    return read_texts(root, arena, event) && read_counts(root, event) && read_others(root, event) ? 0 : ERROR_SYNTAX;
+    return read_texts(root, arena, event) && read_counts(root, event) && read_others(root, event) &&
+                   read_figures(root, arena, event)
+               ? 0
+               : ERROR_SYNTAX;
 }
 
 int event_decode(struct arena *arena, const char *line, size_t length, struct event *out)

@@ -46,7 +46,13 @@
     X(EVENT_PLUGIN_THROTTLED, "plugin.throttled", E_PLUGIN | E_PAUSE | E_TEXT)                                         \
     X(EVENT_PLUGIN_RESUMED, "plugin.resumed", E_PLUGIN)                                                                \
     X(EVENT_CHILD_DIED, "child.died", E_NAME | E_CHECK | E_TEXT)                                                       \
-    X(EVENT_DAEMON_PANICKED, "daemon.panicked", E_TEXT)
+    X(EVENT_DAEMON_PANICKED, "daemon.panicked", E_TEXT)                                                                \
+    X(EVENT_DRILL_STARTED, "drill.started", E_DRILL | E_WHO | E_PATH)                                                  \
+    X(EVENT_DRILL_PASSED, "drill.passed", E_DRILL | E_PAUSE | E_FIGURES | E_TEXT)                                      \
+    X(EVENT_DRILL_FAILED, "drill.failed", E_DRILL | E_PHASE | E_PAUSE | E_FIGURES | E_TEXT)                            \
+    X(EVENT_DRILL_CANCELLED, "drill.cancelled", E_DRILL | E_PHASE | E_PAUSE | E_FIGURES | E_WHO | E_TEXT)              \
+    X(EVENT_DRILL_ABANDONED, "drill.abandoned", E_DRILL | E_TEXT)                                                      \
+    X(EVENT_DRILL_STANDING, "drill.standing", E_DRILL | E_PATH | E_FIGURES)
 
 enum event_field {
     E_CHECK = 1 << 0,    /* "check" */
@@ -69,7 +75,10 @@ enum event_field {
     E_BYTES = 1 << 17,   /* "bytes" */
     E_LINE = 1 << 18,    /* "line" */
     E_COUNT = 1 << 19,   /* "count" */
-    E_DIGEST = 1 << 20   /* "sha256" */
+    E_DIGEST = 1 << 20,  /* "sha256" */
+    E_DRILL = 1 << 21,   /* "drill", and "id" of its run */
+    E_PHASE = 1 << 22,   /* "phase" */
+    E_FIGURES = 1 << 23  /* "figures": an object */
 };
 
 enum event_type {
@@ -84,6 +93,7 @@ struct event {
     enum event_type type;
     int64_t wall_ms;
     const char *check, *part, *breaker, *service, *plugin, *version, *path, *name, *by, *sha256, *text;
+    const char *drill, *id, *phase, *figures; /* figures: a JSON object, compact */
     enum belfry_state from, to;
     bool hard;
     uint32_t attempt, attempts;

@@ -75,6 +75,9 @@ static const struct path_rule of_processes[] = {
     { "/", PATHS_READ | PATHS_RUN }, { "/dev", RW }, { "/tmp", RW }, { "/var/tmp", RW }, { NULL, 0 },
 };
 
+/* Drills start servers and tools that read what is installed; what they write lies in the scratch folder alone. */
+static const struct path_rule of_drills[] = { { "/", PATHS_READ | PATHS_RUN }, { NULL, 0 } };
+
 static const struct path_rule of_drawing[] = {
     { "/etc/fonts", PATHS_READ },
     { "/usr/share/fonts", PATHS_READ },
@@ -102,6 +105,7 @@ static const struct {
 } roles[SANDBOX_ROLE_COUNT] = {
     [SANDBOX_WORKER] = { CALLS_BASE | CALLS_READ, NULL },
     [SANDBOX_RECORDER] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, NULL },
+    [SANDBOX_DRILL] = { CALLS_BASE | CALLS_READ | CALLS_WRITE | CALLS_NETWORK | CALLS_PROGRAMS, of_drills },
     [SANDBOX_GRAPH] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, of_drawing },
     [SANDBOX_ANCHOR] = { CALLS_BASE | CALLS_READ | CALLS_WRITE, NULL },
 };

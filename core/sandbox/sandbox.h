@@ -20,6 +20,7 @@ enum sandbox_role {
     SANDBOX_RECORDER,
     SANDBOX_GRAPH,
     SANDBOX_ANCHOR,
+    SANDBOX_DRILL,
     SANDBOX_ROLE_COUNT
 };
 

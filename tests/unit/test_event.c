@@ -39,7 +39,11 @@ static struct event full(enum event_type type)
                            .bytes = 12,
                            .line = 3,
                            .count = INT64_C(9000000000),
-                           .sha256 = "00ff" };
+                           .sha256 = "00ff",
+                           .drill = "shop",
+                           .id = "0123456789abcdef",
+                           .phase = "restore",
+                           .figures = "{\"rto\":{\"ms\":1}}" };
 }
 
 static void put_line(struct buf *out, const struct event *event)
@@ -64,7 +68,8 @@ static bool same(const struct event *a, const struct event *want, unsigned field
     bool texts = TEXT_(E_CHECK, check) && TEXT_(E_PART, part) && TEXT_(E_BREAKER, breaker) &&
                  TEXT_(E_SERVICE, service) && TEXT_(E_PLUGIN, plugin) && TEXT_(E_VERSION, version) &&
                  TEXT_(E_PATH, path) && TEXT_(E_NAME, name) && TEXT_(E_WHO, by) && TEXT_(E_TEXT, text) &&
-                 TEXT_(E_DIGEST, sha256);
+                 TEXT_(E_DIGEST, sha256) && TEXT_(E_DRILL, drill) && TEXT_(E_DRILL, id) && TEXT_(E_PHASE, phase) &&
+                 TEXT_(E_FIGURES, figures);
 #undef TEXT_
 #define VALUE_(bit, member) (!(fields & (bit)) || a->member == want->member)
     return texts && a->type == want->type && a->wall_ms == want->wall_ms && VALUE_(E_STATES, from) &&

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* belfry drill report - what drills have shown, as a document for an auditor: Markdown, or HTML that prints well. It is
+ * made from the journal alone, and names the records that it stands on: `belfry journal verify` proves those. One walk
+ * over the records writes both; `struct paper` knows the two syntaxes. */
+#include <jansson.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "core/base/text.h"
+#include "core/cli/control.h"
+#include "core/cli/drill.h"
+#include "core/cli/places.h"
+#include "core/journal/journal.h"
+
+struct args {
+    const char *name;
+    bool html;
+    int64_t since_ms;
+};
+
+/* ---- paper ------------------------------------------------------------------------------------------------------- */
+
+struct paper {
+    struct cli *cli;
+    struct buf *out;
+    bool html;
+};
+
+/* Text of a cell or paragraph, safe in either syntax. */
+static void put(struct paper *p, const char *text)
+{
+    static const struct {
+        char c;
+        const char *html, *markdown;
+    } special[] = { { '<', "&lt;", "&lt;" }, { '>', "&gt;", "&gt;" }, { '&', "&amp;", "&amp;" },
+                    { '"', "&quot;", "\"" }, { '|', "|", "\\|" },     { '`', "`", "\\`" },
+                    { '*', "*", "\\*" },     { '_', "_", "\\_" } };
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < sizeof special / sizeof special[0] && special[i].c != *text)
+            i++;
+        if (i < sizeof special / sizeof special[0])
+            buf_text(p->out, p->html ? special[i].html : special[i].markdown);
+        else
+            buf_char(p->out, *text);
+    }
+}
+
+static void heading(struct paper *p, int level, const char *text)
+{
+    if (p->html)
+        buf_print(p->out, "<h%d>", level);
+    else
+        buf_print(p->out, "%s%.*s ", p->out->length ? "\n" : "", level, "####");
+    put(p, text);
+    if (p->html)
+        buf_print(p->out, "</h%d>", level);
+    buf_text(p->out, p->html ? "\n" : "\n\n");
+}
+
+static void paragraph(struct paper *p, const char *text)
+{
+    buf_text(p->out, p->html ? "<p>" : "");
+    put(p, text);
+    buf_text(p->out, p->html ? "</p>\n" : "\n\n");
+}
+
+static void row(struct paper *p, const char *const *cells, size_t count, const char *tag)
+{
+    buf_text(p->out, p->html ? "<tr>" : "|");
+    for (size_t i = 0; i < count; i++) {
+        if (p->html)
+            buf_print(p->out, "<%s>", tag);
+        else
+            buf_char(p->out, ' ');
+        put(p, cells[i]);
+        if (p->html)
+            buf_print(p->out, "</%s>", tag);
+        else
+            buf_text(p->out, " |");
+    }
+    buf_text(p->out, p->html ? "</tr>\n" : "\n");
+}
+
+static void table_head(struct paper *p, const char *const *titles, size_t count)
+{
+    buf_text(p->out, p->html ? "<table>\n" : "");
+    row(p, titles, count, "th");
+    for (size_t i = 0; i < count && !p->html; i++)
+        buf_text(p->out, i ? " --- |" : "| --- |");
+    buf_text(p->out, p->html ? "" : "\n");
+}
+
+static void table_foot(struct paper *p)
+{
+    buf_text(p->out, p->html ? "</table>\n" : "\n");
+}
+
+static void begin_paper(struct paper *p)
+{
+    if (p->html)
+        buf_text(p->out,
+                 "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Restore drills</title>"
+                 "<style>body{font:11pt/1.4 sans-serif;max-width:52em;margin:2em auto;padding:0 1em}"
+                 "table{border-collapse:collapse;width:100%;margin:1em 0}th,td{border:1px solid #888;"
+                 "padding:.25em .5em;text-align:left;vertical-align:top;word-break:break-word}"
+                 "th{background:#eee}h2{page-break-before:auto}table,tr{page-break-inside:avoid}"
+                 "@page{margin:2cm}</style></head><body>\n");
+}
+
+/* ---- what is told ------------------------------------------------------------------------------------------------ */
+
+static const char *duration(struct cli *cli, const json_t *of, const char *key)
+{
+    char text[TEXT_DURATION_SIZE];
+    const json_t *value = json_object_get(of, key);
+    return json_is_integer(value) ? arena_text(&cli->arena, text_format_age(text, json_integer_value(value))) : "-";
+}
+
+static const char *result_of(struct cli *cli, const json_t *record)
+{
+    const char *type = control_text(cli, record, "type");
+    return strncmp(type, "drill.", 6) == 0 ? type + 6 : type;
+}
+
+static const char *against(struct cli *cli, const json_t *target)
+{
+    if (!target)
+        return "-";
+    return arena_print(&cli->arena, "%s of %s (%s)", duration(cli, target, "ms"), duration(cli, target, "target_ms"),
+                       control_flag(target, "met") ? "met" : "missed");
+}
+
+static void tell_all(struct paper *p, const json_t *records)
+{
+    static const char *const titles[] = {
+        "When (UTC)", "Drill", "Result", "Recovery time", "Age of the data", "Record"
+    };
+    struct cli *cli = p->cli;
+    size_t i;
+    json_t *record;
+    table_head(p, titles, 6);
+    json_array_foreach(records, i, record)
+    {
+        const json_t *figures = json_object_get(record, "figures");
+        const char *const cells[] = { control_text(cli, record, "at"),
+                                      control_text(cli, record, "drill"),
+                                      result_of(cli, record),
+                                      against(cli, json_object_get(figures, "rto")),
+                                      against(cli, json_object_get(figures, "rpo")),
+                                      arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq")) };
+        row(p, cells, 6, "td");
+    }
+    table_foot(p);
+}
+
+static void tell_facts(struct paper *p, const json_t *record)
+{
+    static const char *const titles[] = { "What", "Value" };
+    struct cli *cli = p->cli;
+    const json_t *figures = json_object_get(record, "figures"), *backup = json_object_get(figures, "backup");
+    const char *const facts[][2] = {
+        { "Result", result_of(cli, record) },
+        { "Phase", control_text(cli, record, "phase") },
+        { "Reason", control_text(cli, record, "text") },
+        { "Backup", control_text(cli, backup, "path") },
+        { "Size in bytes", arena_print(&cli->arena, "%lld", (long long)control_integer(backup, "bytes")) },
+        { "Written", control_text(cli, backup, "written") },
+        { "Format", control_text(cli, backup, "format") },
+        { "SHA-256 of the backup", control_text(cli, backup, "sha256") },
+        { "Restored into", control_text(cli, figures, "server") },
+        { "Isolation", control_text(cli, figures, "isolation") },
+        { "Recovery time", against(cli, json_object_get(figures, "rto")) },
+        { "Age of the data", against(cli, json_object_get(figures, "rpo")) },
+        { "SHA-256 of the evidence", control_text(cli, figures, "evidence") },
+        { "Record of the journal", arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq")) },
+        { "Hash of the record", control_text(cli, record, "hash") },
+    };
+    table_head(p, titles, 2);
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
+        if (facts[i][1][0])
+            row(p, facts[i], 2, "td");
+    table_foot(p);
+}
+
+static void tell_details(struct paper *p, const json_t *figures)
+{
+    static const char *const phase_titles[] = { "Phase", "Time" };
+    static const char *const titles[] = { "Assertion", "Result", "What was found" };
+    struct cli *cli = p->cli;
+    size_t i;
+    json_t *one;
+    table_head(p, phase_titles, 2);
+    json_array_foreach(control_list(figures, "phases"), i, one)
+    {
+        const char *const cells[] = { control_text(cli, one, "name"),
+                                      arena_print(&cli->arena, "%.2f s", (double)control_integer(one, "ms") / 1000) };
+        row(p, cells, 2, "td");
+    }
+    table_foot(p);
+    table_head(p, titles, 3);
+    json_array_foreach(control_list(figures, "assertions"), i, one)
+    {
+        const char *const cells[] = { control_text(cli, one, "name"), control_flag(one, "good") ? "good" : "failed",
+                                      control_text(cli, one, "text") };
+        row(p, cells, 3, "td");
+    }
+    table_foot(p);
+}
+
+static void write_paper(struct paper *p, const json_t *records)
+{
+    char now[TEXT_TIME_SIZE];
+    struct cli *cli = p->cli;
+    size_t i;
+    json_t *record;
+    begin_paper(p);
+    heading(p, 1, "Restore drills");
+    paragraph(p, arena_print(&cli->arena,
+                             "Made %s from the journal. Every line stands on a record of it; 'belfry journal "
+                             "verify' proves that none was changed.",
+                             text_format_utc(now, clock_wall_ms())));
+    tell_all(p, records);
+    json_array_foreach(records, i, record)
+    {
+        heading(
+            p, 2,
+            arena_print(&cli->arena, "%s, %s", control_text(cli, record, "drill"), control_text(cli, record, "at")));
+        tell_facts(p, record);
+        if (json_object_get(record, "figures"))
+            tell_details(p, json_object_get(record, "figures"));
+    }
+    buf_text(p->out, p->html ? "</body></html>\n" : "");
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+struct reading {
+    const char *name; /* NULL: all */
+    json_t *records;
+};
+
+/* How a drill ended. */
+static int take(void *context, const struct journal_record *record)
+{
+    struct reading *reading = context;
+    json_t *json = json_loadb(record->line, record->length, 0, NULL);
+    const char *name = json_string_value(json_object_get(json, "drill"));
+    bool start = strcmp(record->type, "drill.started") == 0 || strcmp(record->type, "drill.standing") == 0;
+    if (!start && name && (!reading->name || strcmp(name, reading->name) == 0))
+        json_array_append(reading->records, json);
+    json_decref(json);
+    return 0;
+}
+
+static int run(struct cli *cli, const void *raw)
+{
+    const struct args *args = raw;
+    struct places places;
+    struct why why = { "" };
+    struct reading reading = { args->name, json_array() };
+    const struct journal_filter filter = { .since_ms = args->since_ms, .type = "drill." };
+    struct paper paper = { cli, &cli->out, args->html };
+    int code = places_find(cli, &places, &why);
+    if (code == 0)
+        code = journal_query(places.journal, &filter, take, &reading, &why);
+    if (code >= 0 && cli->globals.format == FORMAT_JSON) {
+        control_print(cli, reading.records);
+        return EXIT_DONE;
+    }
+    if (code >= 0 && json_array_size(reading.records) == 0)
+        code = why_say(&why, ERROR_UNKNOWN_NAME, "the journal knows of no drill%s%s%s that came to an end",
+                       args->name ? " '" : "", args->name ? args->name : "", args->name ? "'" : "");
+    if (code >= 0)
+        write_paper(&paper, reading.records);
+    json_decref(reading.records);
+    return code >= 0 ? EXIT_DONE : cli_fail(cli, "%s", why.text[0] ? why.text : error_text(code));
+}
+
+static const struct argument arguments[] = {
+    { "NAME", "Only this drill", .target = offsetof(struct args, name), .words = WORDS_DRILL }, { 0 }
+};
+
+static const struct option options[] = { { 0, "html", NULL, "HTML that prints well, and not Markdown",
+                                           .kind = OPTION_FLAG, .target = offsetof(struct args, html) },
+                                         { 0, "since", "TIME",
+                                           "From this time on: an age (90d) or a time ('2026-11-21 10:00')",
+                                           .kind = OPTION_TIME, .target = offsetof(struct args, since_ms) },
+                                         { 0 } };
+
+static const char *const examples[] = { "belfry drill report shop --since 90d > drills.md", "a quarter, as Markdown",
+                                        "belfry drill report --html > drills.html", "everything, to be printed", NULL };
+
+const struct verb verb_drill_report = {
+    .name = "report",
+    .summary = "what drills have shown, for an auditor",
+    .description = "Made from the journal; needs no daemon. With -o json the records themselves.",
+    .examples = examples,
+    .arguments = arguments,
+    .options = options,
+    .args_size = sizeof(struct args),
+    .run = run,
+};

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* assert - what the restored must answer, row by row: a finding each, good or bad. The drill fails when one is bad, and
+ * the first bad one is the reason; all are asked, so that the report is whole. Before those of the configuration comes
+ * one of our own: something must have been restored at all. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/base/text.h"
+#include "core/drill/format.h"
+#include "core/drill/server.h"
+#include "core/model/range.h"
+
+#define APP_MS 600000
+
+typedef bool (*ask_function)(struct run *run, const struct drill_assertion *a, struct finding *out);
+
+static bool say(struct finding *out, bool good, const char *format, ...) __attribute__((__format__(__printf__, 3, 4)));
+
+static bool say(struct finding *out, bool good, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    text_visible(out->text, sizeof out->text, text, false);
+    return good;
+}
+
+static bool needs_server(struct run *run, struct finding *out)
+{
+    return run->server != NULL || say(out, false, "there is no server to ask: the backup is one of files");
+}
+
+/* ---- kinds of assertions ----------------------------------------------------------------------------------------- */
+
+static bool in_range(const char *answer, const char *text, struct finding *out)
+{
+    struct range range;
+    double value;
+    if (text_number(answer, &value) != 0)
+        return say(out, false, "is '%s', which is no number", answer);
+    if (range_parse(text, &range, NULL) != 0)
+        return say(out, false, "'%s' is no range", text);
+    return range_alerts(&range, value) ? say(out, false, "is %s, outside of %s", answer, text)
+                                       : say(out, true, "is %s, within %s", answer, text);
+}
+
+static bool ask_sql(struct run *run, const struct drill_assertion *a, struct finding *out)
+{
+    char answer[256];
+    if (!needs_server(run, out))
+        return false;
+    if (server_ask(run, a->sql, answer, sizeof answer) != 0)
+        return say(out, false, "%s", answer);
+    if (a->range)
+        return in_range(answer, a->range, out);
+    bool nothing = answer[0] == '\0' || strcmp(answer, "0") == 0 || strcmp(answer, "NULL") == 0;
+    return say(out, !nothing, "is '%s'", answer);
+}
+
+static bool ask_table(struct run *run, const struct drill_assertion *a, struct finding *out)
+{
+    char answer[256], question[512];
+    int64_t rows;
+    snprintf(question, sizeof question, "SELECT COUNT(*) FROM %s", a->table);
+    if (!needs_server(run, out))
+        return false;
+    if (server_ask(run, question, answer, sizeof answer) != 0)
+        return say(out, false, "%s", answer);
+    if (text_integer(answer, &rows) != 0)
+        return say(out, false, "its rows can't be counted: '%s'", answer);
+    return say(out, rows >= a->min_rows, "has %lld rows; at least %lld are wanted", (long long)rows,
+               (long long)a->min_rows);
+}
+
+static bool ask_fresh(struct run *run, const struct drill_assertion *a, struct finding *out)
+{
+    char answer[256], question[2048], age[TEXT_DURATION_SIZE], most[TEXT_DURATION_SIZE];
+    double seconds;
+    if (!needs_server(run, out))
+        return false;
+    if (!run->server->epoch)
+        return say(out, false, "%s can't be asked for a time", run->server->name);
+    const char *hole = strstr(run->server->epoch, "%s");
+    snprintf(question, sizeof question, "%.*s%s%s", (int)(hole - run->server->epoch), run->server->epoch, a->fresh,
+             hole + 2);
+    if (server_ask(run, question, answer, sizeof answer) != 0)
+        return say(out, false, "%s", answer);
+    if (text_number(answer, &seconds) != 0 || !(seconds > 0 && seconds < 1e11))
+        return say(out, false, "gives no time: '%s'", answer);
+    int64_t at_ms = (int64_t)(seconds * 1000), age_ms = clock_wall_ms() - at_ms;
+    if (at_ms > run->outcome->data_wall_ms)
+        run->outcome->data_wall_ms = at_ms;
+    text_format_age(age, age_ms);
+    text_format_age(most, a->within_ms);
+    if (a->within_ms == 0)
+        return say(out, true, "is %s old", age);
+    return say(out, age_ms <= a->within_ms, "is %s old; at most %s is wanted", age, most);
+}
+
+/* By descriptors from the top down, never through a link. */
+static int open_below(const char *top, char *path)
+{
+    int at = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *rest = path;
+    for (char *name = strtok_r(path, "/", &rest); name && at >= 0; name = strtok_r(NULL, "/", &rest)) {
+        bool last = *rest == '\0';
+        int next = openat(at, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (last ? 0 : O_DIRECTORY));
+        int code = errno;
+        close(at);
+        at = next;
+        errno = code;
+    }
+    return at >= 0 ? at : -errno;
+}
+
+static bool ask_file(struct run *run, const struct drill_assertion *a, struct finding *out)
+{
+    unsigned char digest[DIGEST_SIZE];
+    char hex[DIGEST_HEX_SIZE], *path = arena_text(&run->arena, a->file);
+    struct stat st;
+    int fd = open_below(run->data, path);
+    if (fd < 0)
+        return say(out, false, "is not there: %s", error_text(fd));
+    bool good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    int code = good && a->sha256 ? digest_file(fd, 0, digest) : 0;
+    close(fd);
+    if (!good || code != 0)
+        return say(out, false, "%s", good ? error_text(code) : "is no regular file");
+    if (!a->sha256)
+        return say(out, true, "is there, %lld bytes", (long long)st.st_size);
+    return strcmp(digest_hex(digest, hex), a->sha256) == 0 ? say(out, true, "is there, with the SHA-256 that is wanted")
+                                                           : say(out, false, "has the SHA-256 %s", hex);
+}
+
+static bool ask_key(struct run *run, const struct drill_assertion *a, struct finding *out)
+{
+    char answer[256], question[512];
+    if (!needs_server(run, out))
+        return false;
+    snprintf(question, sizeof question, "EXISTS %s", a->key);
+    if (server_ask(run, question, answer, sizeof answer) != 0)
+        return say(out, false, "%s", answer);
+    return strcmp(answer, "1") == 0 ? say(out, true, "is there") : say(out, false, "is not there");
+}
+
+static bool ask_app(struct run *run, const struct drill_assertion *a, struct finding *out)
+{
+    struct tool tool = { .argv = { a->app }, .phase = PHASE_ASSERT };
+    struct buf said = { .max_bytes = 4096 };
+    tool.env[0] = arena_print(&run->arena, "BELFRY_DRILL_FOLDER=%s", run->data);
+    tool.env[1] = arena_print(&run->arena, "BELFRY_DRILL_DATABASE=%s", run->config->database);
+    if (run->server)
+        tool.env[2] = arena_print(&run->arena, "BELFRY_DRILL_SOCKET=%s", server_socket(run));
+    bool good = tool_run(run, &tool, &said, APP_MS) == 0;
+    if (good)
+        say(out, true, "%.150s", said.length ? said.data : "ended with 0");
+    else
+        say(out, false, "%s", tool_complaint(run, &tool));
+    buf_close(&said);
+    return good;
+}
+
+static ask_function find_ask(const struct drill_assertion *a)
+{
+    const struct {
+        const char *subject;
+        ask_function ask;
+    } table[] = { { a->sql, ask_sql },   { a->table, ask_table }, { a->fresh, ask_fresh },
+                  { a->file, ask_file }, { a->key, ask_key },     { a->app, ask_app } };
+    size_t i = 0;
+    while (!table[i].subject) /* drill_assertion_check() has seen that one is there */
+        i++;
+    return table[i].ask;
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------- */
+
+static bool is_any_file_there(struct run *run, struct finding *out)
+{
+    int fd = open(run->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct scratch_sum sum = fd >= 0 ? scratch_measure(fd) : (struct scratch_sum){ 0 };
+    if (fd >= 0)
+        close(fd);
+    run->outcome->tables = sum.files;
+    return sum.files > 0 ? say(out, true, "%u files and folders", sum.files) : say(out, false, "nothing was restored");
+}
+
+static bool is_anything_there(struct run *run, struct finding *out)
+{
+    char answer[256];
+    text_copy(out->name, sizeof out->name, "anything restored");
+    if (!run->server)
+        return is_any_file_there(run, out);
+    if (server_ask(run, run->server->tables, answer, sizeof answer) != 0)
+        return say(out, false, "%s", answer);
+    if (text_integer(answer, &run->outcome->tables) != 0)
+        run->outcome->tables = 0;
+    const char *what = run->server == &server_redis ? "keys" : "tables";
+    return run->outcome->tables > 0 ? say(out, true, "%lld %s", (long long)run->outcome->tables, what)
+                                    : say(out, false, "there are no %s: the backup is empty", what);
+}
+
+/* The data must not be older than the RPO, as far as the backup and its data tell. */
+static bool is_within_rpo(struct run *run, struct finding *out)
+{
+    struct outcome *outcome = run->outcome;
+    char age[TEXT_DURATION_SIZE], most[TEXT_DURATION_SIZE];
+    int64_t at_ms = outcome->data_wall_ms ? outcome->data_wall_ms : outcome->backup_wall_ms;
+    int64_t age_ms = run->started_wall_ms - at_ms;
+    text_copy(out->name, sizeof out->name, "age of the data (RPO)");
+    text_format_age(age, age_ms > 0 ? age_ms : 0);
+    text_format_age(most, run->config->rpo_ms);
+    return say(out, age_ms <= run->config->rpo_ms, "is %s; at most %s is wanted", age, most);
+}
+
+static struct finding *next_finding(struct run *run)
+{
+    return &run->outcome->findings[run->outcome->finding_count++];
+}
+
+static void note(struct run *run, struct finding *finding, bool good, const struct finding **first_bad)
+{
+    (void)run;
+    finding->good = good;
+    if (!good && !*first_bad)
+        *first_bad = finding;
+}
+
+int assert_all(struct run *run)
+{
+    const struct finding *bad = NULL;
+    run_begin(run, PHASE_ASSERT);
+    struct finding *finding = next_finding(run);
+    note(run, finding, is_anything_there(run, finding), &bad);
+    for (uint32_t i = 0; i < run->config->assertion_count; i++) {
+        const struct drill_assertion *a = &run->config->assertions[i];
+        finding = next_finding(run);
+        text_visible(finding->name, sizeof finding->name, a->name ? a->name : "assertion", false);
+        note(run, finding, find_ask(a)(run, a, finding), &bad);
+    }
+    finding = next_finding(run);
+    note(run, finding, is_within_rpo(run, finding), &bad);
+    return bad ? run_fail(run, PHASE_ASSERT, "%s: %s", bad->name, bad->text) : 0;
+}

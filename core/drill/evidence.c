@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* evidence - what a drill has shown, as one JSON object: it goes to the keeper, which records its figures in the
+ * journal together with the SHA-256 of the file, and stays in the file record/ID.json for an auditor. last.json has the
+ * last one, and the last one that passed: the plugin 'drill' measures by it. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/drill/drill.h"
+
+#define LAST_BYTES_MAX (1u << 20)
+
+static const char *result_name(enum drill_result result)
+{
+    static const char *const names[] = { [DRILL_RUNNING] = "running",
+                                         [DRILL_PASSED] = "passed",
+                                         [DRILL_FAILED] = "failed",
+                                         [DRILL_CANCELLED] = "cancelled",
+                                         [DRILL_PLANNED] = "planned" };
+    return names[result];
+}
+
+static json_t *utc(int64_t wall_ms)
+{
+    char text[TEXT_TIME_SIZE];
+    return wall_ms > 0 ? json_string(text_format_utc(text, wall_ms)) : json_null();
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text && text[0] ? json_string(text) : json_null();
+}
+
+/* What took how long. A tool that ran beside another phase is told by the processor time that it used. */
+static json_t *phases(const struct outcome *outcome)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < PHASE_COUNT; i++)
+        if (outcome->phase_ms[i] >= 0)
+            json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "name", phase_name((enum phase)i), "ms",
+                                                  (json_int_t)outcome->phase_ms[i], "cpu_ms",
+                                                  (json_int_t)outcome->tool_cpu_ms[i]));
+    return list;
+}
+
+static json_t *assertions(const struct outcome *outcome)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < outcome->finding_count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "name", outcome->findings[i].name, "good",
+                                              outcome->findings[i].good, "text", outcome->findings[i].text));
+    return list;
+}
+
+static json_t *target(int64_t ms, int64_t most_ms)
+{
+    return json_pack("{s:I, s:I, s:b}", "ms", (json_int_t)ms, "target_ms", (json_int_t)most_ms, "met", ms <= most_ms);
+}
+
+static json_t *backup(const struct outcome *outcome)
+{
+    return json_pack("{s:o, s:I, s:o, s:o, s:o}", "path", text_or_null(outcome->backup), "bytes",
+                     (json_int_t)outcome->backup_bytes, "written", utc(outcome->backup_wall_ms), "sha256",
+                     text_or_null(outcome->sha256), "format", text_or_null(outcome->format));
+}
+
+static json_t *room(const struct outcome *outcome)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "disk_needed", (json_int_t)outcome->need_bytes, "disk_free",
+                     (json_int_t)outcome->free_bytes, "memory_needed", (json_int_t)outcome->need_memory_bytes,
+                     "memory_free", (json_int_t)outcome->free_memory_bytes, "disk_used",
+                     (json_int_t)outcome->peak_bytes);
+}
+
+json_t *evidence_make(const struct run *run)
+{
+    const struct outcome *outcome = run->outcome;
+    int64_t now_ms = clock_now_ms(), took_ms = now_ms - run->started_ms;
+    int64_t data_ms = outcome->data_wall_ms ? outcome->data_wall_ms : outcome->backup_wall_ms;
+    bool failed = outcome->result == DRILL_FAILED;
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s}", "drill",
+                  run->config->name, "id", run->id, "result", result_name(outcome->result), "started",
+                  utc(run->started_wall_ms), "started_ms", (json_int_t)run->started_wall_ms, "ms", (json_int_t)took_ms,
+                  "phase", failed ? json_string(phase_name(outcome->failed_phase)) : json_null(), "reason",
+                  failed ? json_string(outcome->why) : json_null(), "backup", backup(outcome), "rto",
+                  target(took_ms, run->config->rto_ms), "phases", phases(outcome), "assertions", assertions(outcome),
+                  "tables", (json_int_t)outcome->tables, "server", text_or_null(outcome->server), "isolation",
+                  text_or_null(outcome->isolation), "room", room(outcome), "belfry", PACKAGE_VERSION);
+    if (data_ms > 0)
+        json_object_set_new(json, "rpo", target(run->started_wall_ms - data_ms, run->config->rpo_ms));
+    return json;
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+/* The last that passed, as last.json has it so far. */
+static json_t *read_passed(const char *path)
+{
+    struct arena arena = { 0 };
+    char *text = NULL;
+    size_t length = 0;
+    json_t *root =
+        file_read(&arena, path, LAST_BYTES_MAX, &text, &length) == 0 ? json_loadb(text, length, 0, NULL) : NULL;
+    json_t *passed = json_incref(json_object_get(root, "passed"));
+    json_decref(root);
+    arena_close(&arena);
+    return passed ? passed : json_null();
+}
+
+static int write_json(const char *path, const json_t *json, char hex[65])
+{
+    unsigned char digest[DIGEST_SIZE];
+    char *text = json_dumps(json, JSON_INDENT(2));
+    if (!text)
+        return ERROR_SYNTAX;
+    if (hex) {
+        digest_sha256(text, strlen(text), digest);
+        digest_hex(digest, hex);
+    }
+    int code = file_replace(path, text, strlen(text), 0640);
+    free(text);
+    return code;
+}
+
+int evidence_write(const struct run *run, json_t *evidence, char hex[65])
+{
+    struct arena arena = { 0 };
+    const char *last = file_join(&arena, run->record, "last.json");
+    int code = file_make_folders(run->record, 0750);
+    if (code == 0)
+        code = write_json(file_join(&arena, run->record, arena_print(&arena, "%s.json", run->id)), evidence, hex);
+    if (code == 0) {
+        bool good = run->outcome->result == DRILL_PASSED;
+        json_t *both =
+            json_pack("{s:O, s:o}", "last", evidence, "passed", good ? json_incref(evidence) : read_passed(last));
+        code = write_json(last, both, NULL);
+        json_decref(both);
+    }
+    arena_close(&arena);
+    return code;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* restore - what the ways to restore share (restore.c has the table of them). Each returns 0, or -1 after run_fail().
+ */
+#ifndef DRILL_RESTORE_H
+#define DRILL_RESTORE_H
+
+#include "core/drill/flow.h"
+
+/* A plain dump that its tool wrote to the end says so, and when: a copy of yesterday's with the date of today gives
+ * itself away. */
+int restore_check_trailer(struct run *run, const struct flow *flow);
+/* The source folder, copied into the scratch folder: read by a tool that may read it, written where the drill's user
+ * may. */
+int restore_copy_folder(struct run *run, char path[PATH_MAX]);
+
+int restore_postgres(struct run *run);
+int restore_restic(struct run *run);
+int restore_borg(struct run *run);
+
+#endif

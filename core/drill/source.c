@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* source - which backup is drilled: a file, a folder that is a backup or a repository, or one of the files of a folder
+ * or pattern: the newest, a random one, or one that is named. It is opened for reading and stays open: what is restored
+ * is what was looked at. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/drill/format.h"
+
+struct candidate {
+    const char *path;
+    int64_t wall_ms;
+};
+
+struct choice {
+    struct candidate best;
+    unsigned count;
+};
+
+static int64_t written(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
+
+/* The newest; or each with the same chance; or the one of that name. A file from the future is not the newest. */
+static void consider(struct run *run, struct choice *choice, const char *path)
+{
+    struct stat st;
+    const char *pick = run->config->backup ? run->config->backup : run->config->pick;
+    const char *name = strrchr(path, '/') + 1;
+    if (stat(path, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) || name[0] == '.')
+        return;
+    struct candidate one = { arena_text(&run->arena, path), written(&st) };
+    uint32_t dice;
+    bool take;
+    choice->count++;
+    if (strcmp(pick, "random") == 0) {
+        digest_random(&dice, sizeof dice);
+        take = dice % choice->count == 0;
+    } else if (strcmp(pick, "newest") == 0) {
+        bool future = one.wall_ms > clock_wall_ms() + INT64_C(86400000);
+        take = !choice->best.path || (!future && one.wall_ms > choice->best.wall_ms);
+    } else {
+        take = strcmp(pick, name) == 0 || strcmp(pick, path) == 0;
+    }
+    if (take)
+        choice->best = one;
+}
+
+static void consider_folder(struct run *run, struct choice *choice, const char *folder)
+{
+    const struct dirent *entry;
+    DIR *dir = opendir(folder);
+    while (dir && (entry = readdir(dir)) != NULL)
+        consider(run, choice, file_join(&run->arena, folder, entry->d_name));
+    if (dir)
+        closedir(dir);
+}
+
+static void consider_pattern(struct run *run, struct choice *choice, const char *pattern)
+{
+    glob_t found = { 0 };
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            consider(run, choice, found.gl_pathv[i]);
+    globfree(&found);
+}
+
+/* Whether the folder itself is the backup. */
+static bool is_backup(const struct run *run, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct backup_kind *named = kind_find(run->config->kind);
+    bool is = fd >= 0 && (kind_of_folder(fd) || (named && named->folder_files));
+    if (fd >= 0)
+        close(fd);
+    return is;
+}
+
+static int choose(struct run *run, const char **path)
+{
+    const char *source = run->config->source;
+    struct choice choice = { { NULL, 0 }, 0 };
+    struct stat st;
+    *path = source;
+    if (run->config->network && source[0] != '/')
+        return 0;
+    if (stat(source, &st) == 0) {
+        if (!S_ISDIR(st.st_mode) || is_backup(run, source))
+            return 0;
+        consider_folder(run, &choice, source);
+    } else {
+        consider_pattern(run, &choice, source);
+    }
+    *path = choice.best.path;
+    if (choice.best.path)
+        return 0;
+    if (choice.count == 0)
+        return run_fail(run, PHASE_FETCH, "there is no backup at '%s'", source);
+    return run_fail(run, PHASE_FETCH, "none of the %u backups at '%s' is called '%s'", choice.count, source,
+                    run->config->backup ? run->config->backup : run->config->pick);
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static int open_backup(struct run *run, const char *path)
+{
+    struct source *source = &run->source;
+    struct outcome *outcome = run->outcome;
+    struct stat st;
+    source->fd = -1;
+    text_copy(source->path, sizeof source->path, path);
+    text_copy(outcome->backup, sizeof outcome->backup, path);
+    if (path[0] != '/') { /* a repository elsewhere */
+        source->folder = true;
+        return 0;
+    }
+    source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (source->fd < 0 || fstat(source->fd, &st) != 0)
+        return run_fail(run, PHASE_FETCH, "'%s' can't be opened: %s", path, strerror(errno));
+    source->folder = S_ISDIR(st.st_mode);
+    if (!source->folder && !S_ISREG(st.st_mode))
+        return run_fail(run, PHASE_FETCH, "'%s' is no regular file", path);
+    source->bytes = source->folder ? 0 : st.st_size;
+    outcome->backup_bytes = source->bytes;
+    outcome->backup_wall_ms = written(&st);
+    atomic_store(&outcome->bytes_total, source->bytes);
+    if (!source->folder && st.st_size == 0)
+        return run_fail(run, PHASE_FETCH, "'%s' is empty", path);
+    return 0;
+}
+
+int source_find(struct run *run)
+{
+    const char *path = NULL;
+    const char *named = run->config->backup ? run->config->backup : run->config->pick;
+    if (choose(run, &path) != 0 || open_backup(run, path) != 0)
+        return -1;
+    if (strcmp(named, "newest") != 0 && strcmp(named, "random") != 0)
+        run->source.part = named;
+    return 0;
+}
+
+int source_rewind(struct run *run)
+{
+    if (lseek(run->source.fd, 0, SEEK_SET) != 0)
+        return run_fail(run, PHASE_FETCH, "'%s' can't be read again: %s", run->source.path, strerror(errno));
+    return 0;
+}

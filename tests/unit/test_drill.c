@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_drill - the settings of drills: values, what belongs together, JSON both ways; and the calendar, over a change
+ * of the clock, short months and leap years. */
+#include "core/model/drill.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "tests/tap.h"
+
+static const struct drill_field *field(const struct drill_field *fields, const char *name)
+{
+    while (strcmp(fields->name, name) != 0)
+        fields++;
+    return fields;
+}
+
+static void test_values(void)
+{
+    static const struct {
+        const char *name, *written;
+        bool good;
+    } table[] = {
+        { "rto", "4h", true },         { "rto", "4", false },        { "rto", "1ms", false },
+        { "space", "10GiB", true },    { "space", "10", false },     { "space", "1MiB", true },
+        { "kind", "restic", true },    { "kind", "resticc", false }, { "kind", "", false },
+        { "decrypt", "age", true },    { "network", "true", true },  { "network", "yes", false },
+        { "source", "/backup", true }, { "source", "", false },      { "on", "monthly", true },
+    };
+    struct arena arena = { 0 };
+    struct drill_config drill = { .name = "shop" };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct why why = { "" };
+        int code = drill_field_set(field(drill_fields, table[i].name), &drill, table[i].written, &arena, &why);
+        tap_ok((code == 0) == table[i].good, "%s", table[i].written);
+        tap_ok(table[i].good ? why.text[0] == '\0' : strstr(why.text, table[i].name) != NULL, "and says which");
+    }
+    tap_is_int(drill.rto_ms, 4 * 3600000, "4h");
+    tap_is_int(drill.space_bytes, 1 << 20, "1MiB");
+    arena_close(&arena);
+}
+
+static void test_assertions(void)
+{
+    static const struct {
+        struct drill_assertion a;
+        bool good;
+    } table[] = {
+        { { .sql = "SELECT 1" }, true },
+        { { .sql = "SELECT 1", .range = "1:" }, true },
+        { { .sql = "SELECT 1", .range = "5:1" }, false },
+        { { .table = "orders", .range = "1:" }, false },
+        { { .fresh = "SELECT NOW()", .within_ms = 1000 }, true },
+        { { .sql = "SELECT 1", .within_ms = 1000 }, false },
+        { { .sql = "SELECT 1", .key = "a" }, false },
+        { { .name = "nothing" }, false },
+        { { .file = "etc/passwd" }, true },
+        { { .file = "/etc/passwd" }, false },
+        { { .file = "../etc/passwd" }, false },
+        { { .file = "a", .sha256 = "abc" }, false },
+        { { .app = "/usr/bin/true" }, true },
+        { { .app = "true" }, false },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct why why = { "" };
+        tap_ok((drill_assertion_check(&table[i].a, &why) == 0) == table[i].good, "an assertion is judged");
+    }
+}
+
+static void test_whole(void)
+{
+    struct why why = { "" };
+    struct drill_config drill = { .name = "shop" };
+    tap_ok(drill_check(&drill, &why) != 0 && strstr(why.text, "no source"), "a drill needs a source");
+    drill.source = "backup";
+    tap_ok(drill_check(&drill, &why) != 0 && strstr(why.text, "whole path"), "by its whole path");
+    drill.source = "/backup";
+    tap_is_int(drill_check(&drill, &why), 0, "then it is good");
+    drill.on = "sometimes";
+    tap_ok(drill_check(&drill, &why) != 0 && strstr(why.text, "sometimes"), "its calendar is looked at");
+}
+
+static void test_json(void)
+{
+    struct drill_assertion list[] = { { .name = "orders", .table = "orders", .min_rows = 7 },
+                                      { .name = "new", .fresh = "SELECT 1", .within_ms = 9 } };
+    struct drill_config drill = { .name = "shop",
+                                  .source = "/b",
+                                  .kind = "auto",
+                                  .key = "secret",
+                                  .rto_ms = 5,
+                                  .network = true,
+                                  .assertions = list,
+                                  .assertion_count = 2,
+                                  .backup = "x.sql" };
+    struct drill_config read;
+    struct arena arena = { 0 };
+    json_t *json = drill_encode(&drill);
+    tap_is_int(drill_decode(json, &arena, &read), 0, "it is read back");
+    tap_is_text(read.name, "shop", "its name");
+    tap_is_text(read.key, "secret", "its key");
+    tap_is_text(read.backup, "x.sql", "the backup that was asked for");
+    tap_ok(read.rto_ms == 5 && read.network && !read.trailer && read.on == NULL, "numbers, flags, what is not set");
+    tap_ok(read.assertion_count == 2 && read.assertions[0].min_rows == 7 && read.assertions[1].within_ms == 9,
+           "its assertions");
+    json_object_set_new(json, "rto", json_string("4h"));
+    tap_ok(drill_decode(json, &arena, &read) != 0, "a text is no number");
+    json_object_set_new(json, "rto", json_integer(1));
+    json_object_del(json, "assertions");
+    tap_ok(drill_decode(json, &arena, &read) != 0, "assertions are a list");
+    tap_ok(drill_decode(NULL, &arena, &read) != 0, "nothing is no drill");
+    json_decref(json);
+    arena_close(&arena);
+}
+
+/* ---- the calendar */
+
+static const char *next(const char *on, const char *after)
+{
+    static char text[TEXT_TIME_SIZE];
+    struct tm tm = { .tm_isdst = -1 };
+    strptime(after, "%Y-%m-%d %H:%M:%S", &tm);
+    int64_t at_ms = drill_on_next(on, (int64_t)mktime(&tm) * 1000);
+    return text_format_local(text, at_ms);
+}
+
+static void test_calendar(void)
+{
+    static const struct {
+        const char *on, *after, *want;
+    } table[] = {
+        { "daily", "2026-11-21 03:59:59", "2026-11-21 04:00:00" },
+        { "daily", "2026-11-21 04:00:00", "2026-11-22 04:00:00" },
+        { "23:30", "2026-12-31 23:45:00", "2027-01-01 23:30:00" },
+        { "weekly", "2026-11-21 12:00:00", "2026-11-22 04:00:00" },
+        { "sun 04:00", "2026-11-22 04:00:00", "2026-11-29 04:00:00" },
+        { "Mon", "2026-11-22 04:00:00", "2026-11-23 04:00:00" },
+        { "monthly", "2026-11-01 04:00:00", "2026-12-01 04:00:00" },
+        { "15 03:30", "2026-11-21 00:00:00", "2026-12-15 03:30:00" },
+        { "31", "2026-11-21 00:00:00", "2026-11-30 04:00:00" },
+        { "31", "2027-02-01 00:00:00", "2027-02-28 04:00:00" },
+        { "30", "2028-02-01 00:00:00", "2028-02-29 04:00:00" },
+        /* Berlin: 02:30 does not exist on 2027-03-28, and happens twice on 2026-10-25 */
+        { "02:30", "2027-03-28 00:00:00", "2027-03-28 03:30:00" },
+        { "02:30", "2026-10-25 00:00:00", "2026-10-25 02:30:00" },
+        { "daily", "2027-03-27 05:00:00", "2027-03-28 04:00:00" },
+    };
+    static const char *const wrong[] = { "",   "often", "Sun",   "24:00",       "4:00",     "04:60",
+                                         "32", "0",     "Sun 4", "Sun 04:00 x", "04:00 Sun" };
+    setenv("TZ", "Europe/Berlin", 1);
+    tzset();
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        tap_is_text(next(table[i].on, table[i].after), table[i].want, table[i].on);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        tap_ok((drill_on_check(wrong[i], NULL) == 0) == (strcmp(wrong[i], "Sun") == 0), "'%s'", wrong[i]);
+    int64_t at_ms = 1795000000000;
+    for (int i = 0; i < 100; i++) { /* no day is left out, and none comes twice */
+        int64_t then_ms = drill_on_next("daily", at_ms);
+        if (then_ms <= at_ms || then_ms - at_ms > INT64_C(25) * 3600000)
+            break;
+        at_ms = then_ms;
+        if (i == 99)
+            tap_ok(true, "a hundred days in a row");
+    }
+}
+
+/* ---- documents */
+
+static bool is_written(const char *text, const struct drill_field *fields)
+{
+    char name[64];
+    for (; fields->name; fields++) {
+        snprintf(name, sizeof name, "`%s`", fields->name);
+        if (!strstr(text, name)) {
+            tap_ok(false, "doc/drills.md names %s", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void test_document(void)
+{
+    struct arena arena = { 0 };
+    const char *top = getenv("top_srcdir");
+    char *text = NULL;
+    size_t length;
+    const char *path = file_join(&arena, top ? top : ".", "doc/drills.md");
+    tap_is_int(file_read(&arena, path, 1 << 20, &text, &length), 0, "doc/drills.md is there");
+    if (text)
+        tap_ok(is_written(text, drill_fields) && is_written(text, drill_assertion_fields), "and names every setting");
+    arena_close(&arena);
+}
+
+int main(void)
+{
+    test_document();
+    test_values();
+    test_assertions();
+    test_whole();
+    test_json();
+    test_calendar();
+    return tap_done();
+}
