@@ -25,4 +25,5 @@ torture: all
 .PHONY: torture
 
 system_tests += tests/system/torture.test
-EXTRA_DIST += doc/RELIABILITY.md tests/torture/torture.sh tests/torture/powercut.sh tests/torture/family.py tests/torture/mutants.py
+EXTRA_DIST += doc/RELIABILITY.md tests/torture/torture.sh tests/torture/powercut.sh tests/torture/family.py \
+	tests/torture/daemon.py tests/torture/mutants.py
