@@ -195,7 +195,10 @@ class Campaign:
 
     def judge(self, member, family, status, before):
         """What is wrong, or None."""
-        hits = open(self.folder + "/hits").read() if os.path.exists(self.folder + "/hits") else ""
+        hits = ""
+        if os.path.exists(self.folder + "/hits"):  # who has the library makes it when it starts
+            with open(self.folder + "/hits", "rb") as f:
+                hits = f.read()[8:].rstrip(b"\0").decode()
         self.hit = hits.strip().replace("\n", "; ")
         log = family.logged()
         by_library = any(name in hits for name in LIBRARIES)
