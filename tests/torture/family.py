@@ -109,6 +109,7 @@ class Oracle:
         self.kills = dict.fromkeys(MEMBERS, 0)
         self.torn = self.commands = self.records = 0
         self.starts = []
+        self.daemon = None
         self.forget()
 
     def forget(self):
@@ -151,9 +152,32 @@ class Oracle:
         return None
 
 
+class Lost(Exception):
+    pass
+
+
 def fail(what):
-    print(f"family: {what}; see {WORK}", flush=True)
-    os._exit(1)
+    raise Lost(what)
+
+
+def launch(oracle, before=(), env=None):
+    oracle.daemon = start(TOP, WORK, before, env)
+    return oracle.daemon
+
+
+def meet(oracle, daemon, where):
+    """A client of the daemon that was just started, which must know all it has to."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        client = connect(WORK, daemon, end - time.monotonic())
+        if not client:
+            break
+        try:
+            trouble = oracle.meet(client)
+        except OSError:  # it was the socket of the daemon before: a child that was only just forked had it open still
+            continue
+        return client if not trouble else fail(f"{where}: after the start {trouble}")
+    return fail(f"{where}: it does not start")
 
 
 def kill_member(daemon, oracle):
@@ -163,9 +187,11 @@ def kill_member(daemon, oracle):
             pid = int(random.choice(file.read().split()))
         with open(f"/proc/{pid}/cmdline") as file:
             name = os.path.basename(file.read().split("\0")[0])
+        if name not in MEMBERS[1:]:  # only just forked
+            return
         os.kill(pid, signal.SIGKILL)
         oracle.kills[name] += 1
-    except (OSError, IndexError, KeyError):  # it has none, or it is gone, or only just forked
+    except (OSError, IndexError):  # it has none, or it is gone
         pass
 
 
@@ -174,14 +200,9 @@ def live(oracle, daemon, begin, where):
     if random.random() < 0.2:  # killed while it starts, or recovers
         time.sleep(random.random() * (statistics.median(oracle.starts[-20:]) if oracle.starts else 0.1))
         return
-    client = connect(WORK, daemon, 60)
-    if not client:
-        fail(f"{where}: it does not start")
+    client = meet(oracle, daemon, where)
+    oracle.starts.append(time.monotonic() - begin)
     try:
-        trouble = oracle.meet(client)
-        oracle.starts.append(time.monotonic() - begin)
-        if trouble:
-            fail(f"{where}: after the start {trouble}")
         while random.random() < 0.24:
             oracle.talk(client, time.monotonic() + random.random() * 0.02)
             kill_member(daemon, oracle)
@@ -195,7 +216,7 @@ def live(oracle, daemon, begin, where):
 
 def kill_round(oracle, number):
     where = f"kill {sum(oracle.kills.values()) + 1}"
-    daemon = start(TOP, WORK, env=DISK if number % 2 else None)
+    daemon = launch(oracle, env=DISK if number % 2 else None)
     live(oracle, daemon, time.monotonic(), where)
     daemon.send_signal(signal.SIGKILL)
     daemon.wait()
@@ -207,14 +228,13 @@ def kill_round(oracle, number):
 
 def check(oracle, where):
     """What a crash has left is repaired by a start; then all is read from the first record on, and verified."""
-    daemon = start(TOP, WORK)
-    client = connect(WORK, daemon, 60)
-    trouble = oracle.meet(client) if client else "it does not start"
+    daemon = launch(oracle)
+    meet(oracle, daemon, where)
     daemon.terminate()
     if daemon.wait() != 0:
         fail(f"{where}: it does not stop well")
     whole = Journal()
-    trouble = trouble or oracle.look() or whole.read_on()
+    trouble = oracle.look() or whole.read_on()
     if not trouble and (whole.seq, whole.held) != (oracle.journal.seq, oracle.journal.held):
         trouble = f"{oracle.journal.seq} records were there, {whole.seq} are"
     verify = belfry(TOP, WORK, "journal", "verify", "--key", WORK + "/key")
@@ -224,7 +244,7 @@ def check(oracle, where):
 
 def trace_round(oracle, call, number):
     """Whether the daemon was killed at the entry of that call."""
-    daemon = start(TOP, WORK, ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"])
+    daemon = launch(oracle, ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"])
     try:
         client = connect(WORK, daemon, 20)
         if client:
@@ -294,13 +314,21 @@ def main():
     random.seed(seed)
     configure()
     oracle = Oracle()
-    forget(oracle)
-    kill_all(oracle, kills, seed)
-    if shutil.which("strace"):
-        kill_at_calls(oracle, kills)
-    else:
-        print("family: SKIP: strace is not here, the daemon was not killed at single calls")
+    try:
+        forget(oracle)
+        kill_all(oracle, kills, seed)
+        if shutil.which("strace"):
+            kill_at_calls(oracle, kills)
+        else:
+            print("family: SKIP: strace is not here, the daemon was not killed at single calls")
+    except Lost as lost:
+        print(f"family: {lost}; see {WORK}")
+        return 1
+    finally:
+        if oracle.daemon:
+            oracle.daemon.kill()
     remove(WORK)
+    return 0
 
 
-main()
+sys.exit(main())
