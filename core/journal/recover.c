@@ -173,6 +173,8 @@ static int secure_last(struct recovery *r)
     if (r->request->dry)
         return 0;
     int fd = disk->open(disk->self, r->request->folder, segment, O_RDONLY | O_NONBLOCK);
+    if (fd == -ENOENT) /* compressed, which was on disk before the other was removed */
+        return 0;
     if (fd < 0)
         return explain(r, fd, segment);
     int code = disk->sync(disk->self, fd);
