@@ -333,11 +333,11 @@ static int read_all(struct recovery *r)
 static int judge_end(struct recovery *r)
 {
     const char *segment = r->chain.segment;
-    if (r->dropped && !r->packed && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
+    if ((r->dropped || r->packed) && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
         judge_older(r);
         r->faults++;
     }
-    if (!r->unfinished || r->faults > 0 || r->packed)
+    if (!r->unfinished || r->faults > 0)
         return 0;
     int code = r->request->dry ? 0 : cut_tail(r, segment);
     if (code < 0)

@@ -211,6 +211,7 @@ static void test_unfinished_compressed(void)
     free(read_whole(FIRST_SEGMENT ".gz", &before));
     struct journal *journal = open_journal(0, 1000);
     tap_ok(journal != NULL && !recovery.cut, "a compressed one ends in half a line: it opens, and nothing is cut");
+    tap_ok(strstr(recovery.damage, "an unfinished line") != NULL, "the damage is named: %s", recovery.damage);
     tap_is_int(journal != NULL ? append(journal) : -1, 0, "and goes on");
     journal_close(&journal);
     free(read_whole(FIRST_SEGMENT ".gz", &after));
