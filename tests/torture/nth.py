@@ -14,14 +14,16 @@ What must hold after each round:
 With an AddressSanitizer build, leaks and errors of belfryd fail the round too (its allocator can't be made to fail).
 
 libuv ends a process by abort() where the kernel refuses what it takes for granted (epoll_ctl, a read of its own eventfd);
-libconfig and libcrypto write to NULL when they get no memory. A death by a signal after a call that one of them made is counted apart
-('by libraries'), and must lose nothing either.
+libconfig and libcrypto write to NULL when they get no memory; libseccomp then gives some back twice, or leaves half of its filter out, so
+that a process can't even exit. A death by such a signal after a call that one of them made is counted apart ('by libraries'), and must
+lose nothing either.
 
 Prints a line for each failed round and for each kind of call; the last line is the sum."""
 import argparse
 import errno
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -37,7 +39,7 @@ ERRORS = {
     "fdatasync": ["EIO", "ENOSPC", "EINTR"], "rename": ["EIO", "ENOSPC"], "mmap": ["ENOMEM"], "socket": ["EMFILE", "ENOMEM"],
     "accept": ["EMFILE", "ENOMEM", "EINTR"], "fork": ["EAGAIN", "ENOMEM"], "epoll_ctl": ["ENOMEM", "ENOSPC"], "malloc": ["ENOMEM"],
 }
-LIBRARIES = ["libuv.so", "libconfig.so", "libcrypto.so"]
+LIBRARIES = {"libuv.so": ["SIGABRT"], "libconfig.so": ["SIGSEGV"], "libcrypto.so": ["SIGSEGV"], "libseccomp.so": ["SIGABRT", "SIGSEGV"]}
 MEMBERS = ["belfryd", "belfry-worker", "belfry-recorder"]
 CONF = """state_dir = "{0}/var"; run_dir = "{0}/run"; plugin_dirs = [ "{0}/plugins" ];
 journal: {{ segment = "64KiB"; }};
@@ -201,13 +203,13 @@ class Campaign:
                 hits = f.read()[8:].rstrip(b"\0").decode()
         self.hit = hits.strip().replace("\n", "; ")
         log = family.logged()
-        by_library = any(name in hits for name in LIBRARIES)
+        theirs = [how for name, ways in LIBRARIES.items() if name in hits for how in ways]
         if status is None:
             return "it hangs"
-        if status < 0 and by_library:
+        if status < 0 and signal.Signals(-status).name in theirs:
             self.libraries += 1
         elif status < 0:
-            return f"belfryd was ended by signal {-status}"
+            return f"belfryd was ended by {signal.Signals(-status).name}"
         if "Sanitizer" in log or "runtime error" in log:
             return "a sanitizer found: " + next(l for l in log.splitlines() if "Sanitizer" in l or "runtime error" in l)
         if status > 0 and not any(" info " not in l for l in log.splitlines()):
@@ -215,8 +217,10 @@ class Campaign:
         self.refusals += status != 0
         # a worker that finds its descriptors changed ends itself: epoll_ctl can't truly fail there
         deliberate = "closed or replaced descriptors" in log
-        if member != "belfryd" and not deliberate and any(word in log for word in ["SIGSEGV", "SIGABRT", "SIGBUS"]):
-            return member + " crashed: " + next(l for l in log.splitlines() if "SIG" in l)
+        crashes = [line for line in log.splitlines() if re.search("SIGSEGV|SIGABRT|SIGBUS", line)] if member != "belfryd" else []
+        if crashes and not deliberate and not any(how in crashes[0] for how in theirs):
+            return f"{member} crashed: {crashes[0]}"
+        self.libraries += bool(crashes) and not deliberate
         self.rotated += len(segments(self.folder)) > 1
         code, text = self.verify(self.folder)
         if code != 0:
