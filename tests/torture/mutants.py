@@ -10,6 +10,7 @@ them). Exit status 0: every mutant was caught; 1: one survived, or does not buil
 A row whose code isn't found exactly once is an error: the table has to follow the code."""
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,6 +95,8 @@ def build(work, file, campaign):
     for name in os.listdir(BUILD):  # a build folder whose belfryd is another
         os.symlink(f"{BUILD}/{name}", f"{work}/{name}")
     os.unlink(f"{work}/belfryd")
+    os.unlink(f"{work}/plugins")  # plugins are looked for under their real path only
+    shutil.copytree(f"{BUILD}/plugins/.libs", f"{work}/plugins/.libs", ignore=lambda _, names: [n for n in names if not n.endswith(".so")])
     link(work, [], f"{work}/belfryd", [lib for lib in libs if lib != own])
     return ["bash", f"{TOP}/tests/system/{campaign}"], {"top_builddir": work}
 
@@ -108,6 +111,8 @@ def caught(command, env):
                 how = line.strip()
                 run.terminate()  # a script ends what it has started
         status = run.wait()
+    if status != 0 and not how and command[0] == "bash":
+        sys.exit(f"mutants: {command[1]} ends with status {status}, but no point of it has failed")
     return how or (None if status == 0 else f"exit status {status}")
 
 
