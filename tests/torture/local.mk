@@ -22,7 +22,7 @@ mutants_env = MUTANT_CPPFLAGS='$(AM_CPPFLAGS)' MUTANT_CFLAGS='$(HARDEN_CFLAGS) $
 mutants: all tests/bench/bench_journal
 	$(AM_TESTS_ENVIRONMENT) /usr/bin/python3 $(top_srcdir)/tests/torture/mutants.py $(MUTANTS)
 torture: all
-	$(MAKE) $(AM_MAKEFLAGS) tests/torture/torture tests/torture/badisk.la tests/bench/bench_journal
+	$(MAKE) $(AM_MAKEFLAGS) tests/torture/torture tests/bench/bench_journal tests/torture/badisk.la tests/torture/nth.la tests/torture/nth-calls.la
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/torture/torture.sh
 .PHONY: torture mutants
 
