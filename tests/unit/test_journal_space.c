@@ -8,8 +8,8 @@
 #include "core/journal/reserve.h"
 #include "core/journal/segment.h"
 #include "core/journal/writer.h"
-#include "tests/tap.h"
 #include "tests/journal.h"
+#include "tests/tap.h"
 
 #define RESERVE_BYTES 65536
 #define LITTLE_MS 10
