@@ -114,7 +114,8 @@ def caught(command, env):
         for line in run.stdout:
             if line.startswith("not ok") and not how:
                 how = line.strip()
-                run.terminate()  # a script ends what it has started
+                if command[0] != "bash":  # a script has to end what it started
+                    run.kill()
         status = run.wait()
     if status != 0 and not how and command[0] == "bash":
         sys.exit(f"mutants: {command[1]} ends with status {status}, but no point of it has failed")
