@@ -307,8 +307,10 @@ def bounds(seconds):
     family.write(2, 0)
     family.ask(verb="reload")
     after = settle({k: before[k] for k in held})
+    measured = sum(EVIL[n % len(EVIL)] is None for n in range(family.evil))  # the recorder keeps the files open that it has written
     for k in held:
-        ok(after.get(k) == before[k], f"afterwards {k} is as before ({after.get(k)}, {before[k]})")
+        more = range(measured + 1) if k == "recorder.fds" else range(1)
+        ok(after.get(k, 0) - before[k] in more, f"afterwards {k} is as before ({after.get(k)}, {before[k]})")
     ok(family.stop() == 0, "and the family stops")
     if points[1]:
         print("\n".join("# " + line for line in read(family.top + "/log").splitlines()[-30:]))

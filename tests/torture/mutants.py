@@ -25,7 +25,7 @@ MUTANTS = [
     ("sync before the next segment", "journal/pump.c", "code = settle(j);\n        if (code == 0)\n            code = live_create", "code = 0;\n        if (code == 0)\n            code = live_create", CRASH),
     ("acknowledgement after the sync, not before", "journal/pump.c", "if (code == 0 && j->written > atomic_load(&j->durable))", "if (j->written > atomic_load(&j->durable))", CRASH),
     ("no acknowledgement after a failed sync", "journal/pump.c", "    if (code < 0)\n        return fail(j, code);\n    j->synced", "    j->synced", CRASH),
-    ("sync of the folder's parent", "journal/writer.c", "int code = j->live.disk->sync_folder(j->live.disk->self, parent);", "int code = 0;", CRASH),
+    ("sync of the folder's parent", "journal/live.c", "int code = live->disk->sync_folder(live->disk->self, parent);", "int code = 0;", CRASH),
     ("sync of the first segment", "journal/writer.c", "        code = live_sync(&j->live);", "        code = 0;", CRASH),
     ("sync of what a killed daemon wrote", "journal/recover.c", "    int code = disk->sync(disk->self, fd);\n    if (code == 0)\n        code = disk->sync_folder(disk->self, r->request->folder);\n    if (code == 0)\n        posix_fadvise", "    int code = disk->sync_folder(disk->self, r->request->folder);\n    if (code == 0)\n        posix_fadvise", CRASH),
     ("folder sync of what a killed daemon made", "journal/recover.c", "        code = disk->sync_folder(disk->self, r->request->folder);\n    if (code == 0)\n        posix_fadvise", "        code = 0;\n    if (code == 0)\n        posix_fadvise", CRASH),
