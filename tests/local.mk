@@ -24,7 +24,7 @@ EXTRA_DIST += tests/peers/misbehave.py
 EXTRA_DIST += tests/bench/null.c tests/bench/cpu.py tests/bench/family.sh tests/bench/nagios.sh \
 	tests/bench/docker.sh tests/bench/engine.py tests/bench/plugins.sh tests/bench/minimal.h \
 	tests/bench/minimal_http.c tests/bench/minimal_mariadb.c tests/bench/minimal_redis.c tests/bench/recorder.sh tests/bench/graph.sh
-bench: all
+bench: all tests/bench/bench_recorder$(EXEEXT) tests/bench/bench_worker$(EXEEXT)
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/family.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/nagios.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/plugins.sh

@@ -31,7 +31,8 @@ core_journal_libjournal_a_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS) $(JANSSON_CFL
 journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(ZLIB_LIBS) $(PTHREAD_LIBS) -lm
 
 unit_tests += tests/unit/test_journal tests/unit/test_journal_crash tests/unit/test_journal_verify \
-	tests/unit/test_journal_seal tests/unit/test_journal_tamper tests/unit/test_journal_keep
+	tests/unit/test_journal_seal tests/unit/test_journal_tamper tests/unit/test_journal_keep \
+	tests/unit/test_journal_space
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/journal.h tests/tap.h
 tests_unit_test_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
@@ -62,6 +63,11 @@ tests_unit_test_journal_keep_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_keep_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_unit_test_journal_keep_LDFLAGS = $(pie_ldflags)
 tests_unit_test_journal_keep_LDADD = $(journal_libs)
+tests_unit_test_journal_space_SOURCES = tests/unit/test_journal_space.c tests/journal.h tests/tap.h
+tests_unit_test_journal_space_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_test_journal_space_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_journal_space_LDFLAGS = $(pie_ldflags)
+tests_unit_test_journal_space_LDADD = $(journal_libs)
 
 system_tests += tests/system/seal.test tests/system/keep.test tests/system/promise.test tests/system/golden.test
 

@@ -173,6 +173,8 @@ static int secure_last(struct recovery *r)
     if (r->request->dry)
         return 0;
     int fd = disk->open(disk->self, r->request->folder, segment, O_RDONLY | O_NONBLOCK);
+    if (fd == -ENOENT) /* compressed, which was on disk before the other was removed */
+        return 0;
     if (fd < 0)
         return explain(r, fd, segment);
     int code = disk->sync(disk->self, fd);
@@ -331,11 +333,11 @@ static int read_all(struct recovery *r)
 static int judge_end(struct recovery *r)
 {
     const char *segment = r->chain.segment;
-    if (r->dropped && !r->packed && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
+    if ((r->dropped || r->packed) && (r->unfinished || r->end == 0)) { /* one was behind it: this is no torn tail */
         judge_older(r);
         r->faults++;
     }
-    if (!r->unfinished || r->faults > 0 || r->packed)
+    if (!r->unfinished || r->faults > 0)
         return 0;
     int code = r->request->dry ? 0 : cut_tail(r, segment);
     if (code < 0)

@@ -175,9 +175,12 @@ static int fill(scmp_filter_ctx filter, uint32_t kinds)
 {
     int code = 0;
     for (int number = 0; number < NUMBERS_MAX && code == 0; number++) {
+        errno = 0;
         char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
         if (name != NULL)
             code = add_call(filter, number, name, kinds);
+        else if (errno == ENOMEM) /* else there is no such call */
+            code = -ENOMEM;
         free(name);
     }
     return code;

@@ -24,7 +24,7 @@ export LSAN_OPTIONS=suppressions=$top_srcdir/tests/lsan.supp:print_suppressions=
 export TMPDIR
 TMPDIR=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/belfry-fuzz-all.XXXXXX") # targets that end early leave things there
 trap 'rm -rf "$TMPDIR"' EXIT
-crashes=0 total=0 TIMEFORMAT=%U
+crashes=0 total=0 TIMEFORMAT='%U %S'
 run_one() { # NAME
     local name=$1 corpus=$top_srcdir/tests/fuzz/corpus/$1 dictionary=$top_srcdir/tests/fuzz/dictionaries/$1.dict
     mkdir -p "found/$name" "$corpus"
@@ -33,7 +33,7 @@ run_one() { # NAME
     [ ! -f "$dictionary" ] || arguments+=(-dict="$dictionary")
     local status execs first last cpu
     cpu=$({ time "tests/fuzz/fuzz_$name" "${arguments[@]}" "found/$name" "$corpus" >"$name.log" 2>&1; } 2>&1; echo "$?")
-    status=${cpu##*$'\n'} cpu=${cpu%%.*}
+    status=${cpu##*$'\n'} cpu=$(awk '{ printf "%d", $1 + $2; exit }' <<<"$cpu")
     execs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$name.log")
     first=$(sed -n 's/.*INITED cov: \([0-9]*\).*/\1/p' "$name.log" | head -n 1)
     last=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$name.log" | tail -n 1)

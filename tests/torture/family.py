@@ -1,118 +1,52 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""family.py ROUNDS [SEED] - kill -9 over a running family, at random moments; and, with strace, at the entry of the Nth
+"""family.py KILLS [SEED] - kill -9 over a running family, at random moments; and, with strace, at the entry of the Nth
 write, fdatasync, fsync and rename of the real daemon.
 
 Checks change their state all the time, and a client holds and releases a breaker; what was answered with success is
-noted. After each kill the files are read as the kernel has them: every acknowledged command is there, and so is the
-record that status had called durable. Every 20 rounds, and at the end, the journal, which is sealed, is verified with its
-key and no number may be there twice. Exit status 0: nothing lost; 1: it says what."""
-import gzip
+noted. One kill in five hits a worker or the recorder, and the daemon must go on; all others hit the daemon, one in five of
+them while it starts or recovers. Under every second daemon the disk takes writes in two parts (badisk.c), so that torn
+tails come often. What must hold after each kill of the daemon, in the files as the kernel has them:
+  - what was read there after the kill before is there still, byte for byte, so the recovery between them took nothing away;
+    the bytes of a torn tail are kept in a file of their own
+  - each record has the number after the one before; the record that status had called durable is there
+  - the acknowledged commands are there, each once (one more may be there, which was killed before its answer)
+and after each start: the daemon knows all these records, and holds the breaker as the last of them says. Every 40 kills,
+and at the end, it is stopped well, and the journal, which is sealed, is verified with its key.
+Exit status 0: nothing lost; 1: it says what. SIGINT ends it early, with the sum."""
 import json
 import os
 import random
-import re
 import shutil
 import signal
-import socket
-import struct
-import subprocess
+import statistics
 import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+from daemon import belfry, connect, read_segment, remove, seal, segments, start  # noqa: E402
+
 TOP = os.environ["top_builddir"]
 WORK = tempfile.mkdtemp(prefix="belfry-family-")
-CONTROL = WORK + "/run/control.sock"
-KEY = WORK + "/key"
+DISK = {"LD_PRELOAD": TOP + "/tests/torture/.libs/badisk.so", "BADISK": WORK + "/disk"}
+CHECKED_EVERY, FORGOTTEN_EVERY = 40, 200  # kills
+NEXT = {"auto": "open", "open": "close", "closed": "auto"}  # a hold, and the command that is a change then
+MEMBERS = ["belfryd", "belfry-worker", "belfry-recorder"]
 
 
 def configure():
     names = ", ".join(f'"n{i}"' for i in range(20))
+    os.mkdir(WORK + "/plugins")
+    shutil.copy(TOP + "/plugins/.libs/file-age.so", WORK + "/plugins/")  # alone: it is described at each start
+    with open(WORK + "/disk", "w") as out:
+        out.write("write split 400\n")
     with open(WORK + "/belfry.conf", "w") as out:
-        out.write(f'''state_dir = "{WORK}/var"; run_dir = "{WORK}/run"; plugin_dirs = [ "{TOP}/plugins/.libs" ];
+        out.write(f'''state_dir = "{WORK}/var"; run_dir = "{WORK}/run"; plugin_dirs = [ "{WORK}/plugins" ];
 journal: {{ reserve = "64KiB"; segment = "64KiB"; seal_every = "1s"; }};
 defaults: {{ every = "100ms"; timeout = "100ms"; attempts = 1; retry_every = "100ms"; breaker = {{ failures = 100000; }}; }};
 services: {{ files: {{ checks: {{ many: {{ plugin = "file-age"; path = "{WORK}/many"; each = {{ n = [ {names} ]; }}; }}; }}; }}; }};
 ''')
-
-
-def belfry(*words):
-    return subprocess.run([TOP + "/belfry", "-c", WORK + "/belfry.conf", *words], capture_output=True, text=True)
-
-
-def start(before=()):
-    log = open(WORK + "/log", "ab")
-    return subprocess.Popen([*before, TOP + "/belfryd", "-c", WORK + "/belfry.conf"], stdout=log, stderr=log)
-
-
-class Client:
-    """A client as belfry is one, but it sends many requests over one connection, which is faster."""
-
-    def __init__(self, deadline):
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(CONTROL)
-                return
-            except OSError:
-                self.socket.close()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.002)
-
-    def ask(self, **request):
-        text = json.dumps(request).encode()
-        self.socket.sendall(struct.pack("<IHHI", len(text) + 4, 64, 0xB1F1, len(text)) + text)
-        head = self.take(8)
-        payload = self.take(struct.unpack("<I", head[:4])[0])
-        return json.loads(payload[4:])
-
-    def take(self, n):
-        got = b""
-        while len(got) < n:
-            more = self.socket.recv(n - len(got))
-            if not more:
-                raise OSError("gone")
-            got += more
-        return got
-
-
-def is_used(folder):
-    """Whether a process has it in its command line: the recorder of a killed daemon goes on until it has written all."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                if int(pid) != os.getpid() and (folder + "/").encode() in f.read():
-                    return True
-        except OSError:
-            pass
-    return False
-
-
-def remove(folder):
-    end = time.monotonic() + 60
-    while is_used(folder) and time.monotonic() < end:
-        time.sleep(0.02)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def segments():
-    folder = WORK + "/var/journal"
-    names = {name[:20]: name for name in sorted(os.listdir(folder), reverse=True) if re.fullmatch(r"\d{20}\.jsonl(\.gz)?", name)}
-    return [f"{folder}/{names[first]}" for first in sorted(names)]  # one that is there twice counts raw
-
-
-def records(since):
-    """Finished lines of the last segments, back to the number `since`."""
-    found = []
-    for path in reversed(segments()):
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
-            lines = file.read().split(b"\n")[:-1]
-        found = [json.loads(line) for line in lines] + found
-        if found and found[0]["seq"] <= since:
-            break
-    return found
 
 
 def toggle():
@@ -122,98 +56,209 @@ def toggle():
         open(WORK + "/many", "w").close()
 
 
-class Oracle:
+class Journal:
+    """What was read of the files so far."""
+
     def __init__(self):
-        self.forget()
-        self.kills = self.torn = self.commands = 0
-        self.slowest = 0.0
+        self.segment, self.read, self.seq = None, b"", 0  # of the last segment: its number, and its finished lines
+        self.held, self.hold = 0, "auto"  # commands, and what the last one says
+        self.tail, self.tail_at = b"", ""  # torn: its bytes, and the name they are to be kept under
 
-    def forget(self):
-        self.durable, self.held = 0, 0  # what was acknowledged: a record's number, and how many commands
-        self.turn = 0
+    def read_on(self):
+        """What is wrong, or None."""
+        paths = segments(WORK)
+        numbers = [os.path.basename(path)[:20] for path in paths]
+        if self.segment and self.segment not in numbers:
+            return f"segment {self.segment} is gone"
+        torn, torn_at = self.tail, self.tail_at
+        for number, path in list(zip(numbers, paths))[numbers.index(self.segment) if self.segment else 0:]:
+            trouble = self.read_lines(number, read_segment(path))
+            if trouble:
+                return trouble
+        return self.lost_tail(torn, torn_at)
 
-    def talk(self, client, until):
-        """Commands and questions until the time is over or the daemon is gone."""
-        try:
-            while time.monotonic() < until:
-                toggle()
-                action = ("open", "close", "auto")[self.turn % 3]
-                if client.ask(verb="breaker", action=action, name="files/many@n1")["ok"]:
-                    self.turn += 1  # so each is another than the last that was done: a change, and so a record
-                    self.held += 1
-                    self.commands += 1
-                self.durable = max(self.durable, client.ask(verb="status", service="files/many@n1")["daemon"]["journal"]["durable"])
-        except OSError:
-            pass
-
-    def look(self, whole):
-        found = records(0 if whole else self.durable)
-        numbers = [record["seq"] for record in found]
-        if numbers != sorted(set(numbers)):
-            return "a number is repeated"
-        if self.durable > (numbers[-1] if numbers else 0):
-            return f"record {self.durable} was acknowledged, the last one is {numbers[-1:]}"
-        held = sum(record["type"] == "breaker.held" for record in records(0))
-        if held < self.held:
-            return f"{self.held} commands were acknowledged, {held} are recorded"
-        if whole:
-            verify = belfry("journal", "verify", "--key", KEY)
-            if verify.returncode != 0:
-                return "verify: " + verify.stdout
+    def read_lines(self, number, text):
+        before = self.read if number == self.segment else b""
+        end = text.rfind(b"\n") + 1
+        if text[:len(before)] != before:
+            return f"segment {number} has no more what it had up to record {self.seq}"
+        for line in text[len(before):end].splitlines():
+            try:
+                record = json.loads(line)
+            except ValueError:
+                return f"what stands behind record {self.seq} is none: {line[:200]}"
+            if record["seq"] != self.seq + 1:
+                return f"record {record['seq']} stands behind {self.seq}"
+            self.seq += 1
+            if record["type"] == "breaker.held":
+                self.held, self.hold = self.held + 1, record["name"]
+        if end:
+            self.segment, self.read = number, text[:end]
+        self.tail, self.tail_at = text[end:], f"{number}.jsonl.torn-{end}"
         return None
 
-    def tail(self):
-        names = segments()
-        if names:
-            with open(names[-1], "rb") as file:
-                bytes_ = file.read()
-            self.torn += not bytes_.endswith(b"\n")
+    def lost_tail(self, torn, torn_at):
+        if not torn or (torn, torn_at) == (self.tail, self.tail_at):
+            return None  # none, or the daemon was killed before it could repair it
+        kept = [name for name in os.listdir(WORK + "/var/journal") if name == torn_at or name.startswith(torn_at + ".")]
+        return None if any(read_segment(f"{WORK}/var/journal/{name}") == torn for name in kept) else f"the torn bytes of {torn_at} are not kept"
+
+
+class Oracle:
+    def __init__(self):
+        self.kills = dict.fromkeys(MEMBERS, 0)
+        self.torn = self.commands = self.records = 0
+        self.starts = []
+        self.daemon = None
+        self.forget()
+
+    def forget(self):
+        self.journal = Journal()
+        self.durable = self.acked = 0  # what was acknowledged: a record's number, and commands since the files were read
+
+    def meet(self, client):
+        """What is wrong with what the daemon knows after its start, or None."""
+        durable = client.ask(verb="status", service="files/many@n1")["daemon"]["journal"]["durable"]
+        hold = next(b["hold"] for b in client.ask(verb="breaker", action="list")["breakers"] if b["name"] == "files/many@n1")
+        self.hold = hold
+        if durable < self.journal.seq:
+            return f"{self.journal.seq} records were read, the daemon knows {durable}"
+        return None if hold == self.journal.hold else f"the breaker is {hold}, the last record says {self.journal.hold}"
+
+    def talk(self, client, until):
+        """Commands and questions until the time is over."""
+        while time.monotonic() < until:
+            toggle()
+            action = NEXT[self.hold]
+            if client.ask(verb="breaker", action=action, name="files/many@n1")["ok"]:
+                self.hold = {"close": "closed"}.get(action, action)
+                self.acked += 1
+                self.commands += 1
+            self.durable = max(self.durable, client.ask(verb="status", service="files/many@n1")["daemon"]["journal"]["durable"])
+
+    def look(self):
+        """What is wrong with the files, or None."""
+        journal, held, seq = self.journal, self.journal.held, self.journal.seq
+        trouble = journal.read_on()
+        if trouble:
+            return trouble
+        acked, self.acked = self.acked, 0
+        self.torn += journal.tail != b""
+        self.records += journal.seq - seq
+        if self.durable > journal.seq:
+            return f"record {self.durable} was acknowledged, the last one is {journal.seq}"
+        if not acked <= journal.held - held <= acked + 1:
+            return f"{acked} commands were acknowledged, {journal.held - held} are recorded"
+        return None
+
+
+class Lost(Exception):
+    pass
 
 
 def fail(what):
-    print(f"family: {what}; see {WORK}")
-    sys.exit(1)
+    raise Lost(what)
+
+
+def launch(oracle, before=(), env=None):
+    oracle.daemon = start(TOP, WORK, before, env)
+    return oracle.daemon
+
+
+def meet(oracle, daemon, where):
+    """A client of the daemon that was just started, which must know all it has to."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        client = connect(WORK, daemon, end - time.monotonic())
+        if not client:
+            break
+        try:
+            trouble = oracle.meet(client)
+        except OSError:  # it was the socket of the daemon before: a child that was only just forked had it open still
+            continue
+        return client if not trouble else fail(f"{where}: after the start {trouble}")
+    return fail(f"{where}: it does not start")
+
+
+def kill_member(daemon, oracle):
+    """One of its children, if there is one."""
+    try:
+        with open(f"/proc/{daemon.pid}/task/{daemon.pid}/children") as file:
+            pid = int(random.choice(file.read().split()))
+        with open(f"/proc/{pid}/cmdline") as file:
+            name = os.path.basename(file.read().split("\0")[0])
+        if name not in MEMBERS[1:]:  # only just forked
+            return
+        os.kill(pid, signal.SIGKILL)
+        oracle.kills[name] += 1
+    except (OSError, IndexError):  # it has none, or it is gone
+        pass
+
+
+def live(oracle, daemon, begin, where):
+    """From the start to the moment before the kill."""
+    if random.random() < 0.2:  # killed while it starts, or recovers
+        time.sleep(random.random() * (statistics.median(oracle.starts[-20:]) if oracle.starts else 0.1))
+        return
+    client = meet(oracle, daemon, where)
+    oracle.starts.append(time.monotonic() - begin)
+    try:
+        while random.random() < 0.24:
+            oracle.talk(client, time.monotonic() + random.random() * 0.02)
+            kill_member(daemon, oracle)
+        oracle.talk(client, time.monotonic() + random.random() * 0.05)
+        toggle()
+        client.send(verb="breaker", action=NEXT[oracle.hold], name="files/many@n1")  # killed before it can answer, mostly
+    except OSError as error:
+        fail(f"{where}: nobody killed the daemon, and it is gone: {error}")
+    time.sleep(random.random() * 0.002)
 
 
 def kill_round(oracle, number):
-    daemon = start()
-    begin = time.monotonic()
-    if random.random() < 0.2:  # while it starts, or recovers
-        time.sleep(random.random() * 0.1)
-    else:
-        client = Client(begin + 20)
-        oracle.slowest = max(oracle.slowest, time.monotonic() - begin)
-        oracle.talk(client, time.monotonic() + random.random() * 0.1)
+    where = f"kill {sum(oracle.kills.values()) + 1}"
+    daemon = launch(oracle, env=DISK if number % 2 else None)
+    live(oracle, daemon, time.monotonic(), where)
     daemon.send_signal(signal.SIGKILL)
     daemon.wait()
-    oracle.kills += 1
-    oracle.tail()
-    check(oracle, number % 20 == 0, f"kill {number}")
-
-
-def check(oracle, whole, where):
-    if whole:  # what a crash has left is repaired by the next start
-        daemon = start()
-        Client(time.monotonic() + 20).ask(verb="plugins")
-        daemon.terminate()
-        if daemon.wait() != 0:
-            fail(f"{where}: it does not stop well")
-    trouble = oracle.look(whole) if os.path.exists(WORK + "/var/journal") else None
+    oracle.kills["belfryd"] += 1
+    trouble = oracle.look()
     if trouble:
         fail(f"{where}: {trouble}")
 
 
+def check(oracle, where):
+    """What a crash has left is repaired by a start; then all is read from the first record on, and verified."""
+    daemon = launch(oracle)
+    meet(oracle, daemon, where)
+    daemon.terminate()
+    if daemon.wait() != 0:
+        fail(f"{where}: it does not stop well")
+    whole = Journal()
+    trouble = oracle.look() or whole.read_on()
+    if not trouble and (whole.seq, whole.held) != (oracle.journal.seq, oracle.journal.held):
+        trouble = f"{oracle.journal.seq} records were there, {whole.seq} are"
+    verify = belfry(TOP, WORK, "journal", "verify", "--key", WORK + "/key")
+    if trouble or verify.returncode != 0:
+        fail(f"{where}: {trouble or 'verify: ' + verify.stdout}")
+
+
 def trace_round(oracle, call, number):
     """Whether the daemon was killed at the entry of that call."""
-    daemon = start(["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"])
+    daemon = launch(oracle, ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"])
     try:
-        oracle.talk(Client(time.monotonic() + 5), time.monotonic() + 3)
+        client = connect(WORK, daemon, 20)
+        if client:
+            oracle.meet(client)
+            oracle.talk(client, time.monotonic() + 3)
     except OSError:
         pass
     ended = daemon.poll() is not None
     daemon.kill()
     daemon.wait()
-    check(oracle, True, f"{call} {number}")
+    trouble = oracle.look()
+    if trouble:
+        fail(f"{call} {number}: {trouble}")
+    check(oracle, f"{call} {number}")
     return ended
 
 
@@ -221,35 +266,69 @@ def forget(oracle):
     """A new journal, sealed from its first record on."""
     remove(WORK + "/var")
     oracle.forget()
-    key = re.search(r"0:[0-9a-f]{64}", belfry("journal", "seal", "--setup").stdout).group()
-    with open(KEY, "w") as out:
-        out.write(key + "\n")
+    with open(WORK + "/key", "w") as out:
+        out.write(seal(TOP, WORK) + "\n")
+
+
+def tell(oracle, seed):
+    k = oracle.kills
+    print(f"family: {sum(k.values())} kills (seed {seed}): {', '.join(f'{k[m]} of {m}' for m in MEMBERS)}; {oracle.torn} torn tails, "
+          f"{oracle.commands} commands acknowledged, {oracle.records} records, 0 lost, 0 repeated; "
+          f"start to first answer {statistics.median(oracle.starts):.2f} s, slowest {max(oracle.starts):.2f} s", flush=True)
+
+
+def kill_all(oracle, kills, seed):
+    ended, number, done, told = [], 0, 0, 0
+    signal.signal(signal.SIGINT, lambda *_: ended.append(True))
+    checked = forgotten = 0
+    while done < kills and not ended:
+        number += 1
+        kill_round(oracle, number)
+        done = sum(oracle.kills.values())
+        if done - checked >= CHECKED_EVERY:
+            check(oracle, f"after kill {done}")
+            checked = done
+        if done - forgotten >= FORGOTTEN_EVERY:
+            forget(oracle)
+            forgotten = checked = done
+        if done - told >= 200:
+            tell(oracle, seed)
+            told = done
+    check(oracle, "at the end")
+    tell(oracle, seed)
+    if done >= 1000 and oracle.torn < done // 100:
+        fail("too few torn tails: the run was blind")
+
+
+def kill_at_calls(oracle, kills):
+    points = 0
+    for call, numbers in (("fdatasync", 12), ("fsync", 6), ("renameat", 3), ("write", 30)):
+        for number in range(1, numbers + 1, max(1, 600 // max(kills, 20))):
+            forget(oracle)
+            points += trace_round(oracle, call, number)
+    print(f"family: killed at the entry of {points} calls of the real daemon (strace), 0 lost")
 
 
 def main():
-    rounds, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
+    kills, seed = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
     random.seed(seed)
     configure()
     oracle = Oracle()
-    forget(oracle)
-    for number in range(1, rounds + 1):
-        kill_round(oracle, number)
-        if number % 100 == 0:
-            forget(oracle)
-            print(f"  {number} kills of the family, {oracle.commands} commands acknowledged", file=sys.stderr, flush=True)
-    check(oracle, True, "at the end")
-    print(f"family: {oracle.kills} kills (seed {seed}), {oracle.torn} torn tails, {oracle.commands} commands acknowledged, "
-          f"0 lost, 0 repeated, slowest start {oracle.slowest:.2f} s")
-    points = 0
-    if shutil.which("strace"):
-        for call, numbers in (("fdatasync", 12), ("fsync", 6), ("renameat", 3), ("write", 30)):
-            for number in range(1, numbers + 1, max(1, 600 // max(rounds, 20))):
-                forget(oracle)
-                points += trace_round(oracle, call, number)
-        print(f"family: killed at the entry of {points} calls of the real daemon (strace), 0 lost")
-    else:
-        print("family: SKIP: strace is not here, the daemon was not killed at single calls")
+    try:
+        forget(oracle)
+        kill_all(oracle, kills, seed)
+        if shutil.which("strace"):
+            kill_at_calls(oracle, kills)
+        else:
+            print("family: SKIP: strace is not here, the daemon was not killed at single calls")
+    except Lost as lost:
+        print(f"family: {lost}; see {WORK}")
+        return 1
+    finally:
+        if oracle.daemon:
+            oracle.daemon.kill()
     remove(WORK)
+    return 0
 
 
-main()
+sys.exit(main())

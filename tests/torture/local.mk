@@ -17,12 +17,15 @@ tests_torture_torture_LDADD = $(journal_libs)
 
 # how mutants are built; tests that are scripts get it too
 mutants_env = MUTANT_CPPFLAGS='$(AM_CPPFLAGS)' MUTANT_CFLAGS='$(HARDEN_CFLAGS) $(PIE_CFLAGS) $(PTHREAD_CFLAGS) $(CFLAGS)' \
-	MUTANT_LDFLAGS='$(AM_LDFLAGS) $(PIE_LDFLAGS)' MUTANT_LIBS='$(journal_libs)'; \
-	export MUTANT_CPPFLAGS MUTANT_CFLAGS MUTANT_LDFLAGS MUTANT_LIBS;
+	MUTANT_LDFLAGS='$(AM_LDFLAGS) $(PIE_LDFLAGS)' MUTANT_LIBS='$(journal_libs)' MUTANT_DAEMON='$(belfryd_OBJECTS) $(belfryd_LDADD)'; \
+	export MUTANT_CPPFLAGS MUTANT_CFLAGS MUTANT_LDFLAGS MUTANT_LIBS MUTANT_DAEMON;
+mutants: all tests/bench/bench_journal
+	$(AM_TESTS_ENVIRONMENT) /usr/bin/python3 $(top_srcdir)/tests/torture/mutants.py $(MUTANTS)
 torture: all
-	$(MAKE) $(AM_MAKEFLAGS) tests/torture/torture tests/torture/badisk.la
+	$(MAKE) $(AM_MAKEFLAGS) tests/torture/torture tests/bench/bench_journal tests/torture/badisk.la tests/torture/nth.la tests/torture/nth-calls.la
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/torture/torture.sh
-.PHONY: torture
+.PHONY: torture mutants
 
 system_tests += tests/system/torture.test
-EXTRA_DIST += doc/RELIABILITY.md tests/torture/torture.sh tests/torture/powercut.sh tests/torture/family.py tests/torture/mutants.py
+EXTRA_DIST += doc/RELIABILITY.md tests/torture/torture.sh tests/torture/powercut.sh tests/torture/family.py \
+	tests/torture/daemon.py tests/torture/mutants.py

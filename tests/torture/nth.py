@@ -14,32 +14,32 @@ What must hold after each round:
 With an AddressSanitizer build, leaks and errors of belfryd fail the round too (its allocator can't be made to fail).
 
 libuv ends a process by abort() where the kernel refuses what it takes for granted (epoll_ctl, a read of its own eventfd);
-libconfig and libcrypto write to NULL when they get no memory. A death by a signal after a call that one of them made is counted apart
-('by libraries'), and must lose nothing either.
+libconfig and libcrypto write to NULL when they get no memory; libseccomp then gives some back twice, or leaves half of its filter out, so
+that a process can't even exit. A death by such a signal after a call that one of them made is counted apart ('by libraries'), and must
+lose nothing either.
 
 Prints a line for each failed round and for each kind of call; the last line is the sum."""
 import argparse
 import errno
-import gzip
-import json
 import os
 import random
 import re
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.dont_write_bytecode = True
+from daemon import belfry, connect, records, remove, seal, segments, start  # noqa: E402
 
 ERRORS = {
     "open": ["EMFILE", "EIO"], "read": ["EIO", "EINTR", "EAGAIN"], "write": ["ENOSPC", "EIO", "EINTR", "EAGAIN"],
     "fdatasync": ["EIO", "ENOSPC", "EINTR"], "rename": ["EIO", "ENOSPC"], "mmap": ["ENOMEM"], "socket": ["EMFILE", "ENOMEM"],
     "accept": ["EMFILE", "ENOMEM", "EINTR"], "fork": ["EAGAIN", "ENOMEM"], "epoll_ctl": ["ENOMEM", "ENOSPC"], "malloc": ["ENOMEM"],
 }
-LIBRARIES = ["libuv.so", "libconfig.so", "libcrypto.so"]
+LIBRARIES = {"libuv.so": ["SIGABRT"], "libconfig.so": ["SIGSEGV"], "libcrypto.so": ["SIGSEGV"], "libseccomp.so": ["SIGABRT", "SIGSEGV"]}
 MEMBERS = ["belfryd", "belfry-worker", "belfry-recorder"]
 CONF = """state_dir = "{0}/var"; run_dir = "{0}/run"; plugin_dirs = [ "{0}/plugins" ];
 journal: {{ segment = "64KiB"; }};
@@ -53,48 +53,16 @@ services: {{ files: {{ checks: {{
 """
 
 
-class Control:
-    """A client of the control socket."""
-
-    def __init__(self, path, timeout):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
-        self.socket.connect(path)
-
-    def read(self, n):
-        out = b""
-        while len(out) < n:
-            piece = self.socket.recv(n - len(out))
-            if not piece:
-                raise ConnectionError("closed")
-            out += piece
-        return out
-
-    def ask(self, **request):
-        text = json.dumps(request).encode()
-        self.socket.sendall(struct.pack("<IHHI", len(text) + 4, 64, 0xB1F1, len(text)) + text)
-        length = struct.unpack("<IHH", self.read(8))[0]
-        return json.loads(self.read(length)[4:])
-
-
 class Family:
     """belfryd in a folder of its own, and what it answered."""
 
     def __init__(self, folder, build, env=None):
         self.folder, self.acks = folder, []
-        self.log = open(folder + "/log", "ab")
-        self.start = self.log.tell()
-        self.process = subprocess.Popen([build + "/belfryd", "-c", folder + "/belfry.conf"], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, env={**os.environ, **(env or {})})
+        self.log_begin = os.path.getsize(folder + "/log") if os.path.exists(folder + "/log") else 0
+        self.process = start(build, folder, env=env)
 
     def connect(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                return Control(self.folder + "/run/control.sock", 3)
-            except OSError:
-                time.sleep(0.005)
-        return None
+        return connect(self.folder, self.process, seconds, timeout=3)
 
     def held(self, control, action, name):
         """Holds a breaker; remembers what was answered with success."""
@@ -139,45 +107,8 @@ class Family:
 
     def logged(self):
         with open(self.folder + "/log", "rb") as f:
-            f.seek(self.start)
+            f.seek(self.log_begin)
             return f.read().decode("utf-8", "replace")
-
-
-def is_used(folder):
-    """Whether a process has it in its command line: the recorder of a killed daemon goes on until it has written all."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                if int(pid) != os.getpid() and (folder + "/").encode() in f.read():
-                    return True
-        except OSError:
-            pass
-    return False
-
-
-def remove(folder):
-    end = time.monotonic() + 60
-    while is_used(folder) and time.monotonic() < end:
-        time.sleep(0.02)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def segments(folder):
-    """The journal's, in order; one that is there twice counts raw."""
-    names = {n.split(".")[0]: n for n in sorted(os.listdir(folder), reverse=True) if re.fullmatch(r"\d{20}\.jsonl(\.gz)?", n)}
-    return [folder + "/" + names[n] for n in sorted(names)]
-
-
-def records(folder):
-    out = []
-    for path in segments(folder + "/var/journal"):
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as f:
-            for line in f:
-                try:
-                    out.append(json.loads(line))
-                except ValueError:
-                    pass
-    return out
 
 
 def all_recorded(acks, held):
@@ -207,7 +138,7 @@ class Campaign:
             f.write(CONF.format(folder))
 
     def verify(self, folder):
-        p = subprocess.run([self.build + "/belfry", "-c", folder + "/belfry.conf", "journal", "verify", "--key", self.top + "/first.key"], capture_output=True, text=True)
+        p = belfry(self.build, folder, "journal", "verify", "--key", self.top + "/first.key")
         return p.returncode, p.stdout + p.stderr
 
     def make_template(self):
@@ -218,17 +149,15 @@ class Campaign:
         os.mkdir(self.folder + "/var", 0o700)
         shutil.copy(self.build + "/plugins/.libs/file-age.so", self.folder + "/plugins/")
         self.write_conf(self.folder)
-        p = subprocess.run([self.build + "/belfry", "-c", self.folder + "/belfry.conf", "journal", "seal", "--setup"], capture_output=True, text=True)
-        assert p.returncode == 0, p.stdout + p.stderr
         with open(self.top + "/first.key", "w") as f:
-            f.write(re.search(r"[0-9]+:[0-9a-f]{64}", p.stdout).group() + "\n")
+            f.write(seal(self.build, self.folder) + "\n")
         family = Family(self.folder, self.build)
         family.work()
         control = family.connect(60)
         control.socket.settimeout(60)  # nothing fails yet: a busy machine is waited for
         for name in ["one", "two"]:
             family.held(control, "auto", name)
-        segment = lambda: segments(self.folder + "/var/journal")[-1]
+        segment = lambda: segments(self.folder)[-1]
         while os.path.getsize(segment()) < (64 << 10) - 1200:
             family.held(control, "open", "one")
             family.held(control, "close", "one")
@@ -268,16 +197,19 @@ class Campaign:
 
     def judge(self, member, family, status, before):
         """What is wrong, or None."""
-        hits = open(self.folder + "/hits").read() if os.path.exists(self.folder + "/hits") else ""
+        hits = ""
+        if os.path.exists(self.folder + "/hits"):  # who has the library makes it when it starts
+            with open(self.folder + "/hits", "rb") as f:
+                hits = f.read()[8:].rstrip(b"\0").decode()
         self.hit = hits.strip().replace("\n", "; ")
         log = family.logged()
-        by_library = any(name in hits for name in LIBRARIES)
+        theirs = [how for name, ways in LIBRARIES.items() if name in hits for how in ways]
         if status is None:
             return "it hangs"
-        if status < 0 and by_library:
+        if status < 0 and signal.Signals(-status).name in theirs:
             self.libraries += 1
         elif status < 0:
-            return f"belfryd was ended by signal {-status}"
+            return f"belfryd was ended by {signal.Signals(-status).name}"
         if "Sanitizer" in log or "runtime error" in log:
             return "a sanitizer found: " + next(l for l in log.splitlines() if "Sanitizer" in l or "runtime error" in l)
         if status > 0 and not any(" info " not in l for l in log.splitlines()):
@@ -285,9 +217,11 @@ class Campaign:
         self.refusals += status != 0
         # a worker that finds its descriptors changed ends itself: epoll_ctl can't truly fail there
         deliberate = "closed or replaced descriptors" in log
-        if member != "belfryd" and not deliberate and any(word in log for word in ["SIGSEGV", "SIGABRT", "SIGBUS"]):
-            return member + " crashed: " + next(l for l in log.splitlines() if "SIG" in l)
-        self.rotated += len(segments(self.folder + "/var/journal")) > 1
+        crashes = [line for line in log.splitlines() if re.search("SIGSEGV|SIGABRT|SIGBUS", line)] if member != "belfryd" else []
+        if crashes and not deliberate and not any(how in crashes[0] for how in theirs):
+            return f"{member} crashed: {crashes[0]}"
+        self.libraries += bool(crashes) and not deliberate
+        self.rotated += len(segments(self.folder)) > 1
         code, text = self.verify(self.folder)
         if code != 0:
             return "the journal does not verify: " + text.strip().replace("\n", " | ")[:600]
