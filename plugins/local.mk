@@ -218,6 +218,31 @@ plugins_exec_la_CFLAGS = $(plugin_cflags)
 plugins_exec_la_LDFLAGS = $(plugin_ldflags)
 plugins_exec_la_LIBADD = plugins/common/libcommon.la
 
+if PLUGIN_BACKUP_RESTORE
+plugin_LTLIBRARIES += plugins/backup-restore.la
+endif
+plugins_backup_restore_la_SOURCES = \
+	plugins/backup-restore/backup.c plugins/backup-restore/backup.h \
+	plugins/backup-restore/content.c plugins/backup-restore/content.h \
+	plugins/backup-restore/content-crypt.c \
+	plugins/backup-restore/content-pg.c \
+	plugins/backup-restore/content-redis.c \
+	plugins/backup-restore/content-tar.c \
+	plugins/backup-restore/folder.c \
+	plugins/backup-restore/manifest.c \
+	plugins/backup-restore/place.c \
+	plugins/backup-restore/proof.c \
+	plugins/backup-restore/remote.c \
+	plugins/backup-restore/repo.c \
+	plugins/backup-restore/retain.c \
+	plugins/backup-restore/tree.c \
+	plugins/backup-restore/unpack.c plugins/backup-restore/unpack.h
+plugins_backup_restore_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) \
+	$(LZMA_CFLAGS) $(ZSTD_CFLAGS)
+plugins_backup_restore_la_LDFLAGS = $(plugin_ldflags)
+plugins_backup_restore_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+	$(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) -lm
+
 if PLUGIN_FILE_AGE
 plugin_LTLIBRARIES += plugins/file-age.la
 endif
