@@ -252,6 +252,8 @@ plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
 	tests/system/plugin-api.test \
+	tests/system/plugin-backup-restore.test \
+	tests/system/plugin-backup-tools.test \
 	tests/system/plugin-cloudflare.test \
 	tests/system/plugin-docker.test \
 	tests/system/plugin-docker-engine.test \
@@ -272,6 +274,7 @@ plugin_tests = \
 system_tests += $(plugin_tests)
 pluginsdocdir = $(docdir)/plugins
 dist_pluginsdoc_DATA = \
+	doc/plugins/backup-restore.md \
 	doc/plugins/cloudflare.md \
 	doc/plugins/docker.md \
 	doc/plugins/host.md \
@@ -338,6 +341,11 @@ tests_unit_test_zone_SOURCES = tests/unit/test_zone.c tests/tap.h
 tests_unit_test_zone_CFLAGS = $(pie_cflags) -D_GNU_SOURCE
 tests_unit_test_zone_LDFLAGS = $(pie_ldflags)
 tests_unit_test_zone_LDADD = plugins/common/libcommon.la
+
+unit_tests += tests/unit/test_retain
+tests_unit_test_retain_SOURCES = tests/unit/test_retain.c plugins/backup-restore/retain.c tests/tap.h
+tests_unit_test_retain_CFLAGS = $(pie_cflags) -D_GNU_SOURCE
+tests_unit_test_retain_LDFLAGS = $(pie_ldflags)
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive

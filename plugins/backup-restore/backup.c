@@ -100,7 +100,7 @@ static const struct belfry_view views[] = {
     { "rpo", "Age of the newest backup, of the RPO", "rpo_used", .parts = true },
     { "sizes", "Size of the newest backup", "size", .parts = true },
     { "delta", "Size of the newest backup, of the median before it", "size_of_median", .parts = true },
-    { "stored", "Size of all backups", "stored", .style = BELFRY_STACK, .parts = true },
+    { "space", "Size of all backups", "stored", .style = BELFRY_STACK, .parts = true },
     { "slots", "Slots of the retention that are missing", "daily_missing weekly_missing monthly_missing",
       .parts = true },
     BELFRY_END,
@@ -124,6 +124,12 @@ void backup_find(struct backup_run *run, struct backup_findings *found, enum bel
     va_end(args);
     found->state = worse(state, found->state);
     found->text = found->text ? belfry_print(run->p, "%s; %s", found->text, text) : text;
+}
+
+void backup_find_empty(struct backup_run *run, struct backup_proof *proof, const char *what)
+{
+    if (!proof->piece && !belfry_flag(run->p, "may_be_empty"))
+        backup_find(run, &proof->bad, BELFRY_CRITICAL, "holds no %s", what);
 }
 
 struct backup *backup_new(struct backup_run *run, const char *path, const char *name)
@@ -290,27 +296,6 @@ static const char *judge_size(struct backup_run *run, const struct backup_series
     return belfry_print(run->p, "%.0f %% of the median of %zu before it (%s)", share, n, say_bytes(run->p, median));
 }
 
-/* Whether the newest is the one before it, byte by byte. */
-static bool is_copy(struct backup_run *run, const struct backup_series *s)
-{
-    const struct backup *a = s->list[s->count - 1], *b = s->count > 1 ? s->list[s->count - 2] : NULL;
-    if (!b || a->kind != BACKUP_FILE || b->kind != BACKUP_FILE || a->size != b->size || a->size == 0)
-        return false;
-    FILE *x = fopen(a->path, "re"), *y = fopen(b->path, "re");
-    char *bytes = malloc(2 * 65536);
-    bool same = x && y && bytes;
-    for (size_t n = 1; same && n > 0 && belfry_left_ms(run->p) > 300;) {
-        n = fread(bytes, 1, 65536, x);
-        same = fread(bytes + 65536, 1, 65536, y) == n && memcmp(bytes, bytes + 65536, n) == 0;
-    }
-    free(bytes);
-    if (x)
-        fclose(x);
-    if (y)
-        fclose(y);
-    return same;
-}
-
 /* Its own word about its time, and what its name says. */
 static int64_t judge_time(struct backup_run *run, struct backup_series *s, const struct backup_proof *proof)
 {
@@ -320,9 +305,6 @@ static int64_t judge_time(struct backup_run *run, struct backup_series *s, const
     if (drift > 0 && apart > drift)
         backup_find(run, &s->found, BELFRY_CRITICAL, "is dated %s, but says that it was made %s: an old one copied?",
                     backup_date(run, newest->when), backup_date(run, made));
-    else if (!belfry_flag(run->p, "unchanged") && is_copy(run, s))
-        backup_find(run, &s->found, BELFRY_WARNING,
-                    "is the same as the one before it, byte by byte; 'unchanged = true' takes it so");
     return made;
 }
 
@@ -453,5 +435,12 @@ static void run(struct belfry_probe *p)
     say_all(&run);
 }
 
-BELFRY_PLUGIN("backup-restore", "1.0", "Backups: new, whole, encrypted, kept as long as they should be", options,
-              metrics, run, .blocking = true, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES)
+BELFRY_PLUGIN(
+    "backup-restore", "1.0", "Backups: new, whole, encrypted, kept as long as they should be", options, metrics, run,
+    .blocking = true, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
+    .description =
+        "Needs to read the backups, no password, and no program. As root, for the user belfry:\n"
+        "    setfacl -m u:belfry:x /var/backups\n"
+        "    setfacl -R -m u:belfry:rX -m d:u:belfry:rX /var/backups/mysql\n"
+        "A panel's key is a client key with backup.read. The newest backup of each series is read to its end, "
+        "once: give the check a timeout of the time that this takes. doc/plugins/backup-restore.md says more.\n")

@@ -50,6 +50,7 @@ struct backup_proof {
     int64_t made;         /* by its own word, or 0 */
     bool whole;           /* read to its end, and the end is right */
     bool unread;          /* the time was up: not to be kept */
+    bool piece;           /* of a greater backup: alone it may be empty */
 };
 
 /* All backups of one thing, oldest first. */
@@ -75,6 +76,8 @@ struct backup_run {
 BELFRY_PRINTF(4, 5)
 void backup_find(struct backup_run *run, struct backup_findings *found, enum belfry_state state, const char *format,
                  ...);
+/* Says that it holds nothing, unless that may be. */
+void backup_find_empty(struct backup_run *run, struct backup_proof *proof, const char *what);
 /* A backup in memory until run() returns; path and name are copied. */
 struct backup *backup_new(struct backup_run *run, const char *path, const char *name);
 /* Judges one series and says its part. */

@@ -171,9 +171,8 @@ void pg_read_archive(struct backup_run *run, const char *path, struct backup_pro
     if (known && (a.ended || found < wanted))
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "is cut off: %lld of %lld items have their data",
                     (long long)found, (long long)wanted);
-    else if (known && wanted == 0 && !belfry_flag(run->p, "may_be_empty"))
-        backup_find(run, &proof->bad, BELFRY_CRITICAL, "holds no table with data");
-    else
-        proof->whole = known;
+    else if (known && wanted == 0)
+        backup_find_empty(run, proof, "table with data");
+    proof->whole = known && !a.ended && found == wanted;
     fclose(a.file);
 }

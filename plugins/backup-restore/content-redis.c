@@ -96,6 +96,6 @@ void redis_end(struct content *c, struct backup_proof *proof)
                     "has no checksum (rdbchecksum no), so nothing proves it; set 'rdbchecksum yes'");
     else
         backup_find(c->run, &proof->bad, BELFRY_CRITICAL, "its checksum is wrong: cut off or damaged");
-    if (empty && !belfry_flag(c->run->p, "may_be_empty"))
-        backup_find(c->run, &proof->bad, BELFRY_CRITICAL, "holds no key");
+    if (empty)
+        backup_find_empty(c->run, proof, "key");
 }

@@ -12,6 +12,7 @@
 
 #define SAMPLE_EVERY ((uint64_t)16 * 1024 * 1024)
 #define SAMPLE_SIZE ((uint64_t)64 * 1024)
+#define SAMPLE_SKIP ((uint64_t)1024)
 #define RANDOM_BITS 7.5
 #define RANDOM_LEAST 8192
 #define LINE_MAX_SEEN 24
@@ -90,10 +91,10 @@ static void look_for_expected(struct content *c, const unsigned char *bytes, siz
 
 static void sample(struct content *c, const unsigned char *bytes, size_t count)
 {
-    uint64_t at = c->total % SAMPLE_EVERY;
-    if (at >= SAMPLE_SIZE || c->total < 1024)
-        return; /* the first bytes are headers */
-    for (size_t i = 0; i < count && i < SAMPLE_SIZE; i++)
+    size_t from = c->total < SAMPLE_SKIP ? (size_t)(SAMPLE_SKIP - c->total) : 0; /* the first bytes are headers */
+    if (c->total % SAMPLE_EVERY >= SAMPLE_SIZE)
+        return;
+    for (size_t i = from; i < count && i < SAMPLE_SIZE; i++)
         c->histogram[bytes[i]]++;
 }
 
@@ -174,8 +175,8 @@ static void end_sql(struct content *c, struct backup_proof *proof, const char *t
         proof->whole = true;
     else
         backup_find(c->run, &proof->bad, BELFRY_CRITICAL, "is cut off: its last line '%s' is missing", trailer);
-    if (proof->whole && c->tables == 0 && c->rows == 0 && !belfry_flag(c->run->p, "may_be_empty"))
-        backup_find(c->run, &proof->bad, BELFRY_CRITICAL, "holds no table");
+    if (proof->whole && c->tables == 0 && c->rows == 0)
+        backup_find_empty(c->run, proof, "table");
 }
 
 static void end_mysql(struct content *c, struct backup_proof *proof)
@@ -206,10 +207,9 @@ static void end_tar(struct content *c, struct backup_proof *proof)
         backup_find(c->run, &proof->bad, BELFRY_CRITICAL, "is damaged: a header's checksum is wrong");
     else if (!c->tar.ended)
         backup_find(c->run, &proof->bad, BELFRY_CRITICAL, "is cut off: the end of the archive is missing");
-    else if (c->tar.members == 0 && !belfry_flag(c->run->p, "may_be_empty"))
-        backup_find(c->run, &proof->bad, BELFRY_CRITICAL, "holds no file");
-    else
-        proof->whole = true;
+    else if (c->tar.members == 0)
+        backup_find_empty(c->run, proof, "file");
+    proof->whole = c->tar.ended && !c->tar.broken;
 }
 
 /* SQL that says nothing of itself, or bytes of which we know nothing. */

@@ -168,6 +168,7 @@ static const char *identify(struct backup_run *run, const struct backup *b)
         hash = mix(hash, belfry_item(run->p, "expect", i));
     hash = mix(hash, belfry_flag(run->p, "may_be_empty") ? "e" : "");
     hash = mix(hash, belfry_flag(run->p, "unproven") ? "u" : "");
+    hash = mix(hash, belfry_flag(run->p, "unchanged") ? "c" : "");
     return belfry_print(run->p, "%016" PRIx64 " %lld %lld %lld", hash, (long long)b->size, (long long)b->changed_ns,
                         (long long)b->inode);
 }
@@ -271,6 +272,27 @@ static void prove(struct backup_run *run, const struct backup *b, struct backup_
     }
 }
 
+/* Whether the newest is the one before it, byte by byte. */
+static bool is_copy(struct backup_run *run, const struct backup_series *s)
+{
+    const struct backup *a = s->list[s->count - 1], *b = s->count > 1 ? s->list[s->count - 2] : NULL;
+    if (!b || a->kind != BACKUP_FILE || b->kind != BACKUP_FILE || a->size != b->size || a->size == 0)
+        return false;
+    FILE *x = fopen(a->path, "re"), *y = fopen(b->path, "re");
+    char *bytes = malloc(2 * 65536);
+    bool same = x && y && bytes;
+    for (size_t n = 1; same && n > 0 && belfry_left_ms(run->p) > 300;) {
+        n = fread(bytes, 1, 65536, x);
+        same = fread(bytes + 65536, 1, 65536, y) == n && memcmp(bytes, bytes + 65536, n) == 0;
+    }
+    free(bytes);
+    if (x)
+        fclose(x);
+    if (y)
+        fclose(y);
+    return same;
+}
+
 void proof_make(struct backup_run *run, struct backup_series *series, struct backup_proof *proof)
 {
     struct backup *newest = series->list[series->count - 1];
@@ -282,6 +304,9 @@ void proof_make(struct backup_run *run, struct backup_series *series, struct bac
     const char *identity = identify(run, newest), *key = key_of(run, series->part);
     if (!recall(run, belfry_kept(run->p, key), identity, proof)) {
         prove(run, newest, proof);
+        if (!belfry_flag(run->p, "unchanged") && is_copy(run, series))
+            backup_find(run, &proof->bad, BELFRY_WARNING,
+                        "is the same as the one before it, byte by byte; 'unchanged = true' takes it so");
         if (!proof->unread && newest->kind != BACKUP_REMOTE)
             keep(run, key, identity, proof);
     }

@@ -57,7 +57,7 @@ static bool has_file(struct backup_run *run, const char *folder, const char *nam
 /* Proves a file of the tree, and says whose trouble it is. */
 static bool prove_file(struct backup_run *run, const char *folder, const char *name, struct backup_proof *proof)
 {
-    struct backup_proof one = { 0 };
+    struct backup_proof one = { .piece = true };
     struct backup *b = backup_new(run, belfry_print(run->p, "%s/%s", folder, name), name);
     proof_file(run, b, &one);
     proof->unread |= one.unread;
@@ -137,8 +137,8 @@ static void prove_pgdir(struct backup_run *run, const char *folder, struct backu
         else
             backup_find(run, &proof->bad, BELFRY_CRITICAL, "'%s' is missing", name);
     }
-    if (files == 0 && !belfry_flag(run->p, "may_be_empty"))
-        backup_find(run, &proof->bad, BELFRY_CRITICAL, "holds no table with data");
+    if (files == 0)
+        backup_find_empty(run, proof, "table with data");
     proof->whole = proof->bad.state == BELFRY_OK;
 }
 
