@@ -13,12 +13,13 @@
  * newest backup; "no backup for ..." names the slots of the retention that are missing. */
 #include "plugins/backup-restore/backup.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "plugins/common/now.h"
@@ -142,6 +143,16 @@ struct backup *backup_new(struct backup_run *run, const char *path, const char *
     b->path = text;
     b->name = text + path_size;
     return b;
+}
+
+FILE *backup_open(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    FILE *f = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
 }
 
 static void say_part(struct backup_run *run, const char *part, enum belfry_state state, const char *text)
@@ -398,7 +409,7 @@ static void look(struct backup_run *run, const char *source, const char *place)
     }
     if (place[0] != '/')
         backup_refuse(run, source, BELFRY_UNKNOWN, "'%s' is no absolute path, 'panel:SERVER' or 'listing:FILE'", place);
-    else if (!repo_look(run, source, place, folder_kind(place)))
+    else if (!repo_look(run, source, place, NULL, folder_kind(place)))
         folder_look(run, source, place);
 }
 

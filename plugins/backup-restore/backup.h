@@ -3,6 +3,8 @@
 #ifndef PLUGINS_BACKUP_H
 #define PLUGINS_BACKUP_H
 
+#include <stdio.h>
+
 #include "belfry/plugin.h"
 #include "plugins/common/zone.h"
 
@@ -85,6 +87,8 @@ void backup_judge(struct backup_run *run, const char *part, struct backup *first
 /* The part of a source that can't be looked at. */
 BELFRY_PRINTF(4, 5)
 void backup_refuse(struct backup_run *run, const char *part, enum belfry_state state, const char *format, ...);
+/* A regular file to read from, or NULL: a pipe would never end. */
+FILE *backup_open(const char *path);
 /* Days since 1970 of the site's calendar; of 1970-01-01 itself 0. */
 int64_t backup_day(const struct zone *zone, int64_t when);
 const char *backup_date(struct backup_run *run, int64_t when);
@@ -111,8 +115,8 @@ const char *manifest_sum(struct backup_run *run, const struct backup *file, stru
 /* tree.c: backups that are folders. */
 void tree_prove(struct backup_run *run, const struct backup *tree, struct backup_proof *proof);
 
-/* repo.c: repositories. False when the place is none. */
-bool repo_look(struct backup_run *run, const char *source, const char *place, enum backup_kind kind);
+/* repo.c: repositories. False when the place is none. name: of one within a source, or NULL. */
+bool repo_look(struct backup_run *run, const char *source, const char *place, const char *name, enum backup_kind kind);
 void repo_prove(struct backup_run *run, const struct backup *newest, struct backup_proof *proof);
 
 /* remote.c: backups that a panel or a listing tells of. */

@@ -12,6 +12,7 @@
 
 #define STRING_MAX (64 * 1024 * 1024)
 #define ENTRIES_MAX 1000000
+#define SPARE_MS 300
 #define VERSION(major, minor) ((major)*100 + (minor))
 
 /* Reads from memory (the head) or from a file. */
@@ -20,6 +21,8 @@ struct archive {
     const unsigned char *at, *end;
     int version, int_size, offset_size, format;
     bool ended; /* there was nothing more to read */
+    bool late;
+    struct backup_run *run;
 };
 
 static int get_byte(struct archive *a)
@@ -129,13 +132,15 @@ static bool read_entry(struct archive *a)
 /* The pieces of an item to the one of no bytes. */
 static void pass_data(struct archive *a)
 {
-    for (int64_t n; !a->ended && (n = get_int(a)) > 0;)
+    for (int64_t n; !a->ended && !a->late && (n = get_int(a)) > 0;) {
         pass(a, n);
+        a->late = belfry_left_ms(a->run->p) < SPARE_MS;
+    }
 }
 
 static void pass_blobs(struct archive *a)
 {
-    while (!a->ended && get_int(a) != 0)
+    while (!a->ended && !a->late && get_int(a) != 0)
         pass_data(a);
 }
 
@@ -143,7 +148,7 @@ static void pass_blobs(struct archive *a)
 static int64_t count_blocks(struct archive *a, int64_t most)
 {
     int64_t n = 0;
-    while (n < most && !a->ended) {
+    while (n < most && !a->ended && !a->late) {
         int type = get_byte(a);
         get_int(a); /* id */
         if (type == 1)
@@ -159,7 +164,7 @@ static int64_t count_blocks(struct archive *a, int64_t most)
 
 void pg_read_archive(struct backup_run *run, const char *path, struct backup_proof *proof)
 {
-    struct archive a = { .file = fopen(path, "re") };
+    struct archive a = { .file = backup_open(path), .run = run };
     struct backup_proof ignored = { 0 };
     if (!a.file)
         return; /* it was just read */
@@ -168,7 +173,10 @@ void pg_read_archive(struct backup_run *run, const char *path, struct backup_pro
     for (int64_t i = 0; i < entries && entries <= ENTRIES_MAX && !a.ended; i++)
         wanted += read_entry(&a);
     int64_t found = known && !a.ended ? count_blocks(&a, wanted) : 0;
-    if (known && (a.ended || found < wanted))
+    proof->unread = a.late;
+    if (a.late)
+        backup_find(run, &proof->bad, BELFRY_UNKNOWN, "could not be read to its end in the time; raise timeout");
+    else if (known && (a.ended || found < wanted))
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "is cut off: %lld of %lld items have their data",
                     (long long)found, (long long)wanted);
     else if (known && wanted == 0)

@@ -107,8 +107,9 @@ const char *name_series(struct belfry_probe *p, const char *name)
 struct scan {
     struct backup_run *run;
     const char *pattern; /* for the path below the folder, or NULL */
+    const char *source;
     struct backup *first;
-    size_t count;
+    size_t count, repositories;
     const char *trouble;
 };
 
@@ -135,6 +136,22 @@ static bool only_has(const char *folder, const char *pattern, const char *with)
     return found && !other;
 }
 
+/* Folders called backup and archive may be anybody's. */
+static bool has_stanza(const char *path)
+{
+    char folder[4096], info[4096 + 300];
+    snprintf(folder, sizeof folder, "%s/backup", path);
+    DIR *dir = opendir(folder);
+    bool found = false;
+    for (struct dirent *e; dir && !found && (e = readdir(dir));) {
+        snprintf(info, sizeof info, "%s/backup.info", e->d_name);
+        found = e->d_name[0] != '.' && has(folder, info);
+    }
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
 enum backup_kind folder_kind(const char *path)
 {
     static const struct {
@@ -151,7 +168,7 @@ enum backup_kind folder_kind(const char *path)
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (has(path, kinds[i].files[0]) && has(path, kinds[i].files[1]) && has(path, kinds[i].files[2]))
-            return kinds[i].kind;
+            return kinds[i].kind != BACKUP_PGBACKREST || has_stanza(path) ? kinds[i].kind : BACKUP_FILE;
     return BACKUP_FILE;
 }
 
@@ -266,6 +283,10 @@ static void meet(struct scan *scan, const char *path, const char *name, int dept
         return;
     bool matches = !scan->pattern || fnmatch(scan->pattern, name, 0) == 0;
     enum backup_kind kind = S_ISDIR(st.st_mode) ? kind_below(path) : BACKUP_FILE;
+    bool repository = matches && repo_look(scan->run, scan->source, path, name, kind);
+    scan->repositories += repository;
+    if (repository)
+        return;
     if (S_ISDIR(st.st_mode) && kind != BACKUP_FILE && matches)
         take_tree(scan, path, name, &st, kind);
     else if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX && (!scan->pattern || strchr(scan->pattern, '/')))
@@ -335,7 +356,7 @@ static int fixed_length(const char *place)
 
 void folder_look(struct backup_run *run, const char *source, const char *place)
 {
-    struct scan scan = { .run = run };
+    struct scan scan = { .run = run, .source = source };
     struct stat st;
     bool pattern = strpbrk(place, "*?[") != NULL;
     const char *folder = pattern ? belfry_print(run->p, "%.*s", fixed_length(place), place) : place;
@@ -355,7 +376,7 @@ void folder_look(struct backup_run *run, const char *source, const char *place)
     run->files += scan.count;
     if (scan.trouble)
         backup_refuse(run, belfry_print(run->p, "%s (reading)", source), BELFRY_UNKNOWN, "%s", scan.trouble);
-    if (scan.count == 0 && !scan.trouble)
+    if (scan.count + scan.repositories == 0 && !scan.trouble)
         backup_refuse(run, source, BELFRY_CRITICAL, "no backup in '%s'", place);
     series_judge(run, source, scan.first, pattern || S_ISREG(st.st_mode) || kind != BACKUP_FILE);
 }

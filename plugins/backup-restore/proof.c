@@ -278,12 +278,13 @@ static bool is_copy(struct backup_run *run, const struct backup_series *s)
     const struct backup *a = s->list[s->count - 1], *b = s->count > 1 ? s->list[s->count - 2] : NULL;
     if (!b || a->kind != BACKUP_FILE || b->kind != BACKUP_FILE || a->size != b->size || a->size == 0)
         return false;
-    FILE *x = fopen(a->path, "re"), *y = fopen(b->path, "re");
+    FILE *x = backup_open(a->path), *y = backup_open(b->path);
     char *bytes = malloc(2 * 65536);
     bool same = x && y && bytes;
-    for (size_t n = 1; same && n > 0 && belfry_left_ms(run->p) > 300;) {
-        n = fread(bytes, 1, 65536, x);
-        same = fread(bytes + 65536, 1, 65536, y) == n && memcmp(bytes, bytes + 65536, n) == 0;
+    for (size_t n = 1; same && n > 0;) {
+        n = belfry_left_ms(run->p) > SPARE_MS ? fread(bytes, 1, 65536, x) : 0;
+        same = belfry_left_ms(run->p) > SPARE_MS && fread(bytes + 65536, 1, 65536, y) == n &&
+               memcmp(bytes, bytes + 65536, n) == 0;
     }
     free(bytes);
     if (x)

@@ -116,9 +116,10 @@ void listing_look(struct backup_run *run, const char *source, const char *file)
     struct stat st;
     json_error_t error;
     double rpo = belfry_number(run->p, "rpo");
-    if (stat(file, &st) != 0 || st.st_size > LISTING_MAX) {
+    errno = 0;
+    if (stat(file, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > LISTING_MAX) {
         backup_refuse(run, source, BELFRY_UNKNOWN, "listing '%s': %s", file,
-                      st.st_size > LISTING_MAX ? "more than 32 MiB" : say_error(run->p, errno));
+                      errno ? say_error(run->p, errno) : "no regular file of up to 32 MiB");
         return;
     }
     if (rpo > 0 && (double)(run->now - st.st_mtim.tv_sec) > rpo) {

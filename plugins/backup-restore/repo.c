@@ -21,7 +21,8 @@
 #include "plugins/common/say.h"
 
 #define DAY_NS ((int64_t)86400 * 1000000000)
-#define SEGMENT_MAX ((uint32_t)64 * 1024 * 1024)
+#define SEGMENT_MAX ((uint32_t)21 * 1024 * 1024) /* of one entry: borg bounds objects at 20 MiB */
+#define SPARE_MS 300
 #define INFO_MAX ((size_t)4 * 1024 * 1024)
 
 static int64_t changed_ns(const struct stat *st)
@@ -144,6 +145,8 @@ static const char *walk_segment(struct backup_run *run, FILE *f, unsigned char *
         if ((*tag == TAG_PUT || *tag == TAG_PUT2) && size > data)
             *byte = entry[data];
         run->read += size;
+        if (belfry_left_ms(run->p) < SPARE_MS)
+            return NULL; /* prove_borg() says it */
     }
     return NULL;
 }
@@ -151,7 +154,7 @@ static const char *walk_segment(struct backup_run *run, FILE *f, unsigned char *
 static void prove_segment(struct backup_run *run, const struct backup *b, int *byte, int *tag,
                           struct backup_proof *proof)
 {
-    FILE *f = fopen(b->path, "re");
+    FILE *f = backup_open(b->path);
     unsigned char *entry = malloc(SEGMENT_MAX);
     const char *why = f && entry ? walk_segment(run, f, entry, tag, byte) : "can't be read";
     if (why)
@@ -180,17 +183,15 @@ static void prove_borg(struct backup_run *run, const struct backup *newest, stru
     for (struct backup *b = first; b; b = b->next)
         list[n++] = b;
     qsort(list, n, sizeof *list, by_number);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && belfry_left_ms(run->p) >= SPARE_MS; i++) {
         if (list[i]->changed_ns <= newest->changed_ns - DAY_NS)
             continue;
-        if (belfry_left_ms(run->p) < 500) {
-            proof->unread = true;
-            backup_find(run, &proof->bad, BELFRY_UNKNOWN, "could not be read in the time; raise timeout");
-            break;
-        }
         prove_segment(run, list[i], &byte, &tag, proof);
         proven++;
     }
+    proof->unread = belfry_left_ms(run->p) < SPARE_MS;
+    if (proof->unread)
+        backup_find(run, &proof->bad, BELFRY_UNKNOWN, "could not be read in the time; raise timeout");
     if (!proof->bad.text && tag != TAG_COMMIT)
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "ends without a commit: the last backup was interrupted");
     proof->cipher = byte >= 0 ? borg_cipher(byte) : NULL;
@@ -202,7 +203,7 @@ static void prove_borg(struct backup_run *run, const struct backup *newest, stru
 
 static char *read_info(const char *path)
 {
-    FILE *f = fopen(path, "re");
+    FILE *f = backup_open(path);
     char *text = f ? calloc(1, INFO_MAX + 1) : NULL;
     size_t n = text ? fread(text, 1, INFO_MAX, f) : 0;
     if (f)
@@ -339,10 +340,12 @@ static struct backup *newest_only(struct backup *first)
     return newest;
 }
 
-bool repo_look(struct backup_run *run, const char *source, const char *place, enum backup_kind kind)
+bool repo_look(struct backup_run *run, const char *source, const char *place, const char *name, enum backup_kind kind)
 {
     if (kind != BACKUP_RESTIC && kind != BACKUP_BORG && kind != BACKUP_PGBACKREST)
         return false;
+    if (name)
+        source = belfry_print(run->p, "%s/%s", source, name);
     if (kind == BACKUP_PGBACKREST) {
         look_pgbackrest(run, source, place);
         return true;

@@ -165,10 +165,12 @@ static bool increment_whole(FILE *f)
 
 static void prove_increment(struct backup_run *run, const char *folder, const char *name, struct backup_proof *proof)
 {
-    FILE *f = fopen(belfry_print(run->p, "%s/%s", folder, name), "re");
+    FILE *f = backup_open(belfry_print(run->p, "%s/%s", folder, name));
     int first = f ? getc(f) : EOF;
     if (f)
         rewind(f);
+    else
+        backup_find(run, &proof->bad, BELFRY_UNKNOWN, "'%s' can't be read", name);
     if (first == 'R' &&
         f) /* a base in the old format may begin with an RDB, followed by commands: only its head is known */
         proof->whole = false;
