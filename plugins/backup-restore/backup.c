@@ -135,13 +135,15 @@ void backup_find_empty(struct backup_run *run, struct backup_proof *proof, const
 
 struct backup *backup_new(struct backup_run *run, const char *path, const char *name)
 {
-    size_t path_size = strlen(path) + 1, name_size = strlen(name) + 1;
-    struct backup *b = belfry_alloc(run->p, sizeof *b + path_size + name_size);
+    size_t n = strlen(path), name_n = strlen(name);
+    bool ends = name_n <= n && strcmp(path + n - name_n, name) == 0; /* as it mostly does: then it is kept once */
+    struct backup *b = belfry_alloc(run->p, sizeof *b + n + 1 + (ends ? 0 : name_n + 1));
     char *text = (char *)(b + 1);
-    memcpy(text, path, path_size);
-    memcpy(text + path_size, name, name_size);
+    memcpy(text, path, n + 1);
+    if (!ends)
+        memcpy(text + n + 1, name, name_n + 1);
     b->path = text;
-    b->name = text + path_size;
+    b->name = ends ? text + n - name_n : text + n + 1;
     return b;
 }
 

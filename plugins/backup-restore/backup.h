@@ -8,7 +8,7 @@
 #include "belfry/plugin.h"
 #include "plugins/common/zone.h"
 
-#define BACKUP_FILES_MAX 50000
+#define BACKUP_FILES_MAX 40000 /* a run has 16 MiB */
 #define BACKUP_SLOTS_MAX 64 /* of one kind */
 
 /* Kinds of backups that are a folder each, found by files in them. */

@@ -94,12 +94,18 @@ int64_t name_date(const struct zone *zone, const char *name, bool *whole_day)
 const char *name_series(struct belfry_probe *p, const char *name)
 {
     int f[6];
-    size_t length;
-    const char *date = find_date(name, &length, f), *rest = date ? date + length : NULL;
-    if (!date)
-        return name;
-    const char *more = name_series(p, rest);
-    return belfry_print(p, "%.*s*%s", (int)(date - name), name, more);
+    size_t length, n = 0;
+    char series[4096];
+    for (const char *date; n < sizeof series - 2 && (date = find_date(name, &length, f)) != NULL;
+         name = date + length) {
+        size_t before = (size_t)(date - name), room = sizeof series - 2 - n;
+        before = before < room ? before : room;
+        memcpy(series + n, name, before);
+        n += before;
+        series[n++] = '*';
+    }
+    series[n] = '\0';
+    return n == 0 ? name : belfry_print(p, "%s%s", series, name);
 }
 
 /* ---- what there is --------------------------------------------------------------------------------------------- */

@@ -30,8 +30,15 @@ static int64_t changed_ns(const struct stat *st)
     return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-/* Files of a folder and those one below it, as backups without a size of their own. */
-static struct backup *list_files(struct backup_run *run, const char *folder, int depth, struct backup *first)
+/* Which files of a folder. */
+struct wanted {
+    int64_t since_ns; /* changed after that */
+    size_t seen;      /* how many there are in all */
+};
+
+/* Files of a folder and those in the folders below it, as backups without a size of their own. */
+static struct backup *list_files(struct backup_run *run, const char *folder, int depth, struct wanted *wanted,
+                                 struct backup *first)
 {
     DIR *dir = opendir(folder);
     for (struct dirent *e; dir && (e = readdir(dir)) && run->files < BACKUP_FILES_MAX;) {
@@ -41,8 +48,9 @@ static struct backup *list_files(struct backup_run *run, const char *folder, int
         if (e->d_name[0] == '.' || n >= (int)sizeof path || lstat(path, &st) != 0)
             continue;
         if (S_ISDIR(st.st_mode) && depth > 0)
-            first = list_files(run, path, depth - 1, first);
-        if (!S_ISREG(st.st_mode))
+            first = list_files(run, path, depth - 1, wanted, first);
+        wanted->seen += S_ISREG(st.st_mode);
+        if (!S_ISREG(st.st_mode) || changed_ns(&st) <= wanted->since_ns)
             continue;
         struct backup *b = backup_new(run, path, e->d_name);
         b->when = (int64_t)st.st_mtim.tv_sec;
@@ -92,16 +100,16 @@ static void prove_restic(struct backup_run *run, const struct backup *newest, st
     size_t proven = 0;
     proof->cipher = "restic";
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        struct backup *b = list_files(run, belfry_print(run->p, "%s/%s", repository, folders[i]), 1, NULL);
-        if (!b)
+        struct wanted wanted = { .since_ns = newest->changed_ns - DAY_NS };
+        struct backup *b = list_files(run, belfry_print(run->p, "%s/%s", repository, folders[i]), 1, &wanted, NULL);
+        if (wanted.seen == 0)
             backup_find(run, &proof->bad, BELFRY_CRITICAL, "has no file in '%s'", folders[i]);
-        for (; b && !proof->unread; b = b->next)
-            if (b->changed_ns > newest->changed_ns - DAY_NS) {
-                prove_named(run, b, proof);
-                proven++;
-            }
+        for (; b && !proof->unread; b = b->next, proven++)
+            prove_named(run, b, proof);
     }
-    if (!list_files(run, belfry_print(run->p, "%s/keys", repository), 0, NULL))
+    struct wanted keys = { 0 };
+    list_files(run, belfry_print(run->p, "%s/keys", repository), 0, &keys, NULL);
+    if (keys.seen == 0)
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "has no key: nobody can open it");
     proof->what = belfry_print(run->p, "restic snapshot (%zu new files proven)", proven);
     proof->whole = proof->bad.state == BELFRY_OK;
@@ -173,7 +181,8 @@ static int by_number(const void *a, const void *b)
 
 static void prove_borg(struct backup_run *run, const struct backup *newest, struct backup_proof *proof)
 {
-    struct backup *first = list_files(run, above(run, newest->path, 2), 1, NULL);
+    struct wanted wanted = { .since_ns = newest->changed_ns - DAY_NS };
+    struct backup *first = list_files(run, above(run, newest->path, 2), 1, &wanted, NULL);
     size_t n = 0, proven = 0;
     int byte = -1, tag = -1;
     for (struct backup *b = first; b; b = b->next)
@@ -184,8 +193,6 @@ static void prove_borg(struct backup_run *run, const struct backup *newest, stru
         list[n++] = b;
     qsort(list, n, sizeof *list, by_number);
     for (size_t i = 0; i < n && belfry_left_ms(run->p) >= SPARE_MS; i++) {
-        if (list[i]->changed_ns <= newest->changed_ns - DAY_NS)
-            continue;
         prove_segment(run, list[i], &byte, &tag, proof);
         proven++;
     }
@@ -351,7 +358,8 @@ bool repo_look(struct backup_run *run, const char *source, const char *place, co
         return true;
     }
     const char *folder = belfry_print(run->p, "%s/%s", place, kind == BACKUP_RESTIC ? "snapshots" : "data");
-    struct backup *first = list_files(run, folder, 1, NULL);
+    struct wanted all = { 0 };
+    struct backup *first = list_files(run, folder, 1, &all, NULL);
     if (kind == BACKUP_BORG)
         first = newest_only(first);
     for (struct backup *b = first; b; b = b->next) {
