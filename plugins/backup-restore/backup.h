@@ -9,7 +9,7 @@
 #include "plugins/common/zone.h"
 
 #define BACKUP_FILES_MAX 40000 /* a run has 16 MiB */
-#define BACKUP_SLOTS_MAX 64 /* of one kind */
+#define BACKUP_SLOTS_MAX 64    /* of one kind */
 
 /* Kinds of backups that are a folder each, found by files in them. */
 enum backup_kind {
