@@ -48,6 +48,9 @@ static const struct belfry_option options[] = {
       .example = "6h" },
     { "zone", BELFRY_TEXT, "Time zone of names, dumps and calendar; unset: this machine's",
       .example = "Europe/Berlin" },
+    { "settle", BELFRY_DURATION,
+      "A backup that was changed less than this ago is still being written: the one before it is looked at",
+      .fallback = "5m", .example = "15m" },
     { "drift", BELFRY_DURATION, "How far a backup's own time may be from that of its name", .fallback = "12h",
       .example = "12h" },
     { "database", BELFRY_TEXT, "Name of the database that the dumps must be of", .example = "shop" },
@@ -263,6 +266,17 @@ static int by_time(const void *a, const void *b)
     return order ? order : strcmp(x->name, y->name);
 }
 
+/* What is being written is not cut off: it is looked at when it has settled. The only one there is counts as it is. */
+static void leave_unfinished(struct backup_run *run, struct backup_series *s)
+{
+    const struct backup *newest = s->count > 1 ? s->list[s->count - 1] : NULL;
+    if (!newest || newest->kind > BACKUP_BINLOGS ||
+        (double)(run->now - newest->changed_ns / 1000000000) >= belfry_number(run->p, "settle"))
+        return;
+    s->writing = say_excerpt(run->p, newest->name, strlen(newest->name));
+    s->count--;
+}
+
 /* Those from the future pin a wrong "newest": they are left out, and said. */
 static void sort(struct backup_run *run, struct backup_series *s, struct backup *first)
 {
@@ -277,6 +291,7 @@ static void sort(struct backup_run *run, struct backup_series *s, struct backup 
             s->list[s->count++] = b;
     }
     qsort(s->list, s->count, sizeof *s->list, by_time);
+    leave_unfinished(run, s);
     if (future > 0)
         backup_find(run, &s->found, BELFRY_WARNING, "%zu dated in the future not counted", future);
 }
@@ -349,9 +364,10 @@ static void say_series(struct backup_run *run, const struct backup_series *s, co
     const char *size = newest->size > 0 ? belfry_print(run->p, ", %s", say_bytes(run->p, (double)newest->size)) : "";
     const char *about = belfry_print(run->p, "%s%s%s, %s ago", proof->what ? proof->what : "backup",
                                      proof->whole ? " read to its end" : "", size, belfry_ago(run->p, made));
+    const char *more = s->writing ? belfry_print(run->p, "; '%s' is being written", s->writing) : "";
     say_part(run, s->part, worse(s->found.state, proof->bad.state),
-             bad ? belfry_print(run->p, "'%s' %s (%s; %zu kept)", name, bad, about, s->count)
-                 : belfry_print(run->p, "'%s': %s; %zu kept", name, about, s->count));
+             bad ? belfry_print(run->p, "'%s' %s (%s; %zu kept%s)", name, bad, about, s->count, more)
+                 : belfry_print(run->p, "'%s': %s; %zu kept%s", name, about, s->count, more));
 }
 
 void backup_judge(struct backup_run *run, const char *part, struct backup *first)

@@ -60,6 +60,7 @@ struct backup_series {
     const char *part;
     struct backup **list;
     size_t count;
+    const char *writing; /* a newer one that is not counted yet, or NULL */
     struct backup_findings found;
 };
 
