@@ -224,6 +224,31 @@ plugins_drill_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
 plugins_drill_la_LDFLAGS = $(plugin_ldflags)
 plugins_drill_la_LIBADD = $(JANSSON_LIBS)
 
+if PLUGIN_BACKUP_RESTORE
+plugin_LTLIBRARIES += plugins/backup-restore.la
+endif
+plugins_backup_restore_la_SOURCES = \
+	plugins/backup-restore/backup.c plugins/backup-restore/backup.h \
+	plugins/backup-restore/content.c plugins/backup-restore/content.h \
+	plugins/backup-restore/content-crypt.c \
+	plugins/backup-restore/content-pg.c \
+	plugins/backup-restore/content-redis.c \
+	plugins/backup-restore/content-tar.c \
+	plugins/backup-restore/folder.c \
+	plugins/backup-restore/manifest.c \
+	plugins/backup-restore/place.c \
+	plugins/backup-restore/proof.c \
+	plugins/backup-restore/remote.c \
+	plugins/backup-restore/repo.c \
+	plugins/backup-restore/retain.c \
+	plugins/backup-restore/tree.c \
+	plugins/backup-restore/unpack.c plugins/backup-restore/unpack.h
+plugins_backup_restore_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) \
+	$(LZMA_CFLAGS) $(ZSTD_CFLAGS)
+plugins_backup_restore_la_LDFLAGS = $(plugin_ldflags)
+plugins_backup_restore_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+	$(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) -lm
+
 if PLUGIN_FILE_AGE
 plugin_LTLIBRARIES += plugins/file-age.la
 endif
@@ -233,6 +258,8 @@ plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
 	tests/system/plugin-api.test \
+	tests/system/plugin-backup-restore.test \
+	tests/system/plugin-backup-tools.test \
 	tests/system/plugin-cloudflare.test \
 	tests/system/plugin-docker.test \
 	tests/system/plugin-docker-engine.test \
@@ -253,6 +280,7 @@ plugin_tests = \
 system_tests += $(plugin_tests)
 pluginsdocdir = $(docdir)/plugins
 dist_pluginsdoc_DATA = \
+	doc/plugins/backup-restore.md \
 	doc/plugins/cloudflare.md \
 	doc/plugins/docker.md \
 	doc/plugins/host.md \
@@ -319,6 +347,11 @@ tests_unit_test_zone_SOURCES = tests/unit/test_zone.c tests/tap.h
 tests_unit_test_zone_CFLAGS = $(pie_cflags) -D_GNU_SOURCE
 tests_unit_test_zone_LDFLAGS = $(pie_ldflags)
 tests_unit_test_zone_LDADD = plugins/common/libcommon.la
+
+unit_tests += tests/unit/test_retain
+tests_unit_test_retain_SOURCES = tests/unit/test_retain.c plugins/backup-restore/retain.c tests/tap.h
+tests_unit_test_retain_CFLAGS = $(pie_cflags) -D_GNU_SOURCE
+tests_unit_test_retain_LDFLAGS = $(pie_ldflags)
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive

@@ -64,7 +64,7 @@ static const struct group {
                    "truncate chmod fchmod fchmodat utime utimes utimensat futimesat open openat" },
     { CALLS_NETWORK, "bind" },
     { CALLS_NETWORK | CALLS_LOCAL, "connect setsockopt" },
-    { CALLS_QUIET, "chown fchown lchown fchownat setpriority sched_setaffinity sched_setparam sched_setscheduler "
+    { CALLS_QUIET, "chown fchown lchown fchownat setpriority sched_setaffinity sched_setparam "
                    "sched_setattr ioprio_set ioprio_get get_mempolicy set_mempolicy mbind migrate_pages move_pages "
                    "io_uring_setup io_uring_enter io_uring_register io_setup add_key request_key keyctl "
                    "memfd_secret syslog personality" },
@@ -105,6 +105,9 @@ static const struct judged judged[] = {
     { "kill", CALLS_BASE, 0, SCMP_ACT_TRAP, 0, SCMP_CMP_NE, 0, OWN },
     { "tgkill", CALLS_BASE, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, OWN },
     { "tgkill", CALLS_BASE, 0, SCMP_ACT_TRAP, 0, SCMP_CMP_NE, 0, OWN },
+    /* of its own thread: SCHED_IDLE is how a plugin makes way for the others */
+    { "sched_setscheduler", CALLS_BASE, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, 0 },
+    { "sched_setscheduler", CALLS_BASE, 0, FAIL(EPERM), 0, SCMP_CMP_NE, 0, 0 },
     { "prlimit64", CALLS_BASE, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, 0 },
     { "prlimit64", CALLS_BASE, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, OWN },
     { "socket", CALLS_NETWORK | CALLS_LOCAL, 0, SCMP_ACT_ALLOW, 0, SCMP_CMP_EQ, 0, AF_UNIX },
