@@ -8,6 +8,7 @@
  * in the plugin folders change (inotify), only the catalog is read again: the configuration in force stays, workers of
  * replaced files are drained. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,6 +256,7 @@ static void finish_reload(struct catalog_job *job)
         answer(job, &changes, NULL);
     }
     config_errors_close(&errors);
+    malloc_trim(0); /* two configurations were in memory: what is free again goes back before it is cut into pieces */
 }
 
 static void on_job_closed(struct link *link)

@@ -212,6 +212,8 @@ static void read_past(struct lesson *lesson)
     learn->ready = true;
     learn->untold = true;
     learn->last_s = file.last_s;
+    learn->hour = baseline_hour(file.last_s); /* no sample may be younger, after a quick start */
+    learn->quarter = file.last_s / QUARTER_S;
     refill(lesson, since_s, lesson->until_s);
 }
 

@@ -29,7 +29,8 @@ from daemon import belfry, connect, read_segment, remove, seal, segments, start 
 
 TOP = os.environ["top_builddir"]
 WORK = tempfile.mkdtemp(prefix="belfry-family-")
-DISK = {"LD_PRELOAD": TOP + "/tests/torture/.libs/badisk.so", "BADISK": WORK + "/disk"}
+DISK = {"LD_PRELOAD": TOP + "/tests/torture/.libs/badisk.so", "BADISK": WORK + "/disk",
+        "ASAN_OPTIONS": "verify_asan_link_order=0:" + os.environ.get("ASAN_OPTIONS", "")}
 CHECKED_EVERY, FORGOTTEN_EVERY = 40, 200  # kills
 NEXT = {"auto": "open", "open": "close", "closed": "auto"}  # a hold, and the command that is a change then
 MEMBERS = ["belfryd", "belfry-worker", "belfry-recorder"]

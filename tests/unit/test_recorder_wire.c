@@ -247,6 +247,34 @@ static void test_learnt(void)
     buf_close(&out);
 }
 
+/* A start within the second of the last sample: the same numbers are told. */
+static void test_learnt_again(void)
+{
+    struct peer peer;
+    struct buf out = { 0 };
+    struct wire_frame frame;
+    struct baseline_table table = { 0 };
+    sources[0].baseline = true;
+    start(&peer, "10ms");
+    put_series(&out, 4, "a/again", 1);
+    put_sample(&out, 4, now_s - 86400, 1);
+    put_sample(&out, 4, now_s, 1);
+    tap_is_int(finish(&peer, &out), 0, "samples of two days");
+    start(&peer, "10ms");
+    put_series(&out, 4, "a/again", 1);
+    put_sample(&out, 4, now_s, 1);
+    channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+    while (channel_read(&peer.channel, &frame, clock_now_ms() + WAIT_MS) == 1 && frame.type != WIRE_RECORDER_LEARNT)
+        ;
+    wire_u32(&frame.payload);
+    wire_text(&frame.payload, &arena, 80);
+    tap_ok(baseline_decode(&frame.payload, &table) == 0 && table.at_s == now_s, "are told again by the same second");
+    tap_is_int(table.hours[baseline_hour(now_s).hour].samples, 1, "yesterday's of this hour");
+    sources[0].baseline = false;
+    tap_is_int(finish(&peer, &out), 0, "the end");
+    buf_close(&out);
+}
+
 /* ---- bad keepers ------------------------------------------------------------------------------------------------ */
 
 static int say(const void *bytes, size_t n)
@@ -368,6 +396,7 @@ int main(void)
     test_delay_and_stop();
     test_let_go();
     test_learnt();
+    test_learnt_again();
     test_hostile();
     test_truncated();
     test_random();
