@@ -131,6 +131,7 @@ done
 [ -n "${GALLERY_KEEP:-}" ] && cp -r "$scratch/var" "$scratch/belfry.conf" "$GALLERY_KEEP" # to draw them again
 stop_belfryd
 . "$top_srcdir/doc/gallery_weeks.sh"
+sed -i "s#$scratch#/srv/belfry#g" "$out"/*.svg # where it was made says nothing
 cleanup
 trap - EXIT
 exit $failed

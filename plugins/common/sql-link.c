@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -46,11 +47,20 @@ int sql_fail(struct sql_link *link, unsigned int code, const char *why)
     return -1;
 }
 
+/* "Can't connect to local server through socket '/run/x.sock' (2)": the number in it, else 0. */
+static int error_in(const char *text)
+{
+    const char *at = strrchr(text, '(');
+    return at && at[1 + strspn(at + 1, "0123456789")] == ')' ? (int)strtol(at + 1, NULL, 10) : 0;
+}
+
 /* What the library or the server said; where the library only guesses, what the system said. */
 int sql_take_error(struct sql_link *link)
 {
     unsigned int code = mysql_errno(link->mysql);
     bool broken = code == CR_SERVER_LOST || code == CR_SERVER_GONE_ERROR;
+    if (code == CR_CONNECTION_ERROR && link->os_error == 0)
+        link->os_error = error_in(mysql_error(link->mysql));
     if ((broken || code == CR_CONN_HOST_ERROR || code == CR_CONNECTION_ERROR) && link->os_error != 0)
         return sql_fail(link, code, say_error(link->p, link->os_error));
     if (broken)
@@ -126,10 +136,10 @@ static int step_aside(struct sql_link *link, const struct sql_step *step, int go
 /* ---- steps ----------------------------------------------------------------------------------------------------------
  */
 
-/* Without EAGAIN, which a library that waits leaves behind. */
+/* Without what the library leaves behind by itself: EAGAIN when it waits, EBADF when a socket was closed twice. */
 static int read_errno(void)
 {
-    return errno == EAGAIN || errno == EINPROGRESS ? 0 : errno;
+    return errno == EAGAIN || errno == EINPROGRESS || errno == EBADF ? 0 : errno;
 }
 
 static int step_here(struct sql_link *link, const struct sql_step *step, int got)
