@@ -370,9 +370,10 @@ const char *child_obituary(const struct child *child, const struct obituary *obi
 {
     const char *check = obituary->check;
     char runs[TEXT_COUNT_SIZE], jobs[TEXT_COUNT_SIZE];
+    int64_t age_ms = clock_now_ms() - child->started_ms; /* without what it was forgiven: a stall of ours */
     snprintf(out, size, "ended by %s with %s in flight%s%s; age %.1f s, %s done, %.2f s of CPU", obituary->end,
              text_count(runs, obituary->flights, "run"), check ? "; it was running " : "", check ? check : "",
-             (double)(clock_now_ms() - child->started_ms) / 1000, text_count(jobs, child->jobs, "job"),
+             age_ms > 0 ? (double)age_ms / 1000 : 0.0, text_count(jobs, child->jobs, "job"),
              (double)child->cpu_ms / 1000);
     return out;
 }
