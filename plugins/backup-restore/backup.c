@@ -150,6 +150,21 @@ struct backup *backup_new(struct backup_run *run, const char *path, const char *
     return b;
 }
 
+int64_t backup_changed_ns(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+struct backup *backup_of_file(struct backup_run *run, const char *path, const char *name, const struct stat *st)
+{
+    struct backup *b = backup_new(run, path, name);
+    b->changed_ns = backup_changed_ns(st);
+    b->inode = (int64_t)st->st_ino;
+    b->device = (uint64_t)st->st_dev;
+    b->mode = st->st_mode & 07777;
+    return b;
+}
+
 FILE *backup_open(const char *path)
 {
     struct stat st;

@@ -4,6 +4,7 @@
 #define PLUGINS_BACKUP_H
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "belfry/plugin.h"
 #include "plugins/common/zone.h"
@@ -83,6 +84,9 @@ void backup_find(struct backup_run *run, struct backup_findings *found, enum bel
 void backup_find_empty(struct backup_run *run, struct backup_proof *proof, const char *what);
 /* A backup in memory until run() returns; path and name are copied. */
 struct backup *backup_new(struct backup_run *run, const char *path, const char *name);
+int64_t backup_changed_ns(const struct stat *st);
+/* The same of a file or folder: with its last change, identity, disk and mode. */
+struct backup *backup_of_file(struct backup_run *run, const char *path, const char *name, const struct stat *st);
 /* Judges one series and says its part. */
 void backup_judge(struct backup_run *run, const char *part, struct backup *first);
 /* The part of a source that can't be looked at. */

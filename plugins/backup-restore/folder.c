@@ -223,14 +223,10 @@ static void take(struct scan *scan, const char *path, const char *name, const st
             belfry_print(scan->run->p, "more than %d files: the others were not looked at", BACKUP_FILES_MAX);
         return;
     }
-    struct backup *b = backup_new(scan->run, path, name);
+    struct backup *b = backup_of_file(scan->run, path, name, st);
     b->kind = kind;
     b->size = st->st_size;
-    b->changed_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
     b->when = dated(scan->run, name, (int64_t)st->st_mtim.tv_sec);
-    b->inode = (int64_t)st->st_ino;
-    b->device = (uint64_t)st->st_dev;
-    b->mode = st->st_mode & 07777;
     b->next = scan->first;
     scan->first = b;
     scan->count++;

@@ -25,11 +25,6 @@
 #define SPARE_MS 300
 #define INFO_MAX ((size_t)4 * 1024 * 1024)
 
-static int64_t changed_ns(const struct stat *st)
-{
-    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
-
 /* Which files of a folder. */
 struct wanted {
     int64_t since_ns; /* changed after that */
@@ -50,14 +45,10 @@ static struct backup *list_files(struct backup_run *run, const char *folder, int
         if (S_ISDIR(st.st_mode) && depth > 0)
             first = list_files(run, path, depth - 1, wanted, first);
         wanted->seen += S_ISREG(st.st_mode);
-        if (!S_ISREG(st.st_mode) || changed_ns(&st) <= wanted->since_ns)
+        if (!S_ISREG(st.st_mode) || backup_changed_ns(&st) <= wanted->since_ns)
             continue;
-        struct backup *b = backup_new(run, path, e->d_name);
+        struct backup *b = backup_of_file(run, path, e->d_name, &st);
         b->when = (int64_t)st.st_mtim.tv_sec;
-        b->changed_ns = changed_ns(&st);
-        b->inode = (int64_t)st.st_ino;
-        b->device = (uint64_t)st.st_dev;
-        b->mode = st.st_mode & 07777;
         b->next = first;
         first = b;
         run->files++;
@@ -301,13 +292,9 @@ static void look_stanza(struct backup_run *run, const char *part, const char *fo
         int64_t when = name_date(run->zone, last ? last + 1 : e->d_name, &whole_day);
         if (when == 0 || whole_day || lstat(path, &st) != 0 || !S_ISDIR(st.st_mode))
             continue;
-        struct backup *b = backup_new(run, path, e->d_name);
+        struct backup *b = backup_of_file(run, path, e->d_name, &st);
         b->kind = BACKUP_PGBACKREST;
         b->when = when;
-        b->changed_ns = changed_ns(&st);
-        b->inode = (int64_t)st.st_ino;
-        b->device = (uint64_t)st.st_dev;
-        b->mode = st.st_mode & 07770;
         b->next = first;
         first = b;
     }
