@@ -21,6 +21,7 @@
 #include "core/base/digest.h"
 #include "core/base/text.h"
 #include "core/cli/control.h"
+#include "core/cli/filter.h"
 #include "core/cli/places.h"
 #include "core/cli/proof.h"
 #include "core/cli/story.h"
@@ -30,8 +31,8 @@
 #define ENOUGH 1 /* of visit: what is behind was recorded after the first reading */
 
 struct args {
-    const char *folder, *file, *type, *subject, *text;
-    int64_t since_ms, until_ms;
+    struct journal_filter filter;
+    const char *folder, *file;
     bool pretty, csv;
 };
 
@@ -49,7 +50,6 @@ struct export
     struct cli *cli;
     const struct args *args;
     const char *folder;
-    struct journal_filter filter;
     struct journal_anchor head; /* of the journal, when it was begun */
     struct extent wanted, done; /* first and second reading */
     FILE *out;
@@ -94,7 +94,7 @@ static int read_journal(struct export *export, struct extent *extent, journal_vi
 {
     unsigned char digest[DIGEST_SIZE];
     *extent = (struct extent){ .digest = digest_begin() };
-    int code = journal_query(export->folder, &export->filter, visit, export, why);
+    int code = journal_query(export->folder, &export->args->filter, visit, export, why);
     digest_end(&extent->digest, digest);
     digest_hex(digest, extent->sha256);
     return code == ENOUGH ? 0 : code;
@@ -108,10 +108,11 @@ static json_t *time_or_null(int64_t ms)
     return ms ? json_string(text_format_utc(at, ms)) : json_null();
 }
 
-static json_t *pack_filter(const struct args *args)
+static json_t *pack_filter(const struct journal_filter *filter)
 {
-    return json_pack("{so so ss? ss? ss?}", "since", time_or_null(args->since_ms), "until",
-                     time_or_null(args->until_ms), "type", args->type, "service", args->subject, "text", args->text);
+    return json_pack("{so so ss? ss? ss?}", "since", time_or_null(filter->since_ms), "until",
+                     time_or_null(filter->until_ms), "type", filter->type, "service", filter->subject, "text",
+                     filter->text);
 }
 
 static json_t *pack_extent(const struct export *export)
@@ -122,7 +123,7 @@ static json_t *pack_extent(const struct export *export)
                      (json_int_t)extent->first, "last", (json_int_t)extent->last, "records",
                      (json_int_t)extent->records, "whole", (int)extent->whole, "prev", extent->before, "hash",
                      extent->end, "sha256", extent->sha256, "head", "seq", (json_int_t) export->head.seq, "hash",
-                     export->head.hash, "filter", pack_filter(export->args));
+                     export->head.hash, "filter", pack_filter(&export->args->filter));
 }
 
 static void write_raw_title(struct export *export, struct buf *out)
@@ -314,20 +315,13 @@ static int run(struct cli *cli, const void *raw)
     struct why why = { "" };
     if (args->pretty && args->csv)
         return cli_usage(cli, "--pretty and --csv are two forms: choose one");
-    if (args->until_ms && args->until_ms < args->since_ms)
+    if (args->filter.until_ms && args->filter.until_ms < args->filter.since_ms)
         return cli_usage(cli, "--until lies before --since");
     if (cli->term.terminal && !args->pretty && !args->file)
         return cli_usage(cli, "this is not for a terminal: give --file, a pipe, or --pretty");
     if (args->folder == NULL && places_find(cli, &places, &why) != 0)
         return cli_fail(cli, "%s", why.text);
-    struct export export = { .cli = cli,
-                             .args = args,
-                             .folder = args->folder ? args->folder : places.journal,
-                             .filter = { .since_ms = args->since_ms,
-                                         .until_ms = args->until_ms,
-                                         .type = args->type,
-                                         .subject = args->subject,
-                                         .text = args->text } };
+    struct export export = { .cli = cli, .args = args, .folder = args->folder ? args->folder : places.journal };
     return run_export(&export);
 }
 
@@ -336,15 +330,7 @@ static const struct argument arguments[] = { { "DIR", "Folder of the journal (de
                                              { 0 } };
 
 static const struct option options[] = {
-    { 0, "since", "TIME", "From this time on: an age (1h) or a time ('2026-11-21 10:00')", .kind = OPTION_TIME,
-      .target = offsetof(struct args, since_ms) },
-    { 0, "until", "TIME", "Up to this time", .kind = OPTION_TIME, .target = offsetof(struct args, until_ms) },
-    { 0, "type", "TYPE", "Of this type (check.state), or of a family (breaker.)", .kind = OPTION_TEXT,
-      .target = offsetof(struct args, type) },
-    { 0, "service", "SUBJECT", "Of this service, check (SERVICE/CHECK), breaker or plugin", .kind = OPTION_TEXT,
-      .target = offsetof(struct args, subject), .words = WORDS_SUBJECT },
-    { 0, "text", "TEXT", "With this text anywhere in the record", .kind = OPTION_TEXT,
-      .target = offsetof(struct args, text) },
+    FILTER_OPTIONS(struct args),
     { 'f', "file", "FILE", "Write into this new file (default: to the standard output)", .kind = OPTION_TEXT,
       .target = offsetof(struct args, file), .words = WORDS_FILE },
     { 0, "pretty", NULL, "For people, as query prints them", .kind = OPTION_FLAG,

@@ -15,6 +15,7 @@
 #include "core/base/clock.h"
 #include "core/base/text.h"
 #include "core/cli/control.h"
+#include "core/cli/filter.h"
 #include "core/cli/places.h"
 #include "core/cli/story.h"
 #include "core/journal/journal.h"
@@ -22,9 +23,9 @@
 #define FLUSH_BYTES 65536
 
 struct args {
-    int64_t lines, since_ms, until_ms;
+    struct journal_filter filter; /* but the two below */
+    int64_t lines;
     bool follow;
-    const char *type, *subject, *text;
 };
 
 /* Prints records one by one; each has memory of its own. */
@@ -77,15 +78,11 @@ static int print_journal(struct cli *cli, const struct args *args)
     if (places_find(cli, &places, &why) != 0)
         return cli_fail(cli, "%s", why.text);
     struct printer printer = { cli, args->follow };
-    if (args->until_ms && args->until_ms < args->since_ms)
+    if (args->filter.until_ms && args->filter.until_ms < args->filter.since_ms)
         return cli_usage(cli, "--until lies before --since");
-    struct journal_filter filter = { .since_ms = args->since_ms,
-                                     .until_ms = args->until_ms,
-                                     .type = args->type,
-                                     .subject = args->subject,
-                                     .text = args->text,
-                                     .last = (uint64_t)args->lines,
-                                     .follow = args->follow };
+    struct journal_filter filter = args->filter;
+    filter.last = (uint64_t)args->lines;
+    filter.follow = args->follow;
     int code = journal_query(places.journal, &filter, print_record, &printer, &why);
     if (code < 0 && !ferror(stdout))
         return fail(cli, places.journal, code, &why);
@@ -105,19 +102,10 @@ static const struct option tail_options[] = { { 'n', "lines", "N", "How many rec
                                                 .kind = OPTION_FLAG, .target = offsetof(struct args, follow) },
                                               { 0 } };
 
-static const struct option query_options[] = {
-    { 0, "since", "TIME", "From this time on: an age (1h) or a time ('2026-11-21 10:00')", .kind = OPTION_TIME,
-      .target = offsetof(struct args, since_ms) },
-    { 0, "until", "TIME", "Up to this time", .kind = OPTION_TIME, .target = offsetof(struct args, until_ms) },
-    { 0, "type", "TYPE", "Of this type (check.state), or of a family (breaker.)", .kind = OPTION_TEXT,
-      .target = offsetof(struct args, type) },
-    { 0, "service", "SUBJECT", "Of this service, check (SERVICE/CHECK), breaker or plugin", .kind = OPTION_TEXT,
-      .target = offsetof(struct args, subject), .words = WORDS_SUBJECT },
-    { 0, "text", "TEXT", "With this text anywhere in the record", .kind = OPTION_TEXT,
-      .target = offsetof(struct args, text) },
-    { 'n', "lines", "N", "Only the last N of them", .kind = OPTION_NUMBER, .target = offsetof(struct args, lines) },
-    { 0 }
-};
+static const struct option query_options[] = { FILTER_OPTIONS(struct args),
+                                               { 'n', "lines", "N", "Only the last N of them", .kind = OPTION_NUMBER,
+                                                 .target = offsetof(struct args, lines) },
+                                               { 0 } };
 
 static const char *const query_examples[] = { "belfry journal query --since 1h",
                                               "what happened in the last hour",

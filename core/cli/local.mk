@@ -16,6 +16,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/detail.c \
 	core/cli/export.c \
 	core/cli/drill.c core/cli/drill.h core/cli/drill_report.c \
+	core/cli/filter.h \
 	core/cli/graph.c core/cli/graph.h core/cli/graph_list.c core/cli/graph_run.c \
 	core/cli/guard.c core/cli/guard.h \
 	core/cli/help.c core/cli/help.h \
