@@ -42,3 +42,9 @@ EXTRA_DIST += doc/adr/0043-again-from-the-disk.md
 tests_unit_test_life_SOURCES = tests/unit/test_life.c core/keeper/life.c core/keeper/life.h tests/tap.h
 tests_unit_test_life_CFLAGS = $(pie_cflags)
 tests_unit_test_life_LDFLAGS = $(pie_ldflags)
+
+unit_tests += tests/unit/test_link
+tests_unit_test_link_SOURCES = tests/unit/test_link.c core/keeper/link.c core/keeper/link.h tests/tap.h
+tests_unit_test_link_CFLAGS = $(pie_cflags) $(UV_CFLAGS)
+tests_unit_test_link_LDFLAGS = $(pie_ldflags)
+tests_unit_test_link_LDADD = $(base_libs) $(UV_LIBS)
