@@ -2,6 +2,7 @@
 /* config_main - what the main file says of the installation as a whole: paths, journal, series, plugins. */
 #include "core/config/config_load.h"
 
+#include <config.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -91,22 +92,52 @@ static void load_anchor_file(struct load *load, const config_setting_t *setting,
     out->file = beside(load, text);
 }
 
+static void load_anchor_webhook(struct load *load, const config_setting_t *setting, struct anchor_config *out)
+{
+    const char *text = NULL;
+#ifndef HAVE_CURL
+    setting_error(load, setting, "'webhook' can't be posted to by this build, which is without libcurl");
+#endif
+    if (value_text(load, setting, &text) && secret_check(load, setting, "webhook", text))
+        out->webhook = arena_text(&load->config->arena, text);
+}
+
+static void load_anchor_format(struct load *load, const config_setting_t *setting, struct anchor_config *out)
+{
+    const char *text = NULL;
+    if (!value_text(load, setting, &text))
+        return;
+    for (const char *const *format = anchor_post_formats; *format; format++)
+        if (strcmp(*format, text) == 0)
+            out->format = *format;
+    if (!out->format)
+        setting_error(load, setting, "'format' is '%s': write \"json\", \"discord\" or \"slack\"", text);
+}
+
 static void load_anchor(struct load *load, const config_setting_t *group, struct anchor_config *out)
 {
-    static const char *const known[] = { "every", "syslog", "file", NULL };
+    static const char *const known[] = { "every", "syslog", "file", "webhook", "format", NULL };
     int64_t every_ms = ANCHOR_EVERY_MS;
     if (!setting_check_keys(load, group, "'anchor'", known))
         return;
     const config_setting_t *every = setting_member(group, "every"), *syslog = setting_member(group, "syslog");
     const config_setting_t *file = setting_member(group, "file");
+    const config_setting_t *webhook = setting_member(group, "webhook"), *format = setting_member(group, "format");
     if (every)
         value_duration(load, every, 1000, DAY_MS, &every_ms);
     if (syslog)
         value_flag(load, syslog, &out->syslog);
     if (file)
         load_anchor_file(load, file, out);
-    if (!out->syslog && !out->file)
-        setting_error(load, group, "'anchor' names no place: write syslog = true; or file = \"PATH\";");
+    if (webhook)
+        load_anchor_webhook(load, webhook, out);
+    if (format)
+        load_anchor_format(load, format, out);
+    if (!out->format)
+        out->format = anchor_post_formats[0];
+    if (!out->syslog && !file && !webhook)
+        setting_error(load, group,
+                      "'anchor' names no place: write syslog = true; or file = \"PATH\"; or webhook = \"@NAME\";");
     out->every_ms = (uint32_t)every_ms;
 }
 

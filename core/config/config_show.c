@@ -183,6 +183,10 @@ static void show_anchor(struct writer *w, const struct anchor_config *anchor)
     put_flag(w, "syslog", anchor->syslog);
     if (anchor->file)
         put_text(w, "file", anchor->file);
+    if (anchor->webhook) {
+        put_text(w, "webhook", anchor->webhook);
+        put_text(w, "format", anchor->format);
+    }
     close_group(w);
 }
 

@@ -33,7 +33,6 @@
 #define PROGRESS_MS 500
 #define MEASURE_MS 2000
 #define ANSWER_MS 30000
-#define GOODBYE_MS 5000
 
 struct supervisor {
     struct channel channel;
@@ -208,17 +207,6 @@ static void report(struct supervisor *s)
     json_decref(evidence);
 }
 
-/* What the keeper still sends must be read: a socket that is closed over unread bytes takes with it what we have
- * written, and that is the outcome. */
-static void say_goodbye(struct supervisor *s)
-{
-    struct wire_frame frame;
-    int64_t until_ms = clock_now_ms() + GOODBYE_MS;
-    shutdown(s->channel.fd, SHUT_WR);
-    while (!s->alone && channel_read(&s->channel, &frame, until_ms) > 0)
-        ;
-}
-
 /* ---- the job ----------------------------------------------------------------------------------------------------- */
 
 static int find_user(struct run *run, struct why *why)
@@ -321,7 +309,6 @@ int main(void)
     if (s.run.id)
         status = json_is_true(json_object_get(job, "reap")) ? reap(&s, job) : drill(&s, job);
     json_decref(job);
-    say_goodbye(&s);
     buf_close(&s.out);
     channel_close(&s.channel);
     arena_close(&s.run.arena);

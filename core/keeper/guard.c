@@ -2,9 +2,12 @@
 /* guard - what makes a rewritten or shortened journal visible: seals (core/journal/seal.c; state_dir/journal.key), and
  * anchors. An anchor is a journal.anchored record; once it is on disk, its number and hash are handed to belfry-anchor,
  * which writes them to the configured sinks and is given a minute. A sink that fails is a journal.anchor_failed record
- * and tried again when the next anchor is due.
+ * and tried again when the next anchor is due. A webhook that said that it is gone is not asked again before a reload,
+ * and each anchor tells of that.
  *
  * Diagnostics: `the journal is sealed, epoch N`, journal.suspect: what seal_open() found, `journal.anchor_failed`. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,18 +19,22 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/spawn.h"
+#include "core/config/config.h"
 #include "core/journal/anchor.h"
+#include "core/keeper/anchor_post.h"
 #include "core/keeper/keeper.h"
 
 #define ANCHOR_LIMIT_MS 60000
+#define STATUS_GONE 3 /* of belfry-anchor */
 
 struct anchor {
-    struct anchor_config config; /* file is the keeper's configuration's */
+    struct anchor_config config; /* its texts are the keeper's configuration's */
     int64_t due_ms;
     struct journal_anchor head; /* seq 0: nothing waits */
     int64_t wall_ms;
     pid_t pid; /* of belfry-anchor; 0: none runs */
     int64_t end_ms;
+    bool gone; /* the webhook does not exist any more */
 };
 
 /* ---- seals ----------------------------------------------------------------------------------------------------- */
@@ -64,14 +71,19 @@ void guard_open(struct keeper *keeper)
 
 /* ---- anchors --------------------------------------------------------------------------------------------------- */
 
-static const char *sinks_text(const struct anchor_config *config)
+#define SINKS_SIZE 32
+
+static char *sinks_text(const struct anchor_config *config, char out[SINKS_SIZE])
 {
-    return config->syslog && config->file ? "syslog, file" : config->syslog ? "syslog" : "file";
+    snprintf(out, SINKS_SIZE, "%s%s%s", config->syslog ? ", syslog" : "", config->file ? ", file" : "",
+             config->webhook ? ", webhook" : "");
+    return out + 2;
 }
 
 static void begin_anchor(struct keeper *keeper, struct anchor *anchor, int64_t now_ms)
 {
-    const struct event event = { .type = EVENT_JOURNAL_ANCHORED, .name = sinks_text(&anchor->config) };
+    char sinks[SINKS_SIZE];
+    const struct event event = { .type = EVENT_JOURNAL_ANCHORED, .name = sinks_text(&anchor->config, sinks) };
     anchor->due_ms = now_ms + anchor->config.every_ms;
     keeper_emit(keeper, &event);
     anchor->wall_ms = clock_wall_ms();
@@ -86,32 +98,89 @@ static void fail(struct keeper *keeper, const char *text)
     keeper_emit(keeper, &event);
 }
 
+/* The secret goes through a pipe, which it fits into. Its reading end, or a negative code. */
+static int fill_pipe(const char *secret, struct why *why)
+{
+    int ends[2];
+    size_t length = strlen(secret);
+    if (length > ANCHOR_URL_MAX)
+        return why_say(why, ERROR_LIMIT, "its URL is longer than %u bytes", ANCHOR_URL_MAX);
+    int code = pipe2(ends, O_CLOEXEC) == 0 ? 0 : -errno;
+    if (code < 0)
+        return why_say(why, code, "%s", error_text(code));
+    ssize_t n = write(ends[1], secret, length);
+    close(ends[1]);
+    if (n == (ssize_t)length)
+        return ends[0];
+    close(ends[0]);
+    return why_say(why, -EIO, "%s", error_text(-EIO));
+}
+
+/* What belfry-anchor reads the webhook's URL from; -1: it is not to be posted to, which was told. */
+static int open_webhook(struct keeper *keeper, const struct anchor *anchor)
+{
+    struct arena arena = { 0 };
+    struct why why = { "it does not exist any more: make another one, and reload" };
+    const char *url;
+    char text[sizeof why.text + 32];
+    int fd = anchor->gone ? ERROR_REFUSED : 0;
+    if (fd == 0)
+        fd = config_secret_read(keeper->config, &arena, "webhook", anchor->config.webhook, &url, &why);
+    if (fd == 0) {
+        fd = fill_pipe(url, &why);
+        explicit_bzero((char *)(uintptr_t)url, strlen(url));
+    }
+    arena_close(&arena);
+    if (fd >= 0)
+        return fd;
+    snprintf(text, sizeof text, "the webhook is not used: %s", why.text);
+    fail(keeper, text);
+    return -1;
+}
+
+/* The options of belfry-anchor; how many there are. */
+static size_t write_options(const struct anchor_config *config, bool posts, const char **argv)
+{
+    size_t n = 0;
+    if (config->syslog)
+        argv[n++] = "--syslog";
+    if (config->file) {
+        argv[n++] = "--file";
+        argv[n++] = config->file;
+    }
+    if (posts) {
+        argv[n++] = "--webhook";
+        argv[n++] = config->format;
+    }
+    return n;
+}
+
 /* Its record is on disk: now the head may be told. */
 static void send_anchor(struct keeper *keeper, struct anchor *anchor, int64_t now_ms)
 {
     char line[ANCHOR_LINE_SIZE];
     const char *argv[8] = { "belfry-anchor" };
-    size_t n = 1;
-    if (anchor->config.syslog)
-        argv[n++] = "--syslog";
-    if (anchor->config.file) {
-        argv[n++] = "--file";
-        argv[n++] = anchor->config.file;
-    }
-    argv[n] = anchor_format(line, &anchor->head, anchor->wall_ms);
+    int url_fd = anchor->config.webhook ? open_webhook(keeper, anchor) : -1;
+    size_t n = write_options(&anchor->config, url_fd >= 0, argv + 1);
+    argv[n + 1] = anchor_format(line, &anchor->head, anchor->wall_ms);
+    anchor->head.seq = 0;
+    if (n == 0)
+        return;
     const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 } };
     const int fds[] = { -1, 2 };
     const struct spawn spawn = { .program = spawn_member("belfry-anchor"),
                                  .argv = argv,
                                  .fds = fds,
                                  .fd_count = 2,
+                                 .input = url_fd >= 0 ? url_fd : 0,
                                  .limits = limits,
                                  .limit_count = 1,
                                  .no_new_privs = 1,
                                  .die_with_parent = 1 };
     anchor->pid = spawn_start(&spawn);
-    anchor->head.seq = 0;
     anchor->end_ms = now_ms + ANCHOR_LIMIT_MS;
+    if (url_fd >= 0)
+        close(url_fd);
     if (anchor->pid < 0) {
         fail(keeper, error_text((int)anchor->pid));
         anchor->pid = 0;
@@ -130,6 +199,7 @@ static void watch_anchor(struct keeper *keeper, struct anchor *anchor, int64_t n
     if (done == 0)
         return;
     anchor->pid = 0;
+    anchor->gone = anchor->gone || (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_GONE);
     if (anchor->end_ms != INT64_MAX && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
         fail(keeper, "a sink could not be written, see the log");
 }
@@ -159,6 +229,7 @@ void guard_configure(struct keeper *keeper)
     if (!keeper->anchor)
         keeper->anchor = heap_alloc(sizeof *keeper->anchor);
     keeper->anchor->config = keeper->config->journal_anchor;
+    keeper->anchor->gone = false;
     int64_t latest_ms = clock_now_ms() + keeper->anchor->config.every_ms;
     if (keeper->anchor->due_ms > latest_ms)
         keeper->anchor->due_ms = latest_ms;

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@
 #include "core/base/log.h"
 #include "core/keeper/pool.h"
 #include "core/keeper/trouble.h"
+
+#define LARGE_BYTES (128 << 10)
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 
@@ -369,6 +372,15 @@ static void fill_standard_descriptors(void)
         close(fd);
 }
 
+/* What is large (a snapshot, a board, a configuration) has pages of its own, which go back when it is freed. malloc()'s
+ * own threshold for that rises with the first such block that is freed, and from then on they leave holes in the heap,
+ * which the next results settle in. The journal's thread needs no heap of its own. */
+static void settle_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_ARENA_MAX, 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = { { "config", required_argument, NULL, 'c' },
@@ -402,6 +414,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "belfryd: '%s' is not expected here; try 'belfryd --help'\n", argv[optind]);
         return EX_USAGE;
     }
+    settle_memory();
     log_setup(level);
     log_never_wait();
     again_open(&keeper, argv);

@@ -2,7 +2,11 @@
 /* link - see link.h. Reading: up to LINK_READ_BYTES an event, then every whole frame in the buffer is handed on.
  * Writing: as much as the socket takes; the rest waits for POLLOUT. What was written is taken out of the buffer when it
  * is half of it, so that a long answer is not moved for every piece that leaves. A handler may close its link at any
- * time: that is looked at after each call. */
+ * time: that is looked at after each call.
+ *
+ * A peer that is gone takes nothing any more, but what it had written is still in the socket, and only reading says
+ * where that ends. So an error of writing ends the writing alone. When it left bytes of ours unread the kernel tells
+ * that as POLLERR before all else; libuv then stops watching, and what is there is read in one go. */
 #include "core/keeper/link.h"
 
 #include <errno.h>
@@ -38,27 +42,37 @@ static void take_frames(struct link *link)
         buf_consume(&link->in, taken);
 }
 
-static void read_some(struct link *link)
+/* Whether to try again: false when nothing is there now, or nothing will ever be. */
+static bool read_some(struct link *link)
 {
     char *room = buf_room(&link->in, LINK_READ_BYTES);
     if (!room) {
         end(link, "frame too long");
-        return;
+        return false;
     }
     ssize_t n = read(link->fd, room, LINK_READ_BYTES);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return errno == EINTR;
     if (n <= 0) {
         end(link, NULL);
-        return;
+        return false;
     }
     link->in.length += (size_t)n;
     take_frames(link);
+    return !link->closing;
 }
 
 size_t link_waiting(const struct link *link)
 {
     return link->out.length - link->sent;
+}
+
+/* Nobody is there to read: what waits, and whatever comes, is dropped. */
+static void stop_writing(struct link *link)
+{
+    link->deaf = true;
+    link->sent = 0;
+    buf_reset(&link->out);
 }
 
 static void drop_sent(struct link *link)
@@ -71,17 +85,18 @@ static void drop_sent(struct link *link)
 
 static void write_some(struct link *link)
 {
+    if (link->deaf)
+        stop_writing(link);
     while (link_waiting(link) > 0) {
         ssize_t n = send(link->fd, link->out.data + link->sent, link_waiting(link), MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             break;
-        if (n < 0) {
-            end(link, NULL);
-            return;
-        }
-        link->sent += (size_t)n;
+        if (n < 0)
+            stop_writing(link);
+        else
+            link->sent += (size_t)n;
     }
     drop_sent(link);
     poll_for(link, link_waiting(link) > 0);
@@ -91,7 +106,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct link *link = poll->data;
     if (status < 0) {
-        end(link, uv_strerror(status));
+        while (read_some(link))
+            ;
+        end(link, NULL);
         return;
     }
     if (events & UV_WRITABLE)

@@ -24,6 +24,7 @@ struct link {
     uv_poll_t poll;
     int fd; /* -1 when closed */
     bool writing, dirty, closing;
+    bool deaf; /* the peer takes nothing any more; it is read to its end all the same */
     struct buf in, out;
     size_t sent;         /* bytes of out that left already */
     struct links *links; /* the list of dirty ones */
@@ -31,7 +32,8 @@ struct link {
     void *owner;
     /* A frame arrived; false: it breaks the protocol, and the link is ended. */
     bool (*on_frame)(struct link *link, struct wire_frame *frame);
-    /* The peer ended (why NULL) or broke the protocol. The owner then calls link_close(). */
+    /* The peer ended (why NULL), and all that it had written was handed on; or it broke the protocol. The owner then
+     * calls link_close(). */
     void (*on_end)(struct link *link, const char *why);
     /* After link_close(), once the loop lets go of it. */
     void (*on_closed)(struct link *link);

@@ -32,13 +32,22 @@ belfryd_LDADD = core/sandbox/libsandbox.a $(schedule_libs) $(journal_libs) $(con
 
 # notes down the journal's head, where that may take its time
 member_PROGRAMS += belfry-anchor
-belfry_anchor_SOURCES = core/keeper/anchor.c
-belfry_anchor_CFLAGS = $(pie_cflags)
+belfry_anchor_SOURCES = core/keeper/anchor.c core/keeper/anchor_post.c core/keeper/anchor_post.h
+belfry_anchor_CFLAGS = $(pie_cflags) $(CURL_CFLAGS)
 belfry_anchor_LDFLAGS = $(pie_ldflags)
-belfry_anchor_LDADD = core/sandbox/libsandbox.a $(journal_libs) $(SECCOMP_LIBS)
+belfry_anchor_LDADD = core/sandbox/libsandbox.a $(journal_libs) $(SECCOMP_LIBS) $(CURL_LIBS)
 
 unit_tests += tests/unit/test_life
 EXTRA_DIST += doc/adr/0043-again-from-the-disk.md
 tests_unit_test_life_SOURCES = tests/unit/test_life.c core/keeper/life.c core/keeper/life.h tests/tap.h
 tests_unit_test_life_CFLAGS = $(pie_cflags)
 tests_unit_test_life_LDFLAGS = $(pie_ldflags)
+
+system_tests += tests/system/anchor.test
+EXTRA_DIST += tests/peers/webhook.py
+
+unit_tests += tests/unit/test_link
+tests_unit_test_link_SOURCES = tests/unit/test_link.c core/keeper/link.c core/keeper/link.h tests/tap.h
+tests_unit_test_link_CFLAGS = $(pie_cflags) $(UV_CFLAGS)
+tests_unit_test_link_LDFLAGS = $(pie_ldflags)
+tests_unit_test_link_LDADD = $(base_libs) $(UV_LIBS)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+const char *const anchor_post_formats[] = { "json", "discord", "slack", NULL };
+
 static const struct service_config *find_service(const struct config *config, const char *name, size_t length)
 {
     for (uint32_t i = 0; i < config->service_count; i++) {

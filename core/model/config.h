@@ -88,8 +88,12 @@ struct plugin_config {
 struct anchor_config {
     uint32_t every_ms; /* 0: nowhere */
     bool syslog;
-    const char *file; /* or NULL */
+    const char *file;    /* or NULL */
+    const char *webhook; /* "@NAME", a secret's; or NULL */
+    const char *format;  /* of what is posted to it */
 };
+/* What a webhook may be sent; ends with NULL. The first one is the default. */
+extern const char *const anchor_post_formats[];
 
 struct config {
     struct arena arena;

@@ -26,7 +26,7 @@ enum sandbox_role {
 
 struct sandbox {
     enum sandbox_role role;
-    uint32_t needs;    /* of a worker: BELFRY_NEEDS_* */
+    uint32_t needs;    /* BELFRY_NEEDS_*: of a worker what its plugin declares */
     const char *read;  /* one more file or folder to read, or NULL */
     const char *write; /* one more folder to write in, or file, or NULL */
     bool local;        /* it may connect to unix sockets: to rrdcached, to syslog */

@@ -2,20 +2,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """soak.py - a family under load for a long time, and what it holds meanwhile.
 
-    soak.py [--minutes M] [--checks N] [--evil PERCENT] [--every SECONDS] [--out FOLDER]
-    soak.py --bounds SECONDS       the share of `make check`: what is held before and after evil plugins must be the same
+    soak.py [--minutes M] [--checks N] [--evil PERCENT] [--reload SECONDS] [--every SECONDS] [--out FOLDER]
+    soak.py --self-test            made-up series: leaks must be seen, swings must not be taken for leaks
+    soak.py --bounds SECONDS       the share of `make check`: the self-test, and what is held before and after evil plugins
+                                   must be the same
 
 N checks run once a second; so many percent are of plugins that crash, hang, write garbage into their socket or forget
-descriptors; half of these are never put to rest by their breaker. The configuration changes and is reloaded once a minute. Every few seconds resident memory, descriptors and
-threads of each good process of the family, its zombies and its files are counted. After a quarter of the time (at most
-two minutes) as warm-up, a line is fitted through the means of up to 24 blocks by least squares. A slope is flat unless
-its 95 % interval lies wholly above the allowance: that is growth, and the soak fails.
+descriptors; half of these are never put to rest by their breaker. The configuration changes and is reloaded once a
+minute (--reload). Every few seconds resident memory, descriptors and threads of each good process of the family, its
+zombies and its files are counted.
 
-Writes soak.csv and soak.svg into FOLDER; the last line of the output is the sum."""
+What is held swings with reloads and crashes; a leak is what is held even when it is least. So of each period between two
+reloads only the least counts: its low water. A quarter of the periods (at least three, at most ten minutes) is warm-up; the others are
+put together to at most 48 blocks, and the slope is the median of those between any two (Theil and Sen), which a stray
+value does not move. Growth, by which the soak fails, is a slope that is above the allowance (of memory: 128 KiB an hour,
+and 256 KiB in all) with a certainty of 99 % by Kendall's distribution, and that the later half has, too: what only
+settles rises in the first one.
+
+Writes soak.csv and soak.svg into FOLDER; the last lines of the output are the sum."""
 import argparse
 import csv
 import math
 import os
+import random
 import re
 import shutil
 import signal
@@ -28,10 +37,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../torture")
 from daemon import Control, remove, start  # noqa: E402
 
-BUILD = os.path.abspath(os.environ["top_builddir"])
-# what is fitted: name, unit, allowed growth an hour
-KINDS = [("rss", "KiB", 1024.0), ("fds", "", 1.0), ("threads", "", 1.0)]
-WHOLE = [("zombies", "", 1.0), ("files", "", 1.0), ("processes", "", 6.0)]
+BUILD = os.path.abspath(os.environ.get("top_builddir", "."))
+# what is looked at: name, unit, allowed growth an hour and in all
+RSS = ("rss", "KiB", 128.0, 256.0)
+KINDS = [RSS, ("fds", "", 1.0, 1.0), ("threads", "", 1.0, 1.0)]
+WHOLE = [("zombies", "", 1.0, 1.0), ("files", "", 1.0, 1.0), ("processes", "", 1.0, 1.0)]
 EVIL = ["crash", "loop", "garbage", None]  # None: the leaky plugin
 
 
@@ -162,25 +172,38 @@ def sample(root, top):
 
 # ---- slopes
 
-T95 = {1: 12.7, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 8: 2.31, 10: 2.23, 15: 2.13, 20: 2.09, 22: 2.07}
+BLOCKS_MAX, WARM_S, SURE = 48, 600, 2.33  # one-sided 99 %
 
 
-def fit(points):
-    """Slope an hour and the half width of its 95 % interval, through the means of blocks (samples follow each other
-    closely, blocks hardly depend on one another)."""
-    blocks = min(24, len(points) // 2)
-    if blocks < 4:
-        return 0.0, math.inf
-    means = []
-    for i in range(blocks):
-        part = points[i * len(points) // blocks:(i + 1) * len(points) // blocks]
-        means.append((sum(t for t, _ in part) / len(part) / 3600, sum(v for _, v in part) / len(part)))
-    n, mt, mv = len(means), sum(t for t, _ in means) / len(means), sum(v for _, v in means) / len(means)
-    across = sum((t - mt) ** 2 for t, _ in means)
-    slope = sum((t - mt) * (v - mv) for t, v in means) / across
-    rest = sum((v - mv - slope * (t - mt)) ** 2 for t, v in means)
-    quantile = T95[max(k for k in T95 if k <= n - 2)]
-    return slope, quantile * math.sqrt(rest / (n - 2) / across)
+def low_water(points, period_s):
+    """(hours, least value) of each whole period after the warm-up, put together to blocks."""
+    count = int(points[-1][0] // period_s)
+    warm = max(3, min(count // 4, math.ceil(WARM_S / period_s)))
+    least = {}
+    for t, v in points:
+        period = int(t // period_s)
+        least[period] = min(v, least.get(period, v))
+    lows = [(v, (p + 0.5) * period_s / 3600) for p, v in sorted(least.items()) if warm <= p < count]
+    blocks = min(BLOCKS_MAX, len(lows))
+    return [min(lows[i * len(lows) // blocks:(i + 1) * len(lows) // blocks])[::-1] for i in range(blocks)]
+
+
+def fit(lows):
+    """The slope an hour, and what it is at least."""
+    n = len(lows)
+    slopes = sorted((v - w) / (t - u) for i, (t, v) in enumerate(lows) for u, w in lows[:i])
+    if n < 4:
+        return 0.0, -math.inf
+    off = (len(slopes) - SURE * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)) / 2
+    return slopes[len(slopes) // 2], slopes[int(off)] if off >= 0 else -math.inf
+
+
+def grows(lows, allowed, allowed_in_all):
+    """Whether that is growth; slope, and what it is at least."""
+    slope, least = fit(lows)
+    later = fit(lows[len(lows) // 2:] if len(lows) >= 8 else lows)[0]
+    hours = lows[-1][0] - lows[0][0]
+    return min(least, later) > allowed and least * hours > allowed_in_all, slope, least
 
 
 def picture(path, rows, columns):
@@ -203,18 +226,20 @@ def picture(path, rows, columns):
 
 def soak(o):
     family = Family(o.checks, o.evil)
-    rows, began, next_reload, turn, refused = [], time.monotonic(), 60.0, 0, 0
+    rows, began, next_reload, turn, refused = [], time.monotonic(), o.reload, 0, 0
     first = family.runs()
     with open(o.out + "/soak.csv", "w", newline="") as f:
         writer = None
         while time.monotonic() - began < o.minutes * 60:
             now = time.monotonic() - began
             if now >= next_reload:
-                turn, next_reload = turn + 1, next_reload + 60
+                turn, next_reload = turn + 1, next_reload + o.reload
                 family.write(turn, family.evil)
                 answer = family.ask(verb="reload")
                 refused += not (answer and answer.get("ok"))
                 runs = family.runs()
+                if now // 60 == (now - o.reload) // 60:
+                    continue
                 print(f"soak: {now:5.0f} s, {(runs[0] - first[0]) / now:.0f} runs/s, {runs[1] - first[1]} missed, lag {runs[2]} ms, "
                       f"keeper {rows[-1].get('keeper.rss')} KiB, {rows[-1].get('keeper.fds')} descriptors, {rows[-1]['processes']} processes", flush=True)
             row = {"seconds": round(now, 1), **family.sample()}
@@ -224,7 +249,7 @@ def soak(o):
                 return 1
             rows.append(row)
             if writer is None:
-                columns = ["seconds"] + [f"{r}.{k}" for r in ("keeper", "recorder", "worker") for k, _, _ in KINDS] + [k for k, _, _ in WHOLE]
+                columns = ["seconds"] + [f"{r}.{k}" for r in ("keeper", "recorder", "worker") for k, *_ in KINDS] + [k for k, *_ in WHOLE]
                 writer = csv.DictWriter(f, columns, extrasaction="ignore")
                 writer.writeheader()
             writer.writerow(row)
@@ -233,42 +258,95 @@ def soak(o):
     status = family.stop()
     crashes = sum("plugin.crashed" in line for line in read(family.top + "/log").splitlines())
     verify = subprocess.run([BUILD + "/belfry", "-c", family.top + "/belfry.conf", "journal", "verify"], capture_output=True, text=True)
-    grown = report(rows, seconds)
+    grown = report(rows, o.reload)
     picture(o.out + "/soak.svg", rows, columns[1:])
     failed = grown + refused + (status != 0) + (verify.returncode != 0)
-    print(f"soak: {seconds:.0f} s, {o.checks} checks, {o.evil:g} % evil, {last[0] - first[0]} runs ({(last[0] - first[0]) / seconds:.0f}/s), {crashes} crashes told, "
-          f"{turn} reloads, {refused} refused; {grown} values grew; stopped with {status}; journal {'verifies' if verify.returncode == 0 else 'DOES NOT VERIFY'}: "
-          f"{'FAILED' if failed else 'flat'}")
+    print(f"soak: {seconds:.0f} s, {o.checks} checks, {o.evil:g} % evil, {last[0] - first[0]} runs ({(last[0] - first[0]) / seconds:.0f}/s), "
+          f"{crashes} crashes told, {turn} reloads")
+    print(f"soak: {'FAILED' if failed else 'passed'}: {grown or 'no'} values grew, {refused or 'no'} reloads were refused, belfryd ended with {status}, "
+          f"'journal verify' with {verify.returncode}")
     family.remove()
     return 1 if failed else 0
 
 
-def report(rows, seconds):
+def report(rows, period_s):
     """Prints every slope; how many are growth."""
-    warm, grown = min(seconds / 4, 120), 0
-    kinds = [(f"{r}.{k}", u, a) for r in ("keeper", "recorder", "worker") for k, u, a in KINDS] + WHOLE
-    for name, unit, allowed in kinds:
-        points = [(r["seconds"], r[name]) for r in rows if r["seconds"] >= warm and name in r]
-        if not points:
+    grown = 0
+    kinds = [(f"{r}.{k}", *rest) for r in ("keeper", "recorder", "worker") for k, *rest in KINDS] + WHOLE
+    for name, unit, allowed, in_all in kinds:
+        points = [(r["seconds"], r[name]) for r in rows if name in r]
+        if not points or points[-1][0] < period_s * 2:
             continue
-        slope, half = fit(points)
-        bad = slope - half > allowed
+        lows, values = low_water(points, period_s), [v for _, v in points]
+        bad, slope, least = grows(lows, allowed, in_all)
         grown += bad
-        values = [v for _, v in points]
-        print(f"soak: {name:16} {min(values):8g} to {max(values):8g} {unit:4} slope {slope:+10.2f} +- {half:.2f} an hour, allowed {allowed:g}{'  GROWS' if bad else ''}")
+        print(f"soak: {name:16} {min(values):7g} to {max(values):7g} {unit:4} low water {lows[0][1]:7g} to {lows[-1][1]:7g}, slope {slope:+10.2f}, "
+              f"at least {least:+.2f} an hour{'  GROWS' if bad else ''}")
     return grown
 
 
-# ---- the share of make check
+# ---- the share of make check: made-up series
+
+class Tap:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def ok(self, good, what):
+        self.count += 1
+        self.failed += not good
+        print(f"{'ok' if good else 'not ok'} {self.count} - {what}", flush=True)
+
+    def end(self):
+        print(f"1..{self.count}")
+        return 1 if self.failed else 0
+
+
+def made_up(seed, minutes, per_hour=0.0, settles=0.0, flat=False, period_s=60.0):
+    """KiB every three seconds: a low water that wanders, on it a swing that falls anywhere with each period, sometimes a
+    peak; what leaks away comes on top."""
+    rng = random.Random(seed)
+    wander, points, level = 0.0, [], 0.0
+    for i in range(int(minutes * 20)):
+        t = i * 3.0
+        if i % int(period_s / 3) == 0:
+            wander, level = 0.6 * wander + rng.gauss(0, 120), 0.0
+        if rng.random() < 0.1:
+            level = rng.choice([0, 500, 1500, 2500]) * rng.random()
+        peak = rng.random() < 0.01 and 4000 * rng.random()
+        swing = 0 if flat else wander + level + peak
+        points.append((t, 13000 + swing + per_hour * t / 3600 + settles * (1 - math.exp(-t / 90))))
+    return points
+
+
+# what, minutes, what is made up, period, how many of 100 series may, and must, be called growth
+STORIES = [
+    ("a swing, 9 minutes", 9, {}, 3, 0),
+    ("a swing, 3 hours", 180, {}, 3, 0),
+    ("a swing on what settles, 9 minutes", 9, {"settles": 1000}, 5, 0),
+    ("a swing on what settles, an hour", 60, {"settles": 1500}, 3, 0),
+    ("a swing within the allowance, 6 hours", 360, {"per_hour": 40}, 3, 0),
+    ("nothing that moves at all", 20, {"flat": True}, 0, 0),
+    ("16 bytes of each of 2,000 results a second, 9 minutes", 9, {"per_hour": 16 * 2000 * 3.6}, 100, 95),
+    ("one byte of each, an hour", 60, {"per_hour": 2000 * 3.6}, 100, 100),
+    ("4 KiB at each reload, every minute, 6 hours", 360, {"per_hour": 240}, 100, 90),
+    ("4 KiB at each reload, every 3 seconds, 20 minutes", 20, {"per_hour": 4 * 1200, "period_s": 3.0}, 100, 95),
+]
+
+
+def self_test(ok):
+    for what, minutes, story, most, least in STORIES:
+        period = story.get("period_s", 60.0)
+        seen = sum(grows(low_water(made_up(seed, minutes, **story), period), *RSS[2:])[0] for seed in range(100 if minutes < 100 else 25))
+        share = seen if minutes < 100 else seen * 4
+        ok(least <= share <= most, f"{what}: {share} % are called growth")
+
+
+# ---- the share of make check: a family
 
 def bounds(seconds):
     """TAP: a family before, under and after evil plugins."""
-    points = [0, 0]
-
-    def ok(good, what):
-        points[0] += 1
-        points[1] += not good
-        print(f"{'ok' if good else 'not ok'} {points[0]} - {what}", flush=True)
+    tap = Tap()
+    ok = tap.ok
 
     def settle(wanted):
         """A sample with those values, or the last one after half a minute."""
@@ -280,6 +358,7 @@ def bounds(seconds):
             time.sleep(0.2)
 
     held = ["keeper.fds", "keeper.threads", "recorder.fds", "recorder.threads", "worker.fds", "worker.threads", "zombies", "files", "processes"]
+    self_test(ok)
     family = Family(400, 4)
     family.write(0, 0)
     family.ask(verb="reload")
@@ -312,11 +391,10 @@ def bounds(seconds):
         more = range(measured + 1) if k == "recorder.fds" else range(1)
         ok(after.get(k, 0) - before[k] in more, f"afterwards {k} is as before ({after.get(k)}, {before[k]})")
     ok(family.stop() == 0, "and the family stops")
-    if points[1]:
+    if tap.failed:
         print("\n".join("# " + line for line in read(family.top + "/log").splitlines()[-30:]))
     family.remove()
-    print(f"1..{points[0]}")
-    return 1 if points[1] else 0
+    return tap.end()
 
 
 def main():
@@ -326,8 +404,14 @@ def main():
     parser.add_argument("--evil", type=float, default=2)
     parser.add_argument("--every", type=float, default=3)
     parser.add_argument("--out", default=".")
+    parser.add_argument("--reload", type=float, default=60)
+    parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--bounds", type=float)
     o = parser.parse_args()
+    if o.self_test:
+        tap = Tap()
+        self_test(tap.ok)
+        sys.exit(tap.end())
     sys.exit(bounds(o.bounds) if o.bounds else soak(o))
 
 
