@@ -275,7 +275,7 @@ static int write_out(const struct request *request, int start, const struct buf 
     else if (fchdir(start) != 0)
         code = -errno;
     else
-        code = file_replace(request->out, image->data, image->length, 0644);
+        code = file_swap(request->out, image->data, image->length, 0644);
     return code == 0 ? 0 : complain("can't write '%s': %s", request->out, error_text(code));
 }
 
@@ -369,7 +369,7 @@ static int draw(struct arena *arena, struct request *request, const struct shelf
     struct page page = { 0 };
     int status = check_files(request, shelf);
     mark_moved(arena, request, shelf);
-    const char *trouble = request->size->thumb ? NULL : font_choose(&request->fonts);
+    const char *trouble = request->size->thumb ? font_none() : font_choose(&request->fonts);
     if (trouble)
         complain("%s", trouble);
     if (status == 0)
