@@ -161,6 +161,7 @@ int graph_run(struct cli *cli, const struct graph_request *request, struct buf *
         { "--size", request->size },
         { "--compare", request->compare_ms ? print_seconds(cli, request->compare_ms) : NULL },
         { "--percentile", request->percentile },
+        { "--baseline", request->baseline ? "always" : NULL },
         { "--history", past < 0 ? NULL : "/proc/self/fd/3" },
         { "--out", request->file ? places_absolute(cli, request->file) : NULL },
     };
