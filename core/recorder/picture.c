@@ -284,7 +284,7 @@ static void add_percentile(const struct drawing *drawing, double percentile, str
 
 static void add_description(const struct drawing *drawing, struct buf *out)
 {
-    buf_text(out, "\n<title>");
+    buf_text(out, "<title>");
     picture_xml(out, drawing->picture->title);
     buf_text(out, "</title>\n<desc>");
     for (uint32_t m = 0; m < drawing->drawn_count; m++) {
@@ -309,18 +309,37 @@ static void add_description(const struct drawing *drawing, struct buf *out)
     buf_text(out, "</desc>\n");
 }
 
-/* Copies librrd's picture; into an SVG goes the description behind the <svg> tag. */
+void picture_head(struct buf *out, int width, int height)
+{
+    buf_print(out,
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
+              "xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"%dpt\" height=\"%dpt\" "
+              "viewBox=\"0 0 %d %d\" version=\"1.1\">\n",
+              width, height, width, height);
+}
+
+/* librrd's SVG below a head of ours: wider, so that the last label of the time, which librrd lets run over the edge, is
+ * seen as a whole; and with a description. */
+static void copy_svg(const struct drawing *drawing, const char *bytes, size_t size, struct buf *out)
+{
+    const char *tag = memmem(bytes, size, "<svg", 4);
+    const char *end = tag ? memchr(tag, '>', (size_t)(bytes + size - tag)) : NULL;
+    if (!end)
+        return;
+    picture_head(out, drawing->picture->width, drawing->height);
+    add_description(drawing, out);
+    if (!drawing->picture->thumb)
+        buf_print(out, "<rect width=\"%d\" height=\"%d\" fill=\"%s\"/>", drawing->picture->width, drawing->height,
+                  drawing->theme->back);
+    buf_add(out, end + 1, (size_t)(bytes + size - end - 1));
+}
+
 static void copy(const struct drawing *drawing, const rrd_blob_t *image, struct buf *out)
 {
-    const char *bytes = (const char *)image->ptr, *tag = NULL;
     if (drawing->picture->svg)
-        tag = memmem(bytes, image->size, "<svg", 4);
-    const char *end = tag ? memchr(tag, '>', (size_t)(bytes + image->size - tag)) : NULL;
-    size_t head = end ? (size_t)(end + 1 - bytes) : 0;
-    buf_add(out, bytes, head);
-    if (end)
-        add_description(drawing, out);
-    buf_add(out, bytes + head, image->size - head);
+        copy_svg(drawing, (const char *)image->ptr, image->size, out);
+    else
+        buf_add(out, image->ptr, image->size);
 }
 
 /* Where librrd has put the plot and the first lines of the legend: "16,265,51,279". */

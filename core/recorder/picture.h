@@ -52,6 +52,8 @@ struct picture {
 int picture_draw(struct arena *arena, const struct picture *picture, struct buf *out, int *height, struct why *why);
 /* A text as XML text. */
 void picture_xml(struct buf *out, const char *text);
+/* The beginning of an SVG, up to the root's ">". */
+void picture_head(struct buf *out, int width, int height);
 /* The colour behind everything. */
 const char *picture_background(bool dark);
 

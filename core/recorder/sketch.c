@@ -15,6 +15,7 @@
 #define NAME_COLUMN 32 /* characters of a line's label in the legend */
 #define NAME_COLUMN_NARROW 24
 #define NARROW_PIXELS 600
+#define LABEL_MARGIN 20 /* what picture.c makes an SVG wider by */
 #define VALUE_COLUMN 12
 #define COLUMNS_MAX 5
 #define NAME_BYTES 160
@@ -61,7 +62,7 @@ static void add_frame(struct drawing *drawing)
     args_add(args, "--start=%lld", (long long)picture->since_s);
     args_add(args, "--end=%lld", (long long)picture->until_s);
     args_add(args, picture->thumb ? "--only-graph" : "--full-size-mode");
-    args_add(args, "--width=%d", picture->width);
+    args_add(args, "--width=%d", picture->width - (picture->svg && !picture->thumb ? LABEL_MARGIN : 0));
     args_add(args, "--height=%d", drawing->height);
     args_add(args, "--lower-limit=%s", shown(drawing, drawing->low));
     args_add(args, "--upper-limit=%s", shown(drawing, drawing->high));
