@@ -46,4 +46,5 @@ draw_weeks() { # NAME DAYS ARGUMENT...
 feed_weeks
 make_history
 draw_weeks week 7 --draw time_total --compare $((7 * 86400))
+draw_weeks usual 3 --draw time_total --baseline always
 draw_weeks year 365 --draw requests --percentile 95 --size report

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* digest - SHA-256 by OpenSSL's EVP interface, its hex form, and the kernel's random bytes. What cannot fail on a sound
- * system (the digest, getrandom) ends the process when it does: going on without it would be a lie. */
+/* digest - SHA-256 by OpenSSL's EVP interface, and its hex form. What cannot fail on a sound system ends the process
+ * when it does: going on without it would be a lie. */
 #include "core/base/digest.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -93,18 +92,4 @@ int digest_from_hex(const char *hex, unsigned char out[DIGEST_SIZE])
     }
     memcpy(out, digest, sizeof digest);
     return 0;
-}
-
-void digest_random(void *out, size_t n)
-{
-    unsigned char *at = out;
-    while (n > 0) {
-        ssize_t got = getrandom(at, n, 0);
-        if (got < 0 && errno != EINTR)
-            log_fatal("digest", "the kernel gives no random bytes: %s", error_text(-errno));
-        if (got > 0) {
-            at += got;
-            n -= (size_t)got;
-        }
-    }
 }

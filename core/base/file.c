@@ -83,17 +83,20 @@ static int write_all(int fd, const char *bytes, size_t n)
     return 0;
 }
 
-static int write_and_rename(int fd, const char *temporary, const char *path, const void *bytes, size_t n)
+struct content {
+    const void *bytes;
+    size_t n;
+    bool sync; /* it must be on disk before it is seen */
+};
+
+/* Writes the new file and closes it. */
+static int fill(int fd, const struct content *content)
 {
-    int code = write_all(fd, bytes, n);
-    if (code == 0 && fdatasync(fd) != 0)
+    int code = write_all(fd, content->bytes, content->n);
+    if (code == 0 && content->sync && fdatasync(fd) != 0)
         code = -errno;
     if (close(fd) != 0 && code == 0)
         code = -errno;
-    if (code == 0 && rename(temporary, path) != 0)
-        code = -errno;
-    if (code != 0)
-        unlink(temporary);
     return code;
 }
 
@@ -106,14 +109,34 @@ static char *folder_of(struct arena *arena, const char *path)
     return arena_text_n(arena, path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+static int replace(struct arena *arena, const char *path, const struct content *content, unsigned mode)
+{
+    uint64_t random;
+    digest_random(&random, sizeof random);
+    char *temporary = arena_print(arena, "%s.%016llx.tmp", path, (unsigned long long)random);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+    if (fd < 0)
+        return -errno;
+    int code = fill(fd, content);
+    if (code == 0 && rename(temporary, path) != 0)
+        code = -errno;
+    if (code != 0)
+        unlink(temporary);
+    return code;
+}
+
+int file_swap(const char *path, const void *bytes, size_t n, unsigned mode)
+{
+    struct arena arena = { 0 };
+    int code = replace(&arena, path, &(struct content){ bytes, n, false }, mode);
+    arena_close(&arena);
+    return code;
+}
+
 int file_replace(const char *path, const void *bytes, size_t n, unsigned mode)
 {
     struct arena arena = { 0 };
-    uint64_t random;
-    digest_random(&random, sizeof random);
-    char *temporary = arena_print(&arena, "%s.%016llx.tmp", path, (unsigned long long)random);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
-    int code = fd < 0 ? -errno : write_and_rename(fd, temporary, path, bytes, n);
+    int code = replace(&arena, path, &(struct content){ bytes, n, true }, mode);
     if (code == 0)
         code = file_sync_folder(folder_of(&arena, path));
     arena_close(&arena);

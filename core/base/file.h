@@ -14,6 +14,9 @@ int file_read(struct arena *arena, const char *path, size_t max_bytes, char **ou
 /* Writes path by way of a temporary file in the same folder: write, fdatasync, rename, fsync of the folder. mode as in
  * open(). */
 int file_replace(const char *path, const void *bytes, size_t n, unsigned mode);
+/* The same without fdatasync and fsync, for what can be made again: after a power cut it may be empty or the old one.
+ */
+int file_swap(const char *path, const void *bytes, size_t n, unsigned mode);
 int file_sync_folder(const char *folder);
 /* Makes the folder and its missing parents (mode for all of them). */
 int file_make_folders(const char *folder, unsigned mode);

@@ -6,7 +6,7 @@ core_base_libbase_a_SOURCES = \
 	core/base/buf.c core/base/buf.h \
 	core/base/channel.c core/base/channel.h \
 	core/base/clock.c core/base/clock.h \
-	core/base/digest.c core/base/digest.h \
+	core/base/digest.c core/base/digest.h core/base/digest_random.c \
 	core/base/error.c core/base/error.h \
 	core/base/file.c core/base/file.h \
 	core/base/log.c core/base/log.h \

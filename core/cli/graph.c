@@ -12,7 +12,7 @@
 struct args {
     const char *check, *name, *part, *output, *theme, *size, *percentile;
     int64_t since_ms, until_ms, compare_ms;
-    bool list, term, bare;
+    bool list, term, bare, baseline;
 };
 
 const char *const graph_themes[] = { "light", "dark", NULL };
@@ -46,6 +46,10 @@ static const struct option options[] = {
       .kind = OPTION_SECONDS, .target = offsetof(struct args, compare_ms) },
     { 0, "percentile", "P", "Draw the value that P percent of the time was not exceeded; of a stack, of its sum",
       .kind = OPTION_TEXT, .target = offsetof(struct args, percentile) },
+    { 0, "baseline", NULL,
+      "Draw what is usual at each hour, the median and 5 to 95 % of seven days, in every picture of one line, not only "
+      "where a threshold refers to it",
+      .kind = OPTION_FLAG, .target = offsetof(struct args, baseline) },
     { 0, "bare", NULL, "Leave out what happened: states, marks, times in which nobody looked", .kind = OPTION_FLAG,
       .target = offsetof(struct args, bare) },
     { 0 }
@@ -164,6 +168,7 @@ static int run(struct cli *cli, const void *raw)
                                      .size = args->size,
                                      .percentile = args->percentile,
                                      .compare_ms = args->compare_ms,
+                                     .baseline = args->baseline,
                                      .history = !args->bare && !args->term && strcmp(args->size, "thumb") != 0 };
     const char *file = choose_file(cli, args);
     if (file == NULL)

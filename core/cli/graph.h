@@ -20,6 +20,7 @@ struct graph_request {
     int64_t since_ms, until_ms, step_ms;
     const char *file, *format, *theme, *size, *percentile; /* a picture, */
     int64_t compare_ms;
+    bool baseline;        /* what is usual, always; */
     bool history;         /* with what happened meanwhile; or */
     const char *function; /* the numbers: average, min or max; or */
     bool list;            /* what there is */

@@ -18,6 +18,7 @@
 #define CHUNK_BYTES 65536
 #define OUT_BYTES_MAX (64u << 20)
 #define TIME_MAX_S 253402300799
+#define PATIENCE_MS 2000    /* with the daemon */
 #define SAID_BYTES_MAX 4096 /* of stderr; more is dropped */
 
 /* One of its two streams. */
@@ -124,13 +125,29 @@ static const char *print_seconds(struct cli *cli, int64_t ms)
     return arena_print(&cli->arena, "%lld", (long long)(ms / 1000));
 }
 
+/* The breaker that the check stands behind: a running daemon knows; else it is taken for the check's own. */
+static const char *find_breaker(struct cli *cli, const char *check)
+{
+    json_t *answer, *request = json_pack("{ss ss}", "verb", "query", "subject", check);
+    if (control_ask(cli, request, PATIENCE_MS, &answer, NULL) != 0)
+        return check;
+    const json_t *first = json_array_get(control_list(answer, "checks"), 0);
+    const char *name = control_text(cli, json_object_get(first, "breaker"), "name");
+    json_decref(answer);
+    return *name ? name : check;
+}
+
 /* A descriptor with what happened, or -1: without it the picture is drawn all the same. */
 static int open_past(struct cli *cli, const struct graph_request *request, const char *journal)
 {
-    const struct past past = { request->check, request->part, request->since_ms, request->until_ms };
     struct why why = { "" };
     if (!request->history)
         return -1;
+    const struct past past = { .check = request->check,
+                               .part = request->part,
+                               .breaker = find_breaker(cli, request->check),
+                               .since_ms = request->since_ms,
+                               .until_ms = request->until_ms };
     int fd = past_open(cli, journal, &past, &why);
     if (fd < 0 && fd != -ENOENT)
         fprintf(stderr, "belfry: without states and marks: %s\n", cli_visible(cli, why.text));
@@ -161,6 +178,7 @@ int graph_run(struct cli *cli, const struct graph_request *request, struct buf *
         { "--size", request->size },
         { "--compare", request->compare_ms ? print_seconds(cli, request->compare_ms) : NULL },
         { "--percentile", request->percentile },
+        { "--baseline", request->baseline ? "always" : NULL },
         { "--history", past < 0 ? NULL : "/proc/self/fd/3" },
         { "--out", request->file ? places_absolute(cli, request->file) : NULL },
     };

@@ -29,7 +29,7 @@ static int read_before(const char *journal, const struct past *past, struct hist
           .subject = past->check,
           .last = past->part ? LAST_OF_PARTS : LAST_OF_CHECK },
         { .type = "daemon.", .last = 1 },
-        { .type = "breaker.", .subject = past->check, .last = LAST_OF_CHECK },
+        { .type = "breaker.", .subject = past->breaker, .last = LAST_OF_CHECK },
     };
     int code = 0;
     for (size_t i = 0; code == 0 && i < sizeof(filters) / sizeof(*filters); i++) {
@@ -73,7 +73,9 @@ static int write_down(const struct history *history)
 int past_open(struct cli *cli, const char *journal, const struct past *past, struct why *why)
 {
     struct history history = { 0 };
-    struct history_fold fold = { .arena = &cli->arena, .out = &history, .check = past->check, .part = past->part };
+    struct history_fold fold = {
+        .arena = &cli->arena, .out = &history, .check = past->check, .part = past->part, .breaker = past->breaker
+    };
     int code = access(journal, F_OK) == 0 ? read_past(journal, past, &fold, why) : -errno;
     if (code < 0)
         return *why->text ? code : why_say(why, code, "'%s': %s", journal, error_text(code));

@@ -8,6 +8,7 @@
 
 struct past {
     const char *check, *part; /* part: NULL for the check as a whole */
+    const char *breaker;      /* that it stands behind */
     int64_t since_ms, until_ms;
 };
 

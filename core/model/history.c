@@ -167,15 +167,20 @@ static void on_blind(struct history_fold *fold, const json_t *record, int64_t at
         add_blind(fold, &(struct history_blind){ at_s - ms / 1000, at_s, "Belfry was blind", false, false });
 }
 
+static bool is_my_breaker(const struct history_fold *fold, const json_t *record)
+{
+    return strcmp(get(record, "breaker"), fold->breaker ? fold->breaker : fold->check) == 0;
+}
+
 static void on_open(struct history_fold *fold, const json_t *record, int64_t at_s)
 {
-    if (strcmp(get(record, "breaker"), fold->check) == 0 && !fold->open_s)
+    if (is_my_breaker(fold, record) && !fold->open_s)
         fold->open_s = at_s;
 }
 
 static void on_closed(struct history_fold *fold, const json_t *record, int64_t at_s)
 {
-    if (strcmp(get(record, "breaker"), fold->check) != 0)
+    if (!is_my_breaker(fold, record))
         return;
     if (fold->open_s)
         add_blind(fold, &(struct history_blind){ fold->open_s, at_s, "circuit open", false, true });
@@ -274,7 +279,7 @@ static const struct mark *find_mark(const char *type)
 /* Most records of a journal are of other services: those are not worth parsing. */
 static bool may_concern(const struct history_fold *fold, const struct history_record *from)
 {
-    static const char *const of_all[] = { "daemon.", "monitor.", "config.", "clock." };
+    static const char *const of_all[] = { "daemon.", "monitor.", "config.", "clock.", "breaker." };
     for (size_t i = 0; i < sizeof(of_all) / sizeof(*of_all); i++)
         if (strncmp(from->type, of_all[i], strlen(of_all[i])) == 0)
             return true;

@@ -63,6 +63,7 @@ struct history_fold {
     struct arena *arena;
     struct history *out;
     const char *check, *part; /* part: the states of this part; NULL: of the check as a whole */
+    const char *breaker;      /* that it stands behind, perhaps with others; NULL: its own, of its name */
     /* inner */
     uint32_t state_size, blind_size, mark_size;
     int64_t down_s, open_s;      /* the daemon stopped, the check's breaker opened then; 0: not */

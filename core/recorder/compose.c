@@ -62,11 +62,8 @@ static const char *find_content(const struct buf *image, const char **drawing, c
 static int compose_svg(const struct compose *page, struct buf *out, struct why *why)
 {
     int height = total_height(page), y = 0;
-    buf_print(out,
-              "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
-              "xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"%dpt\" height=\"%dpt\" "
-              "viewBox=\"0 0 %d %d\" version=\"1.1\">\n<title>",
-              page->width, height, page->width, height);
+    picture_head(out, page->width, height);
+    buf_text(out, "<title>");
     picture_xml(out, page->title);
     buf_print(out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"%s\"/>\n", page->width, height,
               picture_background(page->dark));

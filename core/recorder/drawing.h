@@ -8,12 +8,14 @@
 #include "core/recorder/bands.h"
 #include "core/recorder/picture.h"
 #include "core/recorder/scale.h"
+#include "core/recorder/usual.h"
 
 struct theme {
     const char *back, *grid, *main_grid, *font, *axis;
     const char *states[4]; /* of bands, rules, strip and marks; by enum belfry_state */
     const char *note;      /* marks of what is neither good nor bad */
     const char *band;      /* opacity of a threshold's band, two hex digits */
+    const char *usual;     /* of a baseline, likewise */
     const char *colours[PICTURE_LINES_MAX];
 };
 
@@ -26,6 +28,7 @@ struct drawing {
     struct figures figures[PICTURE_LINES_MAX + 1];
     double percentiles[PICTURE_LINES_MAX]; /* of the lines; of a stack in the first: that of the sum. NaN: none */
     struct figures before;                 /* of the only line, or of the stack, in the earlier time */
+    struct usual usual;                    /* of the only line */
     struct figures_points points;          /* the sum of the lines, for a stack and for a history */
     uint32_t line_count, drawn_count;      /* without and with the limit */
     uint32_t left_out;                     /* that had values, but no colour */
@@ -44,6 +47,8 @@ bool drawing_has_strip(const struct drawing *drawing);
 
 /* ---- sketch.c: fills args */
 void sketch_compose(struct drawing *drawing);
+/* What is usual at the end of the picture. */
+char *sketch_usual_words(const struct drawing *drawing, char out[BASELINE_WORDS_SIZE]);
 /* The finite ends of a threshold, which are drawn as rules; how many. */
 int sketch_threshold_ends(const char *text, double out[2]);
 

@@ -4,7 +4,8 @@
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--draw NAME | --metric NAME...] --since S --until S --out
  * FILE
  *                  [--format png|svg] [--size normal|report|thumb] [--width PIXELS] [--height PIXELS]
- *                  [--theme light|dark] [--title TEXT] [--compare SECONDS] [--percentile P] [--history FILE]
+ *                  [--theme light|dark] [--title TEXT] [--compare SECONDS] [--percentile P]
+ *                  [--baseline judged|always] [--history FILE]
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] [--draw NAME | --metric NAME...] --since S --until S
  *                  --export average|min|max [--step SECONDS]
  *     belfry-graph --rrd FOLDER --check ID [--part NAME] --list
@@ -12,8 +13,9 @@
  * Times are seconds since 1970; FILE "-" is the standard output. --draw is a view of the check's plugin or, when there
  * is no such view, a metric; --metric are metrics of the check (or the part) as a whole, those of one unit together.
  * Without either all views that have something to draw are drawn, one under the other; of a plugin without views all
- * metrics (page.h). Width and height are of each picture; without --height a long legend makes it higher. What is left
- * out, because a file is damaged or the page full, is said on stderr. --history is what happened meanwhile, as
+ * metrics (page.h). --baseline judged (the default) draws what is usual when a threshold refers to it, always in every
+ * picture of one line. Width and height are of each picture; without --height a long legend makes it higher. What is
+ * left out, because a file is damaged or the page full, is said on stderr. --history is what happened meanwhile, as
  * core/model/history.h has it: nothing of the journal is read here. Of size thumb only the first picture is drawn.
  *
  * --export prints the numbers that would be drawn (export.h); with --metric all lines, of parts too, when only parts
@@ -275,7 +277,7 @@ static int write_out(const struct request *request, int start, const struct buf 
     else if (fchdir(start) != 0)
         code = -errno;
     else
-        code = file_replace(request->out, image->data, image->length, 0644);
+        code = file_swap(request->out, image->data, image->length, 0644);
     return code == 0 ? 0 : complain("can't write '%s': %s", request->out, error_text(code));
 }
 
@@ -295,6 +297,7 @@ static int draw_pictures(struct arena *arena, const struct request *request, str
         picture->until_s = request->until_s;
         picture->compare_s = request->compare_s;
         picture->percentile = request->percentile;
+        picture->baseline = request->baseline;
         picture->history = request->has_history ? &request->history : NULL;
         picture->fonts = request->fonts;
         picture->width = find_width(request);
@@ -369,7 +372,7 @@ static int draw(struct arena *arena, struct request *request, const struct shelf
     struct page page = { 0 };
     int status = check_files(request, shelf);
     mark_moved(arena, request, shelf);
-    const char *trouble = request->size->thumb ? NULL : font_choose(&request->fonts);
+    const char *trouble = request->size->thumb ? font_none() : font_choose(&request->fonts);
     if (trouble)
         complain("%s", trouble);
     if (status == 0)

@@ -33,6 +33,7 @@ core_recorder_librecorder_a_SOURCES = \
 	core/recorder/sketch.c \
 	core/recorder/store.c core/recorder/store.h \
 	core/recorder/track.c core/recorder/track.h \
+	core/recorder/usual.c core/recorder/usual.h \
 	core/recorder/wal.c core/recorder/wal.h
 core_recorder_librecorder_a_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS) $(RRD_CFLAGS) $(CAIRO_CFLAGS)
 recorder_libs = core/recorder/librecorder.a $(model_libs) $(RRD_LIBS) $(CAIRO_LIBS) $(JANSSON_LIBS)

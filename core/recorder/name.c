@@ -10,20 +10,31 @@
  * that was not cut. */
 #include "core/recorder/name.h"
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/buf.h"
-#include "core/base/digest.h"
 #include "core/base/text.h"
 
 #define PREFIX_LENGTH 8
+#define HASH_SIZE 32
 #define HASH_LENGTH 10
 #define PART_HASH_LENGTH 16
 
 static const char hash_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 _Static_assert(PREFIX_LENGTH + 1 + HASH_LENGTH + 1 == NAME_SOURCE_SIZE, "a made name has exactly the greatest length");
+
+/* By GLib, which librrd is made of: to load OpenSSL takes longer than to draw a sparkline. */
+static void hash(const char *name, size_t length, unsigned char out[HASH_SIZE])
+{
+    gsize size = HASH_SIZE;
+    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_checksum_update(sum, (const guchar *)name, (gssize)length);
+    g_checksum_get_digest(sum, out, &size);
+    g_checksum_free(sum);
+}
 
 static bool is_word(char c)
 {
@@ -55,8 +66,8 @@ char *name_source(char out[NAME_SOURCE_SIZE], const char *metric)
         memcpy(out, metric, length + 1);
         return out;
     }
-    unsigned char digest[DIGEST_SIZE];
-    digest_sha256(metric, length, digest);
+    unsigned char digest[HASH_SIZE];
+    hash(metric, length, digest);
     for (size_t i = 0; i < PREFIX_LENGTH; i++)
         out[i] = i < length && is_word(metric[i]) ? metric[i] : '_';
     out[PREFIX_LENGTH] = '_';
@@ -89,13 +100,11 @@ char *name_part(struct arena *arena, const char *part)
     out[used] = '\0';
     if (used <= NAME_PART_MAX)
         return out;
-    unsigned char digest[DIGEST_SIZE];
-    char hex[DIGEST_HEX_SIZE];
-    digest_sha256(part, length, digest);
-    digest_hex(digest, hex);
+    unsigned char digest[HASH_SIZE];
+    hash(part, length, digest);
     out[cut++] = '~';
-    memcpy(out + cut, hex, PART_HASH_LENGTH);
-    out[cut + PART_HASH_LENGTH] = '\0';
+    for (size_t i = 0; i < PART_HASH_LENGTH / 2; i++)
+        snprintf(out + cut + 2 * i, 3, "%02x", digest[i]);
     return out;
 }
 

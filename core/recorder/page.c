@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "core/model/baseline.h"
+
 /* A line to be: a metric of a file. */
 struct pick {
     const struct shelf_file *file;
@@ -66,7 +68,9 @@ static void set_line(struct picture_line *line, const struct pick *pick, const c
     *line = (struct picture_line){ .from = { pick->file->name, pick->metric->source },
                                    .label = label,
                                    .warn = pick->metric->warn,
-                                   .crit = pick->metric->crit };
+                                   .crit = pick->metric->crit,
+                                   .metric = pick->metric->name,
+                                   .rare = pick->file->legend.step_s > BASELINE_RARE_S };
 }
 
 /* A picture for lines of the unit, with room for as many as there may be; NULL when the page is full. */

@@ -175,6 +175,14 @@ void past_compute(const struct past_metric *metric, struct local_hour now, bool 
     free(moments);
 }
 
+void past_compare(const struct past_metric *metric, struct local_hour when, bool rare, struct baseline *out)
+{
+    struct past_moment *moments = heap_array(MOMENTS_MAX, sizeof(*moments));
+    const struct window window = { .until = rare ? when.day + 1 : when.day, .hour = rare ? -1 : (int)when.hour };
+    compute(metric, window, moments, out);
+    free(moments);
+}
+
 struct past_metric *past_find(const struct past *past, const char *name)
 {
     for (uint32_t i = 0; i < past->count; i++)

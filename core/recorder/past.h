@@ -52,6 +52,9 @@ void past_settle(struct past_metric *metric, struct local_hour when, struct past
 /* All hours as they are to be compared with from `now` on; out->at_s is left alone. */
 void past_compute(const struct past_metric *metric, struct local_hour now, bool rare, struct baseline_table *out);
 
+/* What a value of that hour is compared with, of the days that are still known. */
+void past_compare(const struct past_metric *metric, struct local_hour when, bool rare, struct baseline *out);
+
 /* A value and how many samples it stands for. */
 struct past_moment {
     double value, weight;

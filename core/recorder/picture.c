@@ -9,6 +9,7 @@
  *   a limit        long dashes in the colour of the text
  *   an earlier time  thin dashes
  *   percentiles    dotted rules
+ *   a baseline     the median of each hour in fine dashes, 5 to 95 % as a grey band; of one line only
  * Thresholds that all lines have in common are drawn, too: a dashed rule each, and behind the curves the region where a
  * value is WARNING or CRITICAL in the state's colour. Of more lines than there are colours those with the greatest
  * means are drawn, and the others counted.
@@ -44,6 +45,7 @@ static const struct theme light = { .back = "#FFFFFF",
                                                 [BELFRY_UNKNOWN] = "#8250DF" },
                                     .note = "#57606A",
                                     .band = "16",
+                                    .usual = "38",
                                     .colours = { "#0072B2", "#D55E00", "#009E73", "#B5548B", "#E69F00", "#56B4E9",
                                                  "#6B5B2E", "#555555" } };
 static const struct theme dark = { .back = "#161B22",
@@ -57,6 +59,7 @@ static const struct theme dark = { .back = "#161B22",
                                                [BELFRY_UNKNOWN] = "#B392F0" },
                                    .note = "#A8B3BF",
                                    .band = "20",
+                                   .usual = "48",
                                    .colours = { "#56B4E9", "#FF8A4C", "#2CC59B", "#E58CC0", "#F0C23B", "#8AA4FF",
                                                 "#C9B37A", "#B4BCC6" } };
 
@@ -147,6 +150,15 @@ static int read_earlier(struct drawing *drawing, const struct figures_source *so
     return code;
 }
 
+static int read_usual(struct drawing *drawing, struct why *why)
+{
+    const struct picture_line *line = &drawing->lines[0];
+    const struct usual_source source = { line->from, line->metric, line->rare, drawing->picture->baseline };
+    if (drawing->line_count != 1 || drawing->picture->thumb)
+        return 0;
+    return usual_read(drawing->arena, &drawing->span, &source, &drawing->usual, why);
+}
+
 static int read_figures(struct drawing *drawing, struct why *why)
 {
     struct figures_source sources[PICTURE_LINES_MAX + 1];
@@ -157,6 +169,8 @@ static int read_figures(struct drawing *drawing, struct why *why)
     int code = figures_read(&drawing->span, sources, drawing->drawn_count, drawing->figures, why);
     if (code == 0)
         code = read_points(drawing, sources, why);
+    if (code == 0)
+        code = read_usual(drawing, why);
     if (code == 0 && drawing->picture->compare_s)
         code = read_earlier(drawing, sources, why);
     return code;
@@ -203,15 +217,16 @@ static void set_axis(struct drawing *drawing)
 {
     const struct picture *picture = drawing->picture;
     const struct picture_line *common = drawing->common;
-    double low = 0, high = drawing->high; /* of a stack, of the earlier time */
+    double least, greatest, low = 0, high = drawing->high; /* of a stack, of the earlier time */
     for (uint32_t m = 0; m < drawing->line_count; m++) {
         const struct figures *figures = &drawing->figures[m];
         drawing->any = drawing->any || isfinite(figures->last);
         low = fmin(low, fmin(figures->least, figures->mean));
         high = fmax(high, picture->stack ? figures->mean : fmax(figures->greatest, figures->mean));
     }
-    drawing->low = low;
-    drawing->high = high;
+    usual_extent(&drawing->usual, &least, &greatest);
+    drawing->low = fmin(low, least);
+    drawing->high = fmax(high, greatest);
     include_limit(drawing);
     if (common) {
         include_threshold(drawing, common->warn);
@@ -236,7 +251,7 @@ static void set_height(struct drawing *drawing)
     const struct picture_line *common = drawing->common;
     int lines = (int)drawing->drawn_count + (common && (common->warn || common->crit)) + (drawing->left_out > 0);
     lines += (picture->compare_s > 0) + (picture->percentile > 0 && drawing_is_stack(drawing));
-    lines += drawing_has_strip(drawing);
+    lines += drawing_has_strip(drawing) + (drawing->usual.count > 0);
     drawing->height = picture->height;
     if (picture->grows && lines > LEGEND_LINES)
         drawing->height += (lines - LEGEND_LINES) * LEGEND_LINE_PIXELS;
@@ -269,7 +284,7 @@ static void add_percentile(const struct drawing *drawing, double percentile, str
 
 static void add_description(const struct drawing *drawing, struct buf *out)
 {
-    buf_text(out, "\n<title>");
+    buf_text(out, "<title>");
     picture_xml(out, drawing->picture->title);
     buf_text(out, "</title>\n<desc>");
     for (uint32_t m = 0; m < drawing->drawn_count; m++) {
@@ -285,22 +300,46 @@ static void add_description(const struct drawing *drawing, struct buf *out)
         }
         add_percentile(drawing, drawing->percentiles[m], out);
     }
+    if (drawing->usual.count > 0) {
+        char words[BASELINE_WORDS_SIZE];
+        buf_text(out, "; ");
+        picture_xml(out, sketch_usual_words(drawing, words));
+    }
     decor_describe(drawing, out);
     buf_text(out, "</desc>\n");
 }
 
-/* Copies librrd's picture; into an SVG goes the description behind the <svg> tag. */
+void picture_head(struct buf *out, int width, int height)
+{
+    buf_print(out,
+              "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
+              "xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"%dpt\" height=\"%dpt\" "
+              "viewBox=\"0 0 %d %d\" version=\"1.1\">\n",
+              width, height, width, height);
+}
+
+/* librrd's SVG below a head of ours: wider, so that the last label of the time, which librrd lets run over the edge, is
+ * seen as a whole; and with a description. */
+static void copy_svg(const struct drawing *drawing, const char *bytes, size_t size, struct buf *out)
+{
+    const char *tag = memmem(bytes, size, "<svg", 4);
+    const char *end = tag ? memchr(tag, '>', (size_t)(bytes + size - tag)) : NULL;
+    if (!end)
+        return;
+    picture_head(out, drawing->picture->width, drawing->height);
+    add_description(drawing, out);
+    if (!drawing->picture->thumb)
+        buf_print(out, "<rect width=\"%d\" height=\"%d\" fill=\"%s\"/>", drawing->picture->width, drawing->height,
+                  drawing->theme->back);
+    buf_add(out, end + 1, (size_t)(bytes + size - end - 1));
+}
+
 static void copy(const struct drawing *drawing, const rrd_blob_t *image, struct buf *out)
 {
-    const char *bytes = (const char *)image->ptr, *tag = NULL;
     if (drawing->picture->svg)
-        tag = memmem(bytes, image->size, "<svg", 4);
-    const char *end = tag ? memchr(tag, '>', (size_t)(bytes + image->size - tag)) : NULL;
-    size_t head = end ? (size_t)(end + 1 - bytes) : 0;
-    buf_add(out, bytes, head);
-    if (end)
-        add_description(drawing, out);
-    buf_add(out, bytes + head, image->size - head);
+        copy_svg(drawing, (const char *)image->ptr, image->size, out);
+    else
+        buf_add(out, image->ptr, image->size);
 }
 
 /* Where librrd has put the plot and the first lines of the legend: "16,265,51,279". */

@@ -19,6 +19,8 @@ struct picture_line {
     struct figures_source from;
     const char *label;       /* any text */
     const char *warn, *crit; /* ranges, or NULL */
+    const char *metric;
+    bool rare; /* measured less often than BASELINE_RARE_S */
 };
 
 /* Names of installed fonts; see font.h. */
@@ -38,6 +40,7 @@ struct picture {
     int64_t compare_s;             /* the time so much earlier is drawn too; 0: not */
     double percentile;             /* of each line; 0: none */
     const struct history *history; /* what happened meanwhile, or NULL */
+    bool baseline;                 /* of an only line also when no threshold refers to it */
     struct picture_fonts fonts;
     int width, height; /* of the whole picture */
     bool grows;        /* height is for a short legend; a longer one makes the picture higher */
@@ -49,6 +52,8 @@ struct picture {
 int picture_draw(struct arena *arena, const struct picture *picture, struct buf *out, int *height, struct why *why);
 /* A text as XML text. */
 void picture_xml(struct buf *out, const char *text);
+/* The beginning of an SVG, up to the root's ">". */
+void picture_head(struct buf *out, int width, int height);
 /* The colour behind everything. */
 const char *picture_background(bool dark);
 

@@ -88,6 +88,7 @@ static const struct option options[] = {
     { "--until", set_integer, MEMBER(until_s), NULL, NULL },
     { "--compare", set_integer, MEMBER(compare_s), NULL, NULL },
     { "--percentile", set_percentile, 0, NULL, NULL },
+    { "--baseline", set_word, MEMBER(baseline), "always", "judged" },
     { "--history", set_text, MEMBER(history_file), NULL, NULL },
     { "--size", set_size, 0, NULL, NULL },
     { "--width", set_integer, MEMBER(width), NULL, NULL },
@@ -148,6 +149,6 @@ void request_usage(void)
                     "           [--metric NAME]... --since SECONDS --until SECONDS --out FILE\n"
                     "           [--format png|svg] [--size normal|report|thumb] [--width PIXELS] [--height PIXELS]\n"
                     "           [--theme light|dark] [--title TEXT] [--compare SECONDS] [--percentile P]\n"
-                    "           [--history FILE]\n"
+                    "           [--baseline judged|always] [--history FILE]\n"
                     "       belfry-graph --rrd FOLDER --check SERVICE/CHECK [--part NAME] --list\n");
 }

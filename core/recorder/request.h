@@ -23,7 +23,7 @@ struct request {
     int64_t since_s, until_s, compare_s, step_s;
     int64_t width, height; /* 0: those of the size */
     double percentile;
-    bool dark, svg, list;
+    bool dark, svg, list, baseline;
     /* not from the command line: what happened meanwhile, when has_history; installed fonts */
     struct history history;
     struct picture_fonts fonts;

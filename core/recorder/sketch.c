@@ -3,7 +3,7 @@
  * words of text_format_value().
  *
  * Variables of line M, in shown units: vM mean, lM least, hM greatest, wM the mean of the earlier time; tM is the sum
- * of the stack up to M. */
+ * of the stack up to M. The baseline's 5th percentile is ul, us the way from there to the 95th, um the median. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #define NAME_COLUMN 32 /* characters of a line's label in the legend */
 #define NAME_COLUMN_NARROW 24
 #define NARROW_PIXELS 600
+#define LABEL_MARGIN 20 /* what picture.c makes an SVG wider by */
 #define VALUE_COLUMN 12
 #define COLUMNS_MAX 5
 #define NAME_BYTES 160
@@ -61,7 +62,7 @@ static void add_frame(struct drawing *drawing)
     args_add(args, "--start=%lld", (long long)picture->since_s);
     args_add(args, "--end=%lld", (long long)picture->until_s);
     args_add(args, picture->thumb ? "--only-graph" : "--full-size-mode");
-    args_add(args, "--width=%d", picture->width);
+    args_add(args, "--width=%d", picture->width - (picture->svg && !picture->thumb ? LABEL_MARGIN : 0));
     args_add(args, "--height=%d", drawing->height);
     args_add(args, "--lower-limit=%s", shown(drawing, drawing->low));
     args_add(args, "--upper-limit=%s", shown(drawing, drawing->high));
@@ -243,6 +244,54 @@ static void add_bands(struct drawing *drawing)
     }
 }
 
+/* ---- the usual -------------------------------------------------------------------------------------------------- */
+
+/* A figure, or with `minus` the way from that one to it, as a variable: in each hour the number that stands there. */
+static void add_usual(struct drawing *drawing, const char *name, enum figure figure, const enum figure *minus)
+{
+    const struct usual *usual = &drawing->usual;
+    struct buf text = { 0 };
+    buf_print(&text, "CDEF:%s=v0,POP", name);
+    for (uint32_t i = 0; i < usual->count; i++) {
+        const struct baseline *baseline = &usual->hours[i].baseline;
+        double value = baseline->figures[figure] - (minus ? baseline->figures[*minus] : 0);
+        buf_print(&text, ",TIME,%lld,LE,%s", (long long)usual->hours[i].until_s,
+                  baseline_tells(baseline) ? shown(drawing, value) : "UNKN");
+    }
+    buf_text(&text, ",UNKN");
+    for (uint32_t i = 0; i < usual->count; i++)
+        buf_text(&text, ",IF");
+    args_take(&drawing->args, arena_text_n(drawing->arena, text.data, text.length));
+    buf_close(&text);
+}
+
+static void add_usual_band(struct drawing *drawing)
+{
+    static const enum figure low = FIGURE_P5;
+    if (drawing->usual.count == 0)
+        return;
+    add_usual(drawing, "ul", FIGURE_P5, NULL);
+    add_usual(drawing, "us", FIGURE_P95, &low);
+    add_usual(drawing, "um", FIGURE_MEDIAN, NULL);
+    args_add(&drawing->args, "LINE0:ul#00000000");
+    args_add(&drawing->args, "AREA:us%s%s::STACK", drawing->theme->note, drawing->theme->usual);
+}
+
+char *sketch_usual_words(const struct drawing *drawing, char out[BASELINE_WORDS_SIZE])
+{
+    return baseline_words(out, &drawing->usual.hours[drawing->usual.count - 1].baseline, drawing->picture->unit);
+}
+
+static void add_usual_median(struct drawing *drawing)
+{
+    char words[BASELINE_WORDS_SIZE];
+    if (drawing->usual.count == 0)
+        return;
+    args_escaped(&drawing->args, arena_print(drawing->arena, "LINE1.2:um%s:", drawing->theme->font),
+                 sketch_usual_words(drawing, words));
+    args_append(&drawing->args, "\\l:dashes=2,3");
+}
+
 /* How a line begins: "AREA:v2#0072B2C0:", to be followed by its label. */
 static const char *line_head(struct drawing *drawing, uint32_t m)
 {
@@ -372,6 +421,7 @@ void sketch_compose(struct drawing *drawing)
     add_frame(drawing);
     add_variables(drawing);
     add_bands(drawing);
+    add_usual_band(drawing);
     if (!thumb)
         add_heading(drawing);
     for (uint32_t m = 0; m < drawing->drawn_count; m++)
@@ -382,6 +432,7 @@ void sketch_compose(struct drawing *drawing)
         args_add(&drawing->args, "COMMENT:  and %u more of lower means\\l", drawing->left_out);
     if (drawing->picture->compare_s)
         add_earlier_lines(drawing);
+    add_usual_median(drawing);
     add_sum_percentile(drawing);
     add_thresholds(drawing);
     if (!drawing->any)

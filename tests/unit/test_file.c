@@ -81,6 +81,10 @@ static void test_replace(void)
     tap_ok(file_replace(at("replace/folder"), "x", 1, 0600) < 0, "a folder is not replaced");
     tap_is_int(count_files(at("replace")), 2, "and no temporary file is left either");
     tap_ok(chdir(at("replace")) == 0 && file_replace("plain", "x", 1, 0600) == 0, "a name without a folder");
+    tap_is_int(file_swap("plain", "y", 1, 0600), 0, "likewise without syncing");
+    file_read(&arena, "plain", 100, &text, &length);
+    tap_is_text(text, "y", "with the new content");
+    tap_ok(file_swap("folder", "x", 1, 0600) < 0 && count_files(".") == 3, "no temporary file is left of that either");
     tap_is_int(chdir("/"), 0, "back");
     tap_is_int(file_sync_folder(at("none")), -ENOENT, "no such folder to sync");
 }

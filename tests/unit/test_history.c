@@ -118,6 +118,17 @@ static void test_blind(void)
                 "a start and its configuration are one mark");
 }
 
+static void test_shared_breaker(void)
+{
+    begin("shop/web", NULL);
+    fold.breaker = "upstream";
+    add(10, "breaker.open", "\"breaker\":\"upstream\",\"failures\":5,\"ms\":1000");
+    add(11, "breaker.open", "\"breaker\":\"shop/web\",\"failures\":5,\"ms\":1000");
+    add(12, "breaker.closed", "\"breaker\":\"shop/web\"");
+    add(20, "breaker.closed", "\"breaker\":\"upstream\"");
+    tap_is_text(blind(), "10-20 circuit open rests", "a breaker that it shares is its breaker");
+}
+
 static void test_marks(void)
 {
     begin("shop/web", NULL);
@@ -141,6 +152,7 @@ static void test_text(void)
     struct buf text = { 0 };
     struct why why = { "" };
     test_blind();
+    test_shared_breaker();
     history_mark(&fold, &(struct history_mark){ 7, HISTORY_BAD, "x\"<\n", "\xff" });
     history_print(&text, &history);
     tap_ok(history_parse(&arena, text.data, text.length, &back, &why) == 0, "the text is read back: %s", why.text);

@@ -198,6 +198,15 @@ static void test_windows(void)
     tap_is_near(table.hours[9].figures[FIGURE_MEDIAN], TODAY - 3, "when it is over: as of tomorrow, today counts");
     tap_is_int(table.hours[9].samples, 28, "and the oldest no more");
     tap_is_int(table.hours[8].samples + table.hours[10].samples, 0, "other hours have nothing of it");
+    struct baseline then;
+    past_compare(&metric, (struct local_hour){ TODAY, 9 }, false, &then);
+    tap_ok(then.days == 7 && then.figures[FIGURE_MEDIAN] == TODAY - 4, "today's value is compared with days before");
+    past_compare(&metric, (struct local_hour){ TODAY - 1, 9 }, false, &then);
+    tap_ok(then.days == 6 && then.figures[FIGURE_MEDIAN] == TODAY - 4.5, "that of yesterday with those still known");
+    past_compare(&metric, (struct local_hour){ TODAY, 8 }, false, &then);
+    tap_is_int(then.days, 0, "an hour without samples with none");
+    past_compare(&metric, (struct local_hour){ TODAY, 8 }, true, &then);
+    tap_ok(then.rare && then.days == 7 && then.figures[FIGURE_MEDIAN] == TODAY - 3, "a rare metric with all hours");
     past_compute(&metric, (struct local_hour){ TODAY + 4, 8 }, false, &table);
     tap_ok(table.hours[9].days == 4 && table.hours[9].samples == 16, "days without samples are missing");
     past_compute(&metric, (struct local_hour){ TODAY + 20, 8 }, false, &table);
