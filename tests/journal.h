@@ -37,7 +37,7 @@ static inline char *path_of(const char *name)
     static char paths[4][512];
     static unsigned turn;
     char *path = paths[turn++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    snprintf(path, sizeof paths[0], "%s/%.200s", folder, name);
     return path;
 }
 

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* index - the file is a head, the blocks, and the SHA-256 of all that, in this machine's byte order (elsewhere the
- * magic number differs, and the file is made anew).
+/* index - the file. All numbers are little endian; "number" is 7 bits a byte, the lowest first, the highest bit set in
+ * all but the last; "signed" is such a number, the sign in its lowest bit.
  *
- * The set of a block is a Bloom filter: three bits for each text in it. For a record of type "check.state" that has
- * "check":"web/up@a" those are check.state, check., web/up@a, web/up and web: whatever can be asked for. They are
- * found by their member's name in the raw line, so one in a nested object counts as well; that costs a look at the
- * block, no more. */
+ *     8 bytes      "belfryX2"
+ *     32 bytes     the mark of the segment's compressed file (pack_mark())
+ *     u32, u32     how many blocks B and keys K there are
+ *     B times      bytes compressed, bytes, lines, records (numbers); when there are records: the least number of one
+ *                  (signed, less that of the block before) and how many less than the greatest; the same of their times
+ *     K times      u32 key, ascending, and u32: where behind the keys the list of its blocks begins, one behind the
+ *                  other
+ *     lists        numbers of blocks, ascending: the first one, then the differences
+ *     32 bytes     the SHA-256 of all that
+ *
+ * A key is the hash of a type or a subject. That two have the same costs a look at a block, no more. A segment in which
+ * a line spans two blocks, or that is damaged, has B = 0: it can only be read as a whole. */
 #include "core/journal/index.h"
 
 #include <errno.h>
@@ -19,14 +27,14 @@
 #include "core/base/arena.h"
 #include "core/base/digest.h"
 #include "core/base/error.h"
+#include "core/base/wire.h"
 
-#define MAGIC UINT64_C(0x0131786479666c42)
-#define SET_BITS (INDEX_SET_SIZE * 8u)
-#define BLOCKS_MAX (1u << 20)
-
-struct head {
-    uint64_t magic, packed_size, count;
-};
+#define MAGIC "belfryX2"
+#define MAGIC_SIZE 8u
+#define HEAD_SIZE (MAGIC_SIZE + DIGEST_SIZE + 8u)
+#define KEY_SIZE 8u
+#define FILE_MAX (64u << 20)
+#define BLOCK_LEAST 4u /* bytes of one */
 
 char *index_name(char out[INDEX_NAME_SIZE], const char *segment)
 {
@@ -34,115 +42,108 @@ char *index_name(char out[INDEX_NAME_SIZE], const char *segment)
     return out;
 }
 
-/* ---- the set --------------------------------------------------------------------------------------------------- */
-
-/* FNV-1a; its upper and lower half make the three bits. */
-static uint64_t hash_text(const char *text, size_t n)
+/* FNV-1a, its halves folded. */
+uint32_t index_key(enum index_kind kind, const char *text, size_t n)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = (UINT64_C(0xcbf29ce484222325) ^ (uint64_t)kind) * UINT64_C(0x100000001b3);
     for (size_t i = 0; i < n; i++)
         hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    return hash ^ (hash >> 29);
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
-static unsigned bit_of(uint64_t hash, unsigned i)
+/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+
+static void put_number(struct buf *out, uint64_t value)
 {
-    return (unsigned)(((hash >> 32) * i + (hash & UINT32_MAX)) % SET_BITS);
+    for (; value >= 0x80; value >>= 7)
+        wire_put_u8(out, (uint8_t)(value | 0x80));
+    wire_put_u8(out, (uint8_t)value);
 }
 
-static void put(struct index_block *block, const char *text, size_t n)
+static uint64_t get_number(struct wire_reader *in)
 {
-    uint64_t hash = hash_text(text, n);
-    for (unsigned i = 0; i < 3; i++)
-        block->set[bit_of(hash, i) / 8] |= (unsigned char)(1u << bit_of(hash, i) % 8);
-}
-
-static bool has(const struct index_block *block, const char *text, size_t n)
-{
-    uint64_t hash = hash_text(text, n);
-    for (unsigned i = 0; i < 3; i++)
-        if ((block->set[bit_of(hash, i) / 8] & 1u << bit_of(hash, i) % 8) == 0)
-            return false;
-    return true;
-}
-
-/* The whole, and each beginning that ends before (or, with `included`, after) one of the separators. */
-static void put_prefixes(struct index_block *block, const char *text, size_t n, const char *separators, bool included)
-{
-    for (size_t i = 1; i < n; i++)
-        if (strchr(separators, text[i]) != NULL)
-            put(block, text, included ? i + 1 : i);
-    put(block, text, n);
-}
-
-static void put_subjects(struct index_block *block, const struct record *record)
-{
-    static const char *const members[] = { "\"check\":\"", "\"service\":\"", "\"breaker\":\"", "\"plugin\":\"" };
-    const char *end = record->members + record->members_length;
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        size_t length = strlen(members[i]);
-        const char *at = record->members;
-        while (at != NULL && (at = memmem(at, (size_t)(end - at), members[i], length)) != NULL) {
-            at += length;
-            const char *quote = memchr(at, '"', (size_t)(end - at));
-            if (quote != NULL)
-                put_prefixes(block, at, (size_t)(quote - at), "/@", false);
-        }
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t byte = wire_u8(in);
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0)
+            return value;
     }
+    in->failed = true;
+    return 0;
 }
 
-bool index_may_hold(const struct index_block *block, const char *type, const struct buf *subject)
+/* Differences are taken modulo 2^64. */
+static void put_signed(struct buf *out, uint64_t value)
 {
-    return (type == NULL || has(block, type, strlen(type))) &&
-           (subject == NULL || has(block, subject->data, subject->length));
+    put_number(out, value >> 63 != 0 ? ~value << 1 | 1 : value << 1);
 }
 
-/* ---- making ---------------------------------------------------------------------------------------------------- */
-
-static void add_record(struct index_block *block, const struct record *record)
+static uint64_t get_signed(struct wire_reader *in)
 {
-    int64_t wall_ms = record_wall_ms(record);
-    if (block->records++ == 0) {
-        block->first_seq = record->seq;
-        block->least_ms = block->most_ms = wall_ms;
+    uint64_t value = get_number(in);
+    return (value & 1) != 0 ? ~(value >> 1) : value >> 1;
+}
+
+static uint32_t load(const unsigned char *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+/* What the next block's figures are told against. The block behind the last one says where that one ends. */
+static void put_block(struct buf *out, const struct index_block *block, struct index_block *before)
+{
+    put_number(out, block[1].packed_at - block->packed_at);
+    put_number(out, block[1].offset - block->offset);
+    put_number(out, block[1].lines_before - block->lines_before);
+    put_number(out, block->records);
+    if (block->records == 0)
+        return;
+    put_signed(out, block->least_seq - before->least_seq);
+    put_number(out, block->most_seq - block->least_seq);
+    put_signed(out, (uint64_t)block->least_ms - (uint64_t)before->least_ms);
+    put_number(out, (uint64_t)block->most_ms - (uint64_t)block->least_ms);
+    *before = *block;
+}
+
+/* One list, of the pairs with the same key; how many they are. */
+static size_t put_list(struct buf *out, const uint64_t *pairs, size_t n)
+{
+    uint32_t before = 0;
+    size_t i = 0;
+    for (; i < n && pairs[i] >> 32 == pairs[0] >> 32; i++) {
+        put_number(out, (uint32_t)pairs[i] - before);
+        before = (uint32_t)pairs[i];
     }
-    if (wall_ms < block->least_ms)
-        block->least_ms = wall_ms;
-    if (wall_ms > block->most_ms)
-        block->most_ms = wall_ms;
-    put_prefixes(block, record->type, record->type_length, ".", true);
-    if (record->members_length > 0)
-        put_subjects(block, record);
+    return i;
 }
 
-/* Room for the next one, which begins where the last one ended: carry holds offset and lines_before of that. */
-static struct index_block *next_block(struct index *index)
+static void put_all(struct buf *out, const struct index *index, const struct index_keys *pairs, const void *mark)
 {
-    if ((index->count & (index->count - 1)) == 0)
-        index->blocks = heap_grow(index->blocks, index->count == 0 ? 2 : index->count * 2 + 1, sizeof *index->blocks);
-    if (index->count == 0)
-        index->blocks[0] = (struct index_block){ 0 };
-    return &index->blocks[index->count++];
-}
-
-void index_add(struct index *index, uint64_t packed_at, const char *bytes, size_t n)
-{
-    struct index_block *block = next_block(index);
-    uint64_t lines = block->lines_before, offset = block->offset;
-    const char *at = bytes, *end = bytes + n, *newline;
-    block->packed_at = packed_at;
-    while (at < end && (newline = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-        struct record record;
-        if (record_parse(at, (size_t)(newline - at), &record) == 0)
-            add_record(block, &record);
-        lines++;
-        at = newline + 1;
+    struct buf lists = { .max_bytes = FILE_MAX }, keys = { .max_bytes = FILE_MAX };
+    struct index_block before = { 0 };
+    for (size_t i = 0; i < pairs->count;) {
+        wire_put_u32(&keys, (uint32_t)(pairs->pairs[i] >> 32));
+        wire_put_u32(&keys, (uint32_t)lists.length);
+        i += put_list(&lists, pairs->pairs + i, pairs->count - i);
     }
-    /* the one behind the last says where that ends */
-    index->blocks[index->count] = (struct index_block){ .offset = offset + n, .lines_before = lines };
+    buf_add(out, MAGIC, MAGIC_SIZE);
+    buf_add(out, mark, DIGEST_SIZE);
+    wire_put_u32(out, (uint32_t)index->count);
+    wire_put_u32(out, (uint32_t)(keys.length / KEY_SIZE));
+    for (uint64_t i = 0; i < index->count; i++)
+        put_block(out, &index->blocks[i], &before);
+    buf_add(out, keys.data, keys.length);
+    buf_add(out, lists.data, lists.length);
+    unsigned char digest[DIGEST_SIZE];
+    digest_sha256(out->data, out->length, digest);
+    buf_add(out, digest, sizeof digest);
+    out->overflowed = out->overflowed || keys.overflowed || lists.overflowed;
+    buf_close(&keys);
+    buf_close(&lists);
 }
-
-/* ---- the file -------------------------------------------------------------------------------------------------- */
 
 static int write_file(const struct journal_disk *disk, int folder, const char *name, const struct buf *bytes)
 {
@@ -154,78 +155,154 @@ static int write_file(const struct journal_disk *disk, int folder, const char *n
     return code;
 }
 
-int index_write(const struct index *index, const struct journal_disk *disk, int folder, const char *segment)
+int index_write(const struct index *index, const struct index_keys *keys, const struct pack_reader *packed,
+                const struct index_place *place)
 {
+    const struct journal_disk *disk = place->disk;
     char name[INDEX_NAME_SIZE], fresh[INDEX_NAME_SIZE + 4];
-    unsigned char digest[DIGEST_SIZE];
-    struct buf bytes = { .max_bytes = 1u << 30 };
-    const struct head head = { MAGIC, index->packed_size, index->count };
-    buf_add(&bytes, &head, sizeof head);
-    buf_add(&bytes, index->blocks, index->count * sizeof *index->blocks);
-    digest_sha256(bytes.data, bytes.length, digest);
-    buf_add(&bytes, digest, sizeof digest);
-    snprintf(fresh, sizeof fresh, "%s.new", index_name(name, segment));
-    int code = bytes.overflowed ? ERROR_LIMIT : write_file(disk, folder, fresh, &bytes);
-    if (code == 0)
-        code = disk->rename(disk->self, folder, fresh, name);
+    unsigned char mark[DIGEST_SIZE];
+    struct buf bytes = { .max_bytes = FILE_MAX };
+    int code = pack_mark(packed, mark);
     if (code < 0)
-        disk->remove(disk->self, folder, fresh);
+        return code;
+    put_all(&bytes, index, keys, mark);
+    snprintf(fresh, sizeof fresh, "%s.new", index_name(name, place->segment));
+    code = bytes.overflowed ? ERROR_LIMIT : write_file(disk, place->folder, fresh, &bytes);
+    if (code == 0)
+        code = disk->rename(disk->self, place->folder, fresh, name);
+    if (code < 0)
+        disk->remove(disk->self, place->folder, fresh);
     buf_close(&bytes);
     return code;
 }
 
-static int read_bytes(int fd, void *out, size_t n)
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static void get_block(struct wire_reader *in, struct index_block *block, struct index_block *before)
+{
+    block[1] = (struct index_block){ .packed_at = block->packed_at + get_number(in),
+                                     .offset = block->offset + get_number(in),
+                                     .lines_before = block->lines_before + get_number(in) };
+    block->records = get_number(in);
+    if (block->records == 0)
+        return;
+    block->least_seq = before->least_seq + get_signed(in);
+    block->most_seq = block->least_seq + get_number(in);
+    block->least_ms = (int64_t)((uint64_t)before->least_ms + get_signed(in));
+    block->most_ms = (int64_t)((uint64_t)block->least_ms + get_number(in));
+    *before = *block;
+}
+
+static bool is_whole(const unsigned char *bytes, size_t n, const unsigned char mark[DIGEST_SIZE])
+{
+    unsigned char digest[DIGEST_SIZE];
+    if (n < HEAD_SIZE + DIGEST_SIZE || memcmp(bytes, MAGIC, MAGIC_SIZE) != 0 ||
+        memcmp(bytes + MAGIC_SIZE, mark, DIGEST_SIZE) != 0)
+        return false;
+    digest_sha256(bytes, n - DIGEST_SIZE, digest);
+    return memcmp(digest, bytes + n - DIGEST_SIZE, DIGEST_SIZE) == 0;
+}
+
+/* Takes out->bytes apart. */
+static int take_apart(struct index *out, size_t n, const unsigned char mark[DIGEST_SIZE])
+{
+    if (!is_whole(out->bytes, n, mark))
+        return ERROR_DAMAGED;
+    struct wire_reader in = { .at = out->bytes + HEAD_SIZE - 8, .end = out->bytes + n - DIGEST_SIZE };
+    struct index_block before = { 0 };
+    uint32_t count = wire_u32(&in);
+    out->key_count = wire_u32(&in);
+    if (count > n / BLOCK_LEAST || out->key_count > n / KEY_SIZE)
+        return ERROR_DAMAGED;
+    out->blocks = heap_array(count + 1, sizeof *out->blocks);
+    out->blocks[0] = before;
+    for (out->count = 0; out->count < count && !in.failed; out->count++)
+        get_block(&in, &out->blocks[out->count], &before);
+    if (in.failed || (size_t)(in.end - in.at) < out->key_count * KEY_SIZE)
+        return ERROR_DAMAGED;
+    out->keys = in.at;
+    out->lists = in.at + out->key_count * KEY_SIZE;
+    out->lists_size = (size_t)(in.end - out->lists);
+    return 0;
+}
+
+static int read_whole(int fd, unsigned char *out, size_t n)
 {
     ssize_t got;
     do
-        got = read(fd, out, n);
+        got = pread(fd, out, n, 0);
     while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : (size_t)got == n ? 0 : ERROR_DAMAGED;
 }
 
-/* Takes the bytes apart: head, blocks, digest. */
-static int take_apart(struct index *out, const char *bytes, size_t n, uint64_t packed_size)
-{
-    struct head head;
-    unsigned char digest[DIGEST_SIZE];
-    if (n < sizeof head + DIGEST_SIZE)
-        return ERROR_DAMAGED;
-    memcpy(&head, bytes, sizeof head);
-    digest_sha256(bytes, n - DIGEST_SIZE, digest);
-    if (head.magic != MAGIC || head.packed_size != packed_size || head.count == 0 || head.count > BLOCKS_MAX ||
-        n != sizeof head + head.count * sizeof *out->blocks + DIGEST_SIZE ||
-        memcmp(digest, bytes + n - DIGEST_SIZE, DIGEST_SIZE) != 0)
-        return ERROR_DAMAGED;
-    *out = (struct index){ .packed_size = head.packed_size, .count = head.count };
-    out->blocks = heap_alloc(head.count * sizeof *out->blocks);
-    memcpy(out->blocks, bytes + sizeof head, head.count * sizeof *out->blocks);
-    return 0;
-}
-
-int index_read(struct index *out, int folder, const char *segment, uint64_t packed_size)
+int index_read(struct index *out, int folder, const char *segment, const struct pack_reader *packed)
 {
     char name[INDEX_NAME_SIZE];
+    unsigned char mark[DIGEST_SIZE];
     struct stat st;
     *out = (struct index){ 0 };
     int fd = openat(folder, index_name(name, segment), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return -errno;
     int code = ERROR_DAMAGED;
-    char *bytes = NULL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-        (size_t)st.st_size <= BLOCKS_MAX * sizeof *out->blocks) {
-        bytes = heap_alloc((size_t)st.st_size);
-        code = read_bytes(fd, bytes, (size_t)st.st_size);
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= FILE_MAX)
+        code = pack_mark(packed, mark);
+    if (code == 0) {
+        out->bytes = heap_alloc((size_t)st.st_size);
+        code = read_whole(fd, out->bytes, (size_t)st.st_size);
     }
-    if (code == 0)
-        code = take_apart(out, bytes, (size_t)st.st_size, packed_size);
-    free(bytes);
     close(fd);
+    if (code == 0)
+        code = take_apart(out, (size_t)st.st_size, mark);
+    if (code < 0)
+        index_close(out);
     return code;
 }
 
 void index_close(struct index *index)
 {
     free(index->blocks);
+    free(index->bytes);
     *index = (struct index){ 0 };
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------------------- */
+
+/* The first key that is not less. */
+static size_t search(const struct index *index, uint32_t key)
+{
+    size_t from = 0, to = index->key_count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (load(index->keys + middle * KEY_SIZE) < key)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+static size_t list_begin(const struct index *index, size_t i)
+{
+    size_t at = i < index->key_count ? load(index->keys + i * KEY_SIZE + 4) : index->lists_size;
+    return at < index->lists_size ? at : index->lists_size;
+}
+
+bool index_mark(const struct index *index, enum index_kind kind, const char *text, unsigned char *marks,
+                unsigned char bits)
+{
+    uint32_t key = index_key(kind, text, strlen(text));
+    size_t i = search(index, key);
+    if (i == index->key_count || load(index->keys + i * KEY_SIZE) != key)
+        return false;
+    struct wire_reader in = { .at = index->lists + list_begin(index, i),
+                              .end = index->lists + list_begin(index, i + 1) };
+    uint64_t block = 0;
+    while (in.at < in.end && !in.failed) {
+        block += get_number(&in);
+        if (block >= index->count)
+            break;
+        marks[block] |= bits;
+    }
+    return true;
 }

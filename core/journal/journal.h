@@ -132,13 +132,20 @@ void journal_drop_files(struct journal *journal);
 
 /* ---- reading, without the daemon ------------------------------------------------------------------------------- */
 
+/* As in the filter. */
+struct journal_pick {
+    const char *type, *subject;
+};
 struct journal_filter {
-    int64_t since_ms, until_ms; /* wall, 0: open */
-    const char *type;           /* "check.state", or a prefix ending in '.' ("breaker."), or NULL */
-    const char *subject;        /* "service" or "service/check" (also @instances), a breaker or a plugin; or NULL */
-    const char *text;           /* substring of the raw line, case-insensitive; or NULL */
-    uint64_t last;              /* only the last n that match; 0: all */
-    bool follow;                /* go on with new records until visit stops it */
+    int64_t since_ms, until_ms;   /* wall, 0: open */
+    const char *type;             /* "check.state", or a prefix ending in '.' ("breaker."), or NULL */
+    const char *subject;          /* "service" or "service/check" (also @instances), a breaker or a plugin; or NULL */
+    const char *text;             /* substring of the raw line, case-insensitive; or NULL */
+    uint64_t last;                /* only the last n that match; 0: all */
+    bool follow;                  /* go on with new records until visit stops it */
+    uint64_t first_seq, last_seq; /* only records with numbers from .. to, 0: open */
+    const struct journal_pick *picks; /* beside all that one of these must hold, unless there are none */
+    size_t pick_count;
 };
 int journal_query(const char *folder, const struct journal_filter *filter, journal_visit visit, void *context,
                   struct why *why);

@@ -6,11 +6,13 @@ core_journal_libjournal_a_SOURCES = \
 	core/journal/chain.c core/journal/chain.h \
 	core/journal/disk.c core/journal/disk.h \
 	core/journal/index.c core/journal/index.h \
+	core/journal/index_make.c core/journal/index_make.h \
 	core/journal/journal.h \
 	core/journal/keep.c \
 	core/journal/key.c core/journal/key.h \
 	core/journal/late.c core/journal/late.h \
 	core/journal/live.c core/journal/live.h \
+	core/journal/match.c core/journal/match.h \
 	core/journal/pack.c core/journal/pack.h \
 	core/journal/pump.c core/journal/pump.h \
 	core/journal/reader.c core/journal/reader.h \
@@ -32,7 +34,7 @@ journal_libs = core/journal/libjournal.a $(base_libs) $(JANSSON_LIBS) $(ZLIB_LIB
 
 unit_tests += tests/unit/test_journal tests/unit/test_journal_crash tests/unit/test_journal_verify \
 	tests/unit/test_journal_seal tests/unit/test_journal_tamper tests/unit/test_journal_keep \
-	tests/unit/test_journal_space
+	tests/unit/test_journal_space tests/unit/test_journal_index
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/journal.h tests/tap.h
 tests_unit_test_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
@@ -68,10 +70,16 @@ tests_unit_test_journal_space_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_unit_test_journal_space_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_unit_test_journal_space_LDFLAGS = $(pie_ldflags)
 tests_unit_test_journal_space_LDADD = $(journal_libs)
+tests_unit_test_journal_index_SOURCES = tests/unit/test_journal_index.c tests/journal.h tests/tap.h
+tests_unit_test_journal_index_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+tests_unit_test_journal_index_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_unit_test_journal_index_LDFLAGS = $(pie_ldflags)
+tests_unit_test_journal_index_LDADD = $(journal_libs)
 
 system_tests += tests/system/seal.test tests/system/keep.test tests/system/promise.test tests/system/golden.test
 
-EXTRA_DIST += doc/adr/0040-record-then-evolve.md doc/adr/0041-checkpoint-before-drop.md doc/journal-format.md tests/peers/journal_verify.py \
+EXTRA_DIST += doc/adr/0040-record-then-evolve.md doc/adr/0041-checkpoint-before-drop.md doc/adr/0044-index-by-subject.md \
+	doc/journal-format.md tests/peers/journal_verify.py \
 	tests/golden
 
 # 10 million records: how long questions, verify and a start take; figures in doc/BENCH.md

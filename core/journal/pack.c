@@ -13,10 +13,12 @@
 #include <zlib.h>
 
 #include "core/base/arena.h"
+#include "core/base/digest.h"
 #include "core/base/error.h"
 
 #define GZIP_BITS (15 + 16) /* the largest window, gzip's frame */
-#define IN_SIZE (64u << 10)
+#define IN_SIZE (16u << 10)
+#define MARK_BYTES 512u /* of beginning and end: hashes stand in both */
 #define HEADER_SIZE 10u
 
 /* Deflate, no flags, no time, no hint of the level, Unix. */
@@ -27,7 +29,9 @@ struct pack_reader {
     uint64_t size, at, began; /* of the file; the next member; the last one */
     z_stream z;
     struct buf raw;
-    size_t taken; /* of raw, by pack_read() */
+    size_t taken;   /* of raw, by pack_read() */
+    uint64_t in_at; /* where in[0 .. in_size) stands in the file */
+    size_t in_size;
     unsigned char in[IN_SIZE];
 };
 
@@ -109,42 +113,49 @@ void pack_close(struct pack_reader **reader)
     *reader = NULL;
 }
 
-/* Fills r->in from `at`; the bytes, 0 at the end, or -errno. */
-static ssize_t read_in(struct pack_reader *r, uint64_t at)
+/* The bytes from `at` on, at least a header's unless the file ends; their number, 0 at the end, or -errno. */
+static ssize_t see(struct pack_reader *r, uint64_t at, const unsigned char **bytes)
 {
-    ssize_t n;
-    do
-        n = pread(r->fd, r->in, sizeof r->in, (off_t)at);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
+    ssize_t n = (ssize_t)r->in_size;
+    if (at < r->in_at || at + HEADER_SIZE > r->in_at + r->in_size) {
+        do
+            n = pread(r->fd, r->in, sizeof r->in, (off_t)at);
+        while (n < 0 && errno == EINTR);
+        r->in_at = at;
+        r->in_size = n < 0 ? 0 : (size_t)n;
+    }
+    if (n < 0)
+        return -errno;
+    *bytes = r->in + (at - r->in_at);
+    return (ssize_t)(r->in_size - (at - r->in_at));
 }
 
 /* Goes to the next header at or behind `at`, or to the end. */
 static int search(struct pack_reader *r, uint64_t at)
 {
-    for (;;) {
-        ssize_t n = read_in(r, at);
-        if (n < 0)
-            return (int)n;
-        const unsigned char *found = memmem(r->in, (size_t)n, header, HEADER_SIZE);
+    const unsigned char *bytes, *found = NULL;
+    ssize_t n;
+    while ((n = see(r, at, &bytes)) >= (ssize_t)HEADER_SIZE) {
+        found = memmem(bytes, (size_t)n, header, HEADER_SIZE);
         if (found != NULL)
-            at += (uint64_t)(found - r->in);
-        if (found != NULL || (size_t)n < sizeof r->in) {
-            r->at = found != NULL ? at : r->size;
-            return ERROR_DAMAGED;
-        }
+            break;
         at += (size_t)n - (HEADER_SIZE - 1);
     }
+    if (n < 0)
+        return (int)n;
+    r->at = found != NULL ? at + (uint64_t)(found - bytes) : r->size;
+    return ERROR_DAMAGED;
 }
 
-/* Unpacks what r->in begins with, reading on: 1, ERROR_DAMAGED or -errno. */
-static int inflate_member(struct pack_reader *r, size_t n)
+/* Unpacks what the n bytes begin with, reading on: 1, ERROR_DAMAGED or -errno. */
+static int inflate_member(struct pack_reader *r, const unsigned char *bytes, size_t n)
 {
-    uint64_t at = r->at + n;
+    uint64_t at = r->at;
     inflateReset(&r->z);
-    r->z.next_in = r->in;
-    r->z.avail_in = (unsigned)n;
     for (;;) {
+        r->z.next_in = (unsigned char *)(uintptr_t)bytes;
+        r->z.avail_in = (unsigned)n;
+        at += n;
         char *room = buf_room(&r->raw, PACK_MEMBER_MAX + 1 - r->raw.length);
         r->z.next_out = (unsigned char *)room;
         r->z.avail_out = (unsigned)(PACK_MEMBER_MAX + 1 - r->raw.length);
@@ -156,32 +167,43 @@ static int inflate_member(struct pack_reader *r, size_t n)
         }
         if (code != Z_OK || r->z.avail_in > 0)
             return ERROR_DAMAGED;
-        ssize_t more = read_in(r, at);
+        ssize_t more = see(r, at, &bytes);
         if (more <= 0)
             return more < 0 ? (int)more : ERROR_DAMAGED;
-        r->z.next_in = r->in;
-        r->z.avail_in = (unsigned)more;
-        at += (uint64_t)more;
+        n = (size_t)more;
     }
 }
 
 int pack_next(struct pack_reader *r)
 {
+    const unsigned char *bytes;
     buf_reset(&r->raw);
     r->taken = 0;
     r->began = r->at;
     if (r->at >= r->size)
         return 0;
-    ssize_t n = read_in(r, r->at);
+    ssize_t n = see(r, r->at, &bytes);
     if (n < 0)
         return (int)n;
     int code = ERROR_DAMAGED;
-    if ((size_t)n > HEADER_SIZE && memcmp(r->in, header, HEADER_SIZE) == 0)
-        code = inflate_member(r, (size_t)n);
+    if ((size_t)n > HEADER_SIZE && memcmp(bytes, header, HEADER_SIZE) == 0)
+        code = inflate_member(r, bytes, (size_t)n);
     if (code != ERROR_DAMAGED)
         return code;
     buf_reset(&r->raw);
     return search(r, r->began + 1);
+}
+
+int pack_mark(const struct pack_reader *r, unsigned char out[DIGEST_SIZE])
+{
+    unsigned char bytes[8 + 2 * MARK_BYTES] = { 0 };
+    size_t n = r->size < MARK_BYTES ? (size_t)r->size : MARK_BYTES;
+    for (unsigned i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(r->size >> 8 * i);
+    if (pread(r->fd, bytes + 8, n, 0) < 0 || pread(r->fd, bytes + 8 + n, n, (off_t)(r->size - n)) < 0)
+        return -errno;
+    digest_sha256(bytes, 8 + 2 * n, out);
+    return 0;
 }
 
 uint64_t pack_passed(const struct pack_reader *r)

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "core/base/buf.h"
+#include "core/base/digest.h"
 
 #define PACK_MEMBER_MAX (1u << 20) /* no member has more bytes unpacked */
 #define PACK_RATIO_MAX 1032u       /* nor is any shorter by more than this factor */
@@ -29,6 +30,8 @@ int pack_next(struct pack_reader *reader);
 uint64_t pack_passed(const struct pack_reader *reader);
 uint64_t pack_began(const struct pack_reader *reader);
 uint64_t pack_size(const struct pack_reader *reader);
+/* What tells this file from others, by its size, beginning and end; 0 or -errno. */
+int pack_mark(const struct pack_reader *reader, unsigned char out[DIGEST_SIZE]);
 /* The bytes of the member that was unpacked last. */
 const char *pack_bytes(const struct pack_reader *reader, size_t *n);
 /* Copies from where it was left, going on to the next member when needed: a count, 0 at the end, or as pack_next(). */

@@ -3,10 +3,8 @@
  *
  * A segment is passed over when its first record and that of the next one lie on the same side of the time window, with
  * an hour to spare because the wall clock may step. (Two large steps within one segment could hide its records from a
- * question with a window; a question without one reads everything.) A line is tested by what is cheap first: its time
- * and type stand in the fixed beginning, a text or the subject's name must occur somewhere, and only then its JSON is
- * parsed. `last` counts the matches backwards, segment by segment, until there are enough, and then reads forward from
- * there.
+ * question with a window; a question without one reads everything.) match.c tells which lines match. `last` counts the
+ * matches backwards, segment by segment, until there are enough, and then reads forward from there.
  *
  * `follow` waits by inotify (and at least once a second, should inotify fail) and reads on. An unfinished line is left
  * alone until its newline is there. What is shown may be not yet durable: it stands in the file, but the fdatasync may
@@ -33,6 +31,7 @@
 #include "core/base/arena.h"
 #include "core/base/text.h"
 #include "core/journal/index.h"
+#include "core/journal/match.h"
 #include "core/journal/record.h"
 #include "core/journal/segment.h"
 
@@ -40,13 +39,19 @@
 #define FOLLOW_POLL_MS 1000
 #define TIME_UNKNOWN INT64_MIN
 
+/* Of a block, while a row is looked at: it has its type, its subject; */
+#define MARK_TYPE 1u
+#define MARK_SUBJECT 2u
+/* then: it can hold the filter's own row, one of the others, a match. */
+#define MARK_OWN 4u
+#define MARK_PICK 8u
+#define MARK_WANTED 16u
+
 struct query {
-    const struct journal_filter *filter;
     journal_visit visit;
     void *context;
     int folder, watch;
-    char since[TEXT_TIME_SIZE], until[TEXT_TIME_SIZE]; /* in the record's own form, "" when open */
-    struct buf subject;                                /* as it stands in a line, without quotes */
+    struct match match;
     struct segment_list list;
     int64_t *begins;   /* the time of each segment's first record, or TIME_UNKNOWN; NULL: not needed yet */
     uint64_t last_end; /* the length of the last segment when it was first read: nothing behind it belongs to `last` */
@@ -54,58 +59,9 @@ struct query {
     struct segment_lines lines;
     char name[SEGMENT_NAME_SIZE]; /* of the segment in lines; "": none is open */
     struct index index;           /* of it, when it is compressed and there is one */
+    unsigned char *marks;         /* of its blocks, each with MARK_WANTED or without */
     uint64_t block, block_end;    /* the one being read, and the offset where it ends */
 };
-
-/* ---- does a record match? --------------------------------------------------------------------------------------- */
-
-static bool is_in_window(const struct query *q, const struct record *record)
-{
-    return (q->since[0] == '\0' || memcmp(record->at, q->since, RECORD_AT_SIZE) >= 0) &&
-           (q->until[0] == '\0' || memcmp(record->at, q->until, RECORD_AT_SIZE) <= 0);
-}
-
-static bool has_type(const char *want, const struct record *record)
-{
-    if (want == NULL)
-        return true;
-    size_t n = strlen(want);
-    bool prefix = n > 0 && want[n - 1] == '.';
-    return (prefix ? record->type_length >= n : record->type_length == n) && memcmp(record->type, want, n) == 0;
-}
-
-/* value is the subject, or one of its checks ("redis" and "redis/server"), or an instance ("web/up" and "web/up@a"). */
-static bool is_subject(const char *value, const char *subject)
-{
-    if (value == NULL)
-        return false;
-    size_t n = strlen(subject);
-    return strncmp(value, subject, n) == 0 && (value[n] == '\0' || value[n] == '/' || value[n] == '@');
-}
-
-static bool has_subject(const struct query *q, const struct segment_line *line)
-{
-    static const char *const members[] = { "check", "service", "breaker", "plugin" };
-    const char *subject = q->filter->subject;
-    if (subject == NULL)
-        return true;
-    if (memmem(line->text, line->length, q->subject.data, q->subject.length) == NULL)
-        return false;
-    json_t *root = json_loadb(line->text, line->length, 0, NULL);
-    bool found = false;
-    for (size_t i = 0; !found && i < sizeof members / sizeof members[0]; i++)
-        found = is_subject(json_string_value(json_object_get(root, members[i])), subject);
-    json_decref(root);
-    return found;
-}
-
-static bool matches(const struct query *q, const struct segment_line *line, struct record *record)
-{
-    const char *text = q->filter->text;
-    return record_parse(line->text, line->length, record) == 0 && is_in_window(q, record) &&
-           has_type(q->filter->type, record) && (text == NULL || strcasestr(line->text, text) != NULL) &&
-           has_subject(q, line);
-}
 
 /* ---- which segments --------------------------------------------------------------------------------------------- */
 
@@ -130,11 +86,21 @@ static void read_begins(struct query *q)
         q->begins[i] = first_time(q, q->list.names[i]);
 }
 
+/* Whether segment i can hold records of the numbers that are asked for, by its name and the next one's. */
+static bool may_hold_numbers(const struct query *q, size_t i)
+{
+    const struct journal_filter *filter = q->match.filter;
+    return (filter->last_seq == 0 || segment_first_seq(q->list.names[i]) <= filter->last_seq) &&
+           (i + 1 >= q->list.count || segment_first_seq(q->list.names[i + 1]) > filter->first_seq);
+}
+
 /* Whether segment i can hold records of the window, by the times of its first record and of the next segment's. When
  * one of them is not known, and of the last segment, it may. */
 static bool may_hold(struct query *q, size_t i)
 {
-    int64_t since = q->filter->since_ms, until = q->filter->until_ms;
+    int64_t since = q->match.filter->since_ms, until = q->match.filter->until_ms;
+    if (!may_hold_numbers(q, i))
+        return false;
     if ((since == 0 && until == 0) || i + 1 >= q->list.count)
         return true;
     if (q->begins == NULL)
@@ -149,6 +115,49 @@ static bool may_hold(struct query *q, size_t i)
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
+/* Marks the blocks that can hold what a row asks for. */
+static void mark_row(const struct query *q, const struct match_row *row, unsigned char bit)
+{
+    const struct index *index = &q->index;
+    unsigned char *marks = q->marks, need = 0;
+    bool found = true;
+    if (row->type != NULL) {
+        need |= MARK_TYPE;
+        found = index_mark(index, INDEX_TYPE, row->type, marks, MARK_TYPE);
+    }
+    if (row->subject != NULL && found) {
+        need |= MARK_SUBJECT;
+        found = index_mark(index, INDEX_SUBJECT, row->subject, marks, MARK_SUBJECT);
+    }
+    for (uint64_t i = 0; i < index->count; i++) {
+        if (found && (marks[i] & need) == need)
+            marks[i] |= bit;
+        marks[i] &= (unsigned char)~(MARK_TYPE | MARK_SUBJECT);
+    }
+}
+
+static bool may_block_hold(const struct query *q, const struct index_block *block)
+{
+    const struct journal_filter *filter = q->match.filter;
+    return block->records > 0 && block->most_seq >= filter->first_seq &&
+           (filter->last_seq == 0 || block->least_seq <= filter->last_seq) &&
+           (filter->since_ms == 0 || block->most_ms >= filter->since_ms) &&
+           (filter->until_ms == 0 || block->least_ms <= filter->until_ms);
+}
+
+/* Marks the blocks of the open segment that can hold a match. */
+static void mark_blocks(struct query *q)
+{
+    const unsigned char need = q->match.count > 1 ? MARK_OWN | MARK_PICK : MARK_OWN;
+    q->marks = heap_grow(q->marks, q->index.count + 1, 1);
+    memset(q->marks, 0, q->index.count);
+    for (size_t i = 0; i < q->match.count; i++)
+        mark_row(q, &q->match.rows[i], i == 0 ? MARK_OWN : MARK_PICK);
+    for (uint64_t i = 0; i < q->index.count; i++)
+        if ((q->marks[i] & need) == need && may_block_hold(q, &q->index.blocks[i]))
+            q->marks[i] |= MARK_WANTED;
+}
+
 /* -ENOENT: it was dropped meanwhile. */
 static int open_segment(struct query *q, size_t i)
 {
@@ -157,18 +166,11 @@ static int open_segment(struct query *q, size_t i)
     memcpy(q->name, q->list.names[i], sizeof q->name);
     int code = segment_lines_open(&q->lines, q->folder, q->name);
     if (code == 0 && q->lines.packed != NULL)
-        (void)index_read(&q->index, q->folder, q->name, pack_size(q->lines.packed)); /* it can be done without */
+        (void)index_read(&q->index, q->folder, q->name, q->lines.packed); /* it can be done without */
+    mark_blocks(q);
     q->block = 0;
     q->block_end = 0;
     return code;
-}
-
-static bool may_block_hold(const struct query *q, const struct index_block *block)
-{
-    const struct journal_filter *filter = q->filter;
-    return block->records > 0 && (filter->since_ms == 0 || block->most_ms >= filter->since_ms) &&
-           (filter->until_ms == 0 || block->least_ms <= filter->until_ms) &&
-           index_may_hold(block, filter->type, filter->subject != NULL ? &q->subject : NULL);
 }
 
 /* Goes to the next block that can hold a match; false when there is none. */
@@ -176,7 +178,7 @@ static bool next_block(struct query *q)
 {
     const struct index_block *blocks = q->index.blocks;
     uint64_t i = q->block;
-    while (i < q->index.count && !may_block_hold(q, &blocks[i]))
+    while (i < q->index.count && (q->marks[i] & MARK_WANTED) == 0)
         i++;
     if (i == q->index.count)
         return false;
@@ -204,7 +206,7 @@ static int next_line(struct query *q, struct segment_line *line)
 /* While counting and then showing the last n matches, the last segment keeps the length that it had at first. */
 static void fix_length(struct query *q, size_t i)
 {
-    if (q->filter->last == 0 || i + 1 < q->list.count)
+    if (q->match.filter->last == 0 || i + 1 < q->list.count)
         return;
     if (q->last_end == 0)
         q->last_end = q->lines.end;
@@ -226,7 +228,7 @@ static int count_matches(struct query *q, uint64_t *count)
     struct record record;
     int next;
     while ((next = next_line(q, &line)) == SEGMENT_LINE)
-        *count += matches(q, &line, &record);
+        *count += match_takes(&q->match, &line, &record);
     return next < 0 ? next : 0;
 }
 
@@ -249,7 +251,7 @@ static int show_matches(struct query *q)
     struct record record;
     int next;
     while ((next = next_line(q, &line)) == SEGMENT_LINE) {
-        int code = matches(q, &line, &record) ? show(q, &line, &record) : 0;
+        int code = match_takes(&q->match, &line, &record) ? show(q, &line, &record) : 0;
         if (code != 0)
             return code;
     }
@@ -261,7 +263,7 @@ static int find_last(struct query *q, size_t *from)
 {
     uint64_t count = 0;
     size_t i = q->list.count;
-    while (i > 0 && count < q->filter->last) {
+    while (i > 0 && count < q->match.filter->last) {
         if (!may_hold(q, --i))
             continue;
         int code = begin_segment(q, i);
@@ -271,14 +273,14 @@ static int find_last(struct query *q, size_t *from)
             return code;
     }
     *from = i;
-    q->skip = count > q->filter->last ? count - q->filter->last : 0;
+    q->skip = count > q->match.filter->last ? count - q->match.filter->last : 0;
     return 0;
 }
 
 static int read_present(struct query *q)
 {
     size_t from = 0;
-    int code = q->filter->last != 0 ? find_last(q, &from) : 0;
+    int code = q->match.filter->last != 0 ? find_last(q, &from) : 0;
     for (size_t i = from; code == 0 && i < q->list.count; i++) {
         if (!may_hold(q, i))
             continue;
@@ -366,52 +368,37 @@ static int follow(struct query *q)
 
 /* ---- the question ----------------------------------------------------------------------------------------------- */
 
-static void prepare(struct query *q)
-{
-    const struct journal_filter *filter = q->filter;
-    if (filter->since_ms != 0)
-        text_format_utc(q->since, filter->since_ms);
-    if (filter->until_ms != 0)
-        text_format_utc(q->until, filter->until_ms);
-    if (filter->subject == NULL)
-        return;
-    buf_json_text(&q->subject, filter->subject);
-    buf_consume(&q->subject, 1);
-    q->subject.length--; /* the quotes */
-}
-
 static int answer(struct query *q)
 {
     int code = reload_list(q);
     if (code == 0)
         code = read_present(q);
-    if (code == 0 && q->filter->follow)
+    if (code == 0 && q->match.filter->follow)
         code = follow(q);
     segment_lines_close(&q->lines);
     index_close(&q->index);
     segment_list_close(&q->list);
     free(q->begins);
-    buf_close(&q->subject);
+    match_close(&q->match);
+    free(q->marks);
     return code;
 }
 
 int reader_query(int folder, const struct journal_filter *filter, journal_visit visit, void *context)
 {
-    struct query q = {
-        .filter = filter, .visit = visit, .context = context, .folder = folder, .watch = -1, .lines = { .fd = -1 }
-    };
-    prepare(&q);
+    struct query q = { .visit = visit, .context = context, .folder = folder, .watch = -1, .lines = { .fd = -1 } };
+    match_open(&q.match, filter);
     return answer(&q);
 }
 
 int journal_query(const char *folder, const struct journal_filter *filter, journal_visit visit, void *context,
                   struct why *why)
 {
-    struct query q = { .filter = filter, .visit = visit, .context = context, .watch = -1, .lines = { .fd = -1 } };
+    struct query q = { .visit = visit, .context = context, .watch = -1, .lines = { .fd = -1 } };
     q.folder = segment_open_folder(folder, why);
     if (q.folder < 0)
         return q.folder;
-    prepare(&q);
+    match_open(&q.match, filter);
     if (filter->follow)
         watch_folder(&q, folder);
     int code = answer(&q);

@@ -133,11 +133,12 @@ static uint64_t take_integer(struct scan *s)
 static const char *take_hex(struct scan *s, size_t n)
 {
     const char *begin = s->at;
-    if (s->failed || (size_t)(s->end - s->at) < n)
-        s->failed = true;
-    for (size_t i = 0; !s->failed && i < n; i++, s->at++)
-        if (!((*s->at >= '0' && *s->at <= '9') || (*s->at >= 'a' && *s->at <= 'f')))
-            s->failed = true;
+    unsigned bad = 0;
+    s->failed = s->failed || (size_t)(s->end - s->at) < n;
+    for (size_t i = 0; !s->failed && i < n; i++) /* without a jump: half of a reader's time is spent here */
+        bad |= ((unsigned char)(begin[i] - '0') > 9) & ((unsigned char)(begin[i] - 'a') > 5);
+    s->failed = s->failed || bad;
+    s->at += s->failed ? 0 : n;
     return begin;
 }
 

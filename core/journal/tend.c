@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* tend - works on one finished segment at a time, in steps of a block each, so that a record that must be written never
- * waits for long. "Finished" is every segment but the last: nobody writes it any more.
+/* tend - works on one finished segment at a time, in steps of some blocks each, so that a record that must be written
+ * never waits for long. "Finished" is every segment but the last: nobody writes it any more.
  *
  * Compressing: NAME.gz.new is written block by block (each is unpacked again and compared before it is written), synced
  * and renamed to NAME.gz, the folder is synced, the index is written; then NAME is removed. At any moment NAME, NAME.gz
@@ -34,16 +34,18 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "core/journal/chain.h"
-#include "core/journal/index.h"
+#include "core/journal/index_make.h"
 #include "core/journal/pack.h"
 #include "core/journal/seal_check.h"
 #include "core/journal/tomb.h"
 
-#define BLOCK_BYTES (256u << 10)
-#define BLOCK_MOST (768u << 10) /* with its last line */
+#define BLOCK_BYTES (8u << 10) /* as little as a question can unpack; doc/adr/0044-index-by-subject.md */
+#define STEP_BYTES (256u << 10)
+#define STEP_MOST (768u << 10) /* with its last line */
 #define LINES_A_STEP 1000u
 #define GZ_NAME_SIZE (SEGMENT_NAME_SIZE + sizeof ".gz.new")
-_Static_assert(BLOCK_MOST > BLOCK_BYTES + JOURNAL_RECORD_MAX && BLOCK_MOST <= PACK_MEMBER_MAX, "a line must fit");
+_Static_assert(STEP_MOST > STEP_BYTES + BLOCK_BYTES + JOURNAL_RECORD_MAX && STEP_MOST <= PACK_MEMBER_MAX,
+               "a line must fit");
 
 enum work {
     WORK_NONE, /* until tend_wake() */
@@ -68,7 +70,7 @@ struct tend {
     uint64_t offset, packed_at;
     struct buf raw, packed;
     struct pack_reader *reader;
-    struct index index;
+    struct index_maker maker;
 
     /* reading */
     struct segment_lines lines;
@@ -99,7 +101,7 @@ static void put_away(struct tend *t)
     close_fd(&t->to);
     pack_close(&t->reader);
     segment_lines_close(&t->lines);
-    index_close(&t->index);
+    index_maker_close(&t->maker);
     buf_reset(&t->raw);
     buf_reset(&t->packed);
     t->offset = t->packed_at = 0;
@@ -139,67 +141,20 @@ static size_t block_length(const struct tend *t, const char *bytes, size_t n)
 }
 
 /* Fills t->raw from t->offset; 0 or -errno. */
-static int read_block(struct tend *t)
+static int read_some(struct tend *t)
 {
     buf_reset(&t->raw);
     for (;;) {
-        char *room = buf_room(&t->raw, BLOCK_MOST - t->raw.length);
-        ssize_t n = pread(t->from, room, BLOCK_MOST - t->raw.length, (off_t)(t->offset + t->raw.length));
+        char *room = buf_room(&t->raw, STEP_MOST - t->raw.length);
+        ssize_t n = pread(t->from, room, STEP_MOST - t->raw.length, (off_t)(t->offset + t->raw.length));
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n > 0)
             t->raw.length += (size_t)n;
-        if (n == 0 || t->raw.length == BLOCK_MOST)
+        if (n == 0 || t->raw.length == STEP_MOST)
             return 0;
     }
 }
-
-static int finish_pack(struct tend *t)
-{
-    char fresh[GZ_NAME_SIZE], name[GZ_NAME_SIZE];
-    const struct journal_disk *disk = t->disk;
-    int code = disk->sync(disk->self, t->to);
-    if (code == 0)
-        code = disk->rename(disk->self, t->folder, packed_name(fresh, t->name, ".new"), packed_name(name, t->name, ""));
-    if (code == 0)
-        code = disk->sync_folder(disk->self, t->folder);
-    t->index.packed_size = t->packed_at;
-    if (code == 0)
-        code = index_write(&t->index, disk, t->folder, t->name);
-    if (code == 0)
-        code = disk->remove(disk->self, t->folder, t->name);
-    return code == 0 ? disk->sync_folder(disk->self, t->folder) : code;
-}
-
-/* 1: there is more, 0: done, or a negative code. */
-static int pack_block(struct tend *t)
-{
-    int code = read_block(t);
-    if (code < 0 || t->raw.length == 0)
-        return code < 0 ? code : finish_pack(t);
-    size_t n = block_length(t, t->raw.data, t->raw.length);
-    buf_reset(&t->packed);
-    code = pack_member(&t->packed, t->raw.data, n);
-    if (code == 0)
-        code = disk_write_all(t->disk, t->to, t->packed.data, t->packed.length);
-    index_add(&t->index, t->packed_at, t->raw.data, n);
-    t->offset += n;
-    t->packed_at += t->packed.length;
-    return code == 0 ? 1 : code;
-}
-
-static int step_pack(struct tend *t)
-{
-    char fresh[GZ_NAME_SIZE];
-    int code = t->from < 0 ? begin_pack(t) : 0;
-    if (code == 0)
-        code = pack_block(t);
-    if (code < 0)
-        t->disk->remove(t->disk->self, t->folder, packed_name(fresh, t->name, ".new"));
-    return code;
-}
-
-/* ---- indexing --------------------------------------------------------------------------------------------------- */
 
 static int open_packed(const struct tend *t, const char *segment, struct pack_reader **out)
 {
@@ -211,28 +166,97 @@ static int open_packed(const struct tend *t, const char *segment, struct pack_re
     return code;
 }
 
-/* A damaged member is left out. */
+/* Of what t->reader reads. */
+static int write_index(struct tend *t)
+{
+    return index_finish(&t->maker, t->reader, &(struct index_place){ t->disk, t->folder, t->name });
+}
+
+static int finish_pack(struct tend *t)
+{
+    char fresh[GZ_NAME_SIZE], name[GZ_NAME_SIZE];
+    const struct journal_disk *disk = t->disk;
+    int code = disk->sync(disk->self, t->to);
+    if (code == 0)
+        code = disk->rename(disk->self, t->folder, packed_name(fresh, t->name, ".new"), packed_name(name, t->name, ""));
+    if (code == 0)
+        code = disk->sync_folder(disk->self, t->folder);
+    if (code == 0)
+        code = open_packed(t, t->name, &t->reader);
+    if (code == 0)
+        code = write_index(t);
+    if (code == 0)
+        code = disk->remove(disk->self, t->folder, t->name);
+    return code == 0 ? disk->sync_folder(disk->self, t->folder) : code;
+}
+
+/* Appends the block that the bytes begin with to t->packed; its length, or a negative code. */
+static ssize_t pack_block(struct tend *t, const char *bytes, size_t n)
+{
+    size_t length = block_length(t, bytes, n), before = t->packed.length;
+    int code = pack_member(&t->packed, bytes, length);
+    if (code < 0)
+        return code;
+    index_add(&t->maker, t->packed_at, bytes, length);
+    t->offset += length;
+    t->packed_at += t->packed.length - before;
+    return (ssize_t)length;
+}
+
+/* 1: there is more, 0: done, or a negative code. */
+static int pack_some(struct tend *t)
+{
+    int code = read_some(t);
+    if (code < 0 || t->raw.length == 0)
+        return code < 0 ? code : finish_pack(t);
+    buf_reset(&t->packed);
+    for (size_t done = 0; done < t->raw.length && done < STEP_BYTES;) {
+        ssize_t n = pack_block(t, t->raw.data + done, t->raw.length - done);
+        if (n < 0)
+            return (int)n;
+        done += (size_t)n;
+    }
+    code = disk_write_all(t->disk, t->to, t->packed.data, t->packed.length);
+    return code == 0 ? 1 : code;
+}
+
+static int step_pack(struct tend *t)
+{
+    char fresh[GZ_NAME_SIZE];
+    int code = t->from < 0 ? begin_pack(t) : 0;
+    if (code == 0)
+        code = pack_some(t);
+    if (code < 0)
+        t->disk->remove(t->disk->self, t->folder, packed_name(fresh, t->name, ".new"));
+    return code;
+}
+
+/* ---- indexing --------------------------------------------------------------------------------------------------- */
+
+/* 1: there is more, 0: done, or a negative code. */
 static int step_index(struct tend *t)
 {
     int code = t->reader == NULL ? open_packed(t, t->name, &t->reader) : 0;
-    if (code == 0)
+    for (size_t n = 0, done = 0; code >= 0 && done < STEP_BYTES; done += n) {
         code = pack_next(t->reader);
-    if (code == 1) {
-        size_t n;
+        if (code == 0)
+            return write_index(t);
+        if (code == ERROR_DAMAGED) {
+            index_add_damage(&t->maker);
+            return 1;
+        }
         const char *bytes = pack_bytes(t->reader, &n);
-        index_add(&t->index, pack_began(t->reader), bytes, n);
+        if (code == 1)
+            index_add(&t->maker, pack_began(t->reader), bytes, n);
     }
-    if (code != 0)
-        return code == ERROR_DAMAGED ? 1 : code;
-    t->index.packed_size = pack_size(t->reader);
-    return t->index.count > 0 ? index_write(&t->index, t->disk, t->folder, t->name) : 0;
+    return code < 0 ? code : 1;
 }
 
 static bool is_indexed(const struct tend *t, const char *segment)
 {
     struct pack_reader *reader = NULL;
     struct index index;
-    bool good = open_packed(t, segment, &reader) == 0 && index_read(&index, t->folder, segment, pack_size(reader)) == 0;
+    bool good = open_packed(t, segment, &reader) == 0 && index_read(&index, t->folder, segment, reader) == 0;
     if (good)
         index_close(&index);
     pack_close(&reader);

@@ -190,49 +190,44 @@ static void on_closed(struct history_fold *fold, const json_t *record, int64_t a
 static const struct step {
     const char *type;
     void (*take)(struct history_fold *fold, const json_t *record, int64_t at_s);
+    enum history_about about;
 } steps[] = {
-    { "check.state", on_check_state }, { "part.state", on_part_state }, { "check.added", on_no_state },
-    { "check.removed", on_no_state },  { "part.gone", on_part_gone },   { "daemon.stopped", on_stopped },
-    { "daemon.started", on_started },  { "monitor.blind", on_blind },   { "breaker.open", on_open },
-    { "breaker.closed", on_closed },
+    { "check.state", on_check_state, HISTORY_OF_CHECK }, { "part.state", on_part_state, HISTORY_OF_CHECK },
+    { "check.added", on_no_state, HISTORY_OF_CHECK },    { "check.removed", on_no_state, HISTORY_OF_CHECK },
+    { "part.gone", on_part_gone, HISTORY_OF_CHECK },     { "daemon.stopped", on_stopped, HISTORY_OF_ALL },
+    { "daemon.started", on_started, HISTORY_OF_ALL },    { "monitor.blind", on_blind, HISTORY_OF_ALL },
+    { "breaker.open", on_open, HISTORY_OF_BREAKER },     { "breaker.closed", on_closed, HISTORY_OF_BREAKER },
 };
 
 /* ---- what is marked --------------------------------------------------------------------------------------------- */
 
-/* Whom a record must be about. */
-enum about {
-    ABOUT_ALL,
-    ABOUT_CHECK,
-    ABOUT_SERVICE
-};
-
 /* The label is the text, the member, or both. */
 static const struct mark {
     const char *type;
-    enum about about;
+    enum history_about about;
     enum history_kind kind;
     const char *label, *member;
 } marks[] = {
-    { "check.event", ABOUT_CHECK, HISTORY_NOTE, "", "name" },
-    { "check.added", ABOUT_CHECK, HISTORY_NOTE, "added", "" },
-    { "plugin.crashed", ABOUT_CHECK, HISTORY_BAD, "plugin crashed", "" },
-    { "incident.opened", ABOUT_SERVICE, HISTORY_BAD, "incident", "name" },
-    { "incident.resolved", ABOUT_SERVICE, HISTORY_GOOD, "resolved", "name" },
-    { "deploy.recorded", ABOUT_SERVICE, HISTORY_NOTE, "deploy", "version" },
-    { "config.loaded", ABOUT_ALL, HISTORY_NOTE, "configuration", "" },
-    { "daemon.started", ABOUT_ALL, HISTORY_NOTE, "belfryd started", "" },
-    { "daemon.panicked", ABOUT_ALL, HISTORY_BAD, "belfryd crashed", "" },
-    { "clock.stepped", ABOUT_ALL, HISTORY_NOTE, "clock stepped", "" },
+    { "check.event", HISTORY_OF_CHECK, HISTORY_NOTE, "", "name" },
+    { "check.added", HISTORY_OF_CHECK, HISTORY_NOTE, "added", "" },
+    { "plugin.crashed", HISTORY_OF_CHECK, HISTORY_BAD, "plugin crashed", "" },
+    { "incident.opened", HISTORY_OF_SERVICE, HISTORY_BAD, "incident", "name" },
+    { "incident.resolved", HISTORY_OF_SERVICE, HISTORY_GOOD, "resolved", "name" },
+    { "deploy.recorded", HISTORY_OF_SERVICE, HISTORY_NOTE, "deploy", "version" },
+    { "config.loaded", HISTORY_OF_ALL, HISTORY_NOTE, "configuration", "" },
+    { "daemon.started", HISTORY_OF_ALL, HISTORY_NOTE, "belfryd started", "" },
+    { "daemon.panicked", HISTORY_OF_ALL, HISTORY_BAD, "belfryd crashed", "" },
+    { "clock.stepped", HISTORY_OF_ALL, HISTORY_NOTE, "clock stepped", "" },
 };
 
-static bool is_about(const struct history_fold *fold, const json_t *record, enum about about)
+static bool is_about(const struct history_fold *fold, const json_t *record, enum history_about about)
 {
     size_t length = strcspn(fold->check, "/");
     const char *service = get(record, "service"), *part = get(record, "part");
-    if (about == ABOUT_CHECK)
+    if (about == HISTORY_OF_CHECK)
         return strcmp(get(record, "check"), fold->check) == 0 &&
                (!fold->part || !*part || strcmp(part, fold->part) == 0);
-    return about == ABOUT_ALL || (strlen(service) == length && strncmp(service, fold->check, length) == 0);
+    return about == HISTORY_OF_ALL || (strlen(service) == length && strncmp(service, fold->check, length) == 0);
 }
 
 /* The start is one mark, not two. */
@@ -276,6 +271,15 @@ static const struct mark *find_mark(const char *type)
     return NULL;
 }
 
+const char *history_wants(size_t i, enum history_about *about)
+{
+    const size_t step_count = sizeof(steps) / sizeof(*steps), mark_count = sizeof(marks) / sizeof(*marks);
+    if (i >= step_count + mark_count)
+        return NULL;
+    *about = i < step_count ? steps[i].about : marks[i - step_count].about;
+    return i < step_count ? steps[i].type : marks[i - step_count].type;
+}
+
 /* Most records of a journal are of other services: those are not worth parsing. */
 static bool may_concern(const struct history_fold *fold, const struct history_record *from)
 {
@@ -297,8 +301,19 @@ void history_add(struct history_fold *fold, const struct history_record *from)
         step->take(fold, record, at_s);
     if (mark && record)
         add_mark(fold, mark, record, at_s);
-    fold->seen_s = at_s;
+    if (strncmp(from->type, "journal.", strlen("journal.")) != 0)
+        fold->seen_s = at_s;
     json_decref(record);
+}
+
+bool history_asks(const struct history_fold *fold, const struct history_record *next)
+{
+    return !fold->down_s && strcmp(next->type, "daemon.started") == 0;
+}
+
+void history_seen(struct history_fold *fold, int64_t wall_ms)
+{
+    fold->seen_s = wall_ms / 1000;
 }
 
 void history_end(struct history_fold *fold, int64_t until_s)

@@ -78,8 +78,22 @@ struct history_record {
     int64_t wall_ms;
 };
 
+/* Whom a record must be about. */
+enum history_about {
+    HISTORY_OF_ALL,
+    HISTORY_OF_CHECK,
+    HISTORY_OF_SERVICE,
+    HISTORY_OF_BREAKER
+};
+/* The types of record of which a history is made, for i = 0, 1 ..; NULL behind the last one. */
+const char *history_wants(size_t i, enum history_about *about);
+
 /* The records in their order; what does not concern the check is passed over. */
 void history_add(struct history_fold *fold, const struct history_record *record);
+/* Whoever adds only what is wanted: the daemon was there then. To be said before a daemon.started that follows no
+ * daemon.stopped (history_asks()), of the last record before it that is no journal.* one, which may be of the start. */
+bool history_asks(const struct history_fold *fold, const struct history_record *next);
+void history_seen(struct history_fold *fold, int64_t wall_ms);
 /* Closes what is still open at the end of the time. */
 void history_end(struct history_fold *fold, int64_t until_s);
 /* A mark that is in no journal. */

@@ -7,7 +7,6 @@
 #include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/log.h"
-#include "core/journal/index.h"
 #include "core/journal/key.h"
 #include "core/journal/seal.h"
 #include "core/journal/tend.h"
@@ -343,20 +342,6 @@ static void test_index(void)
     tap_ok(again == length && memcmp(rebuilt, index, length) == 0, "and one that is missing is made anew");
     free(rebuilt);
     free(index);
-
-    struct index read;
-    struct stat st;
-    int fd = open_folder();
-    stat(path_of(FIRST_SEGMENT ".gz"), &st);
-    tap_is_int(index_read(&read, fd, FIRST_SEGMENT, (uint64_t)st.st_size), 0, "an index is read");
-    unsigned hits = 0;
-    for (uint64_t i = 0; i < read.count; i++)
-        hits += index_may_hold(&read.blocks[i], "no.such", NULL);
-    tap_ok(read.count >= 2 && hits < read.count, "and rules blocks out");
-    index_close(&read);
-    tap_is_int(index_read(&read, fd, FIRST_SEGMENT, (uint64_t)st.st_size + 1), ERROR_DAMAGED,
-               "but not that of another file");
-    close(fd);
 }
 
 /* ---- following --------------------------------------------------------------------------------------------------- */
