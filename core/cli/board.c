@@ -492,6 +492,10 @@ static void print_journal(struct board *b)
                   control_text(cli, damage, "kind"), control_text(cli, damage, "text"));
     if (*recovered || i > 0)
         buf_text(&cli->out, "'belfry journal acknowledge' says that this was seen\n");
+    const json_t *failed = json_object_get(journal, "anchor_failed");
+    if (json_is_object(failed))
+        buf_print(&cli->out, "\nJournal's head not noted down for %s: %s\n",
+                  condition_age(cli, control_integer(failed, "since"), b->now_ms), control_text(cli, failed, "text"));
     const char *sync = control_text(cli, journal, "sync");
     if (*sync && strcmp(sync, "always") != 0)
         buf_print(&cli->out, "\nJournal synced every %s: a power cut may take what was shown since\n", sync);

@@ -3,7 +3,7 @@
  * anchors. An anchor is a journal.anchored record; once it is on disk, its number and hash are handed to belfry-anchor,
  * which writes them to the configured sinks and is given a minute. A sink that fails is a journal.anchor_failed record
  * and tried again when the next anchor is due. A webhook that said that it is gone is not asked again before a reload,
- * and each anchor tells of that.
+ * and each anchor tells of that. Status shows since when and why, until an anchor was noted down everywhere again.
  *
  * Diagnostics: `the journal is sealed, epoch N`, journal.suspect: what seal_open() found, `journal.anchor_failed`. */
 #include <errno.h>
@@ -34,7 +34,10 @@ struct anchor {
     int64_t wall_ms;
     pid_t pid; /* of belfry-anchor; 0: none runs */
     int64_t end_ms;
-    bool gone; /* the webhook does not exist any more */
+    bool gone;         /* the webhook does not exist any more */
+    bool failing;      /* some sink of the anchor under way */
+    char failed[256];  /* why, of the last one that failed; "" when none has since */
+    int64_t failed_ms; /* since when, of the wall clock */
 };
 
 /* ---- seals ----------------------------------------------------------------------------------------------------- */
@@ -85,6 +88,7 @@ static void begin_anchor(struct keeper *keeper, struct anchor *anchor, int64_t n
     char sinks[SINKS_SIZE];
     const struct event event = { .type = EVENT_JOURNAL_ANCHORED, .name = sinks_text(&anchor->config, sinks) };
     anchor->due_ms = now_ms + anchor->config.every_ms;
+    anchor->failing = false;
     keeper_emit(keeper, &event);
     anchor->wall_ms = clock_wall_ms();
     anchor->head.seq = journal_last(keeper->journal);
@@ -95,6 +99,11 @@ static void begin_anchor(struct keeper *keeper, struct anchor *anchor, int64_t n
 static void fail(struct keeper *keeper, const char *text)
 {
     const struct event event = { .type = EVENT_JOURNAL_ANCHOR_FAILED, .text = text };
+    struct anchor *anchor = keeper->anchor;
+    if (!anchor->failed[0])
+        anchor->failed_ms = clock_wall_ms();
+    text_visible(anchor->failed, sizeof anchor->failed, text, false);
+    anchor->failing = true;
     keeper_emit(keeper, &event);
 }
 
@@ -202,6 +211,8 @@ static void watch_anchor(struct keeper *keeper, struct anchor *anchor, int64_t n
     anchor->gone = anchor->gone || (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_GONE);
     if (anchor->end_ms != INT64_MAX && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
         fail(keeper, "a sink could not be written, see the log");
+    if (!anchor->failing)
+        anchor->failed[0] = '\0';
 }
 
 static void run_anchor(struct keeper *keeper, struct anchor *anchor, int64_t now_ms)
@@ -212,6 +223,14 @@ static void run_anchor(struct keeper *keeper, struct anchor *anchor, int64_t now
         send_anchor(keeper, anchor, now_ms);
     else if (anchor->head.seq == 0 && anchor->config.every_ms != 0 && now_ms >= anchor->due_ms)
         begin_anchor(keeper, anchor, now_ms);
+}
+
+json_t *guard_view(const struct keeper *keeper)
+{
+    const struct anchor *anchor = keeper->anchor;
+    if (!anchor || !anchor->failed[0])
+        return json_null();
+    return json_pack("{s:s, s:I}", "text", anchor->failed, "since", (json_int_t)anchor->failed_ms);
 }
 
 bool guard_is_anchor(const struct keeper *keeper, pid_t pid)
@@ -230,6 +249,8 @@ void guard_configure(struct keeper *keeper)
         keeper->anchor = heap_alloc(sizeof *keeper->anchor);
     keeper->anchor->config = keeper->config->journal_anchor;
     keeper->anchor->gone = false;
+    if (keeper->anchor->config.every_ms == 0)
+        keeper->anchor->failed[0] = '\0';
     int64_t latest_ms = clock_now_ms() + keeper->anchor->config.every_ms;
     if (keeper->anchor->due_ms > latest_ms)
         keeper->anchor->due_ms = latest_ms;

@@ -235,6 +235,8 @@ void guard_open(struct keeper *keeper);
 void guard_configure(struct keeper *keeper);
 void guard_housekeeping(struct keeper *keeper, int64_t now_ms);
 bool guard_is_anchor(const struct keeper *keeper, pid_t pid);
+/* For status: why the head could not be noted down, or null. */
+json_t *guard_view(const struct keeper *keeper);
 /* Before journal_close(): the last seal. */
 void guard_close(struct keeper *keeper);
 

@@ -374,10 +374,10 @@ json_t *trouble_view(const struct keeper *keeper)
     char sync[TEXT_DURATION_SIZE] = "always";
     if (keeper->config->journal_sync_ms)
         text_format_duration(sync, keeper->config->journal_sync_ms);
-    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o}", "sync", sync, "state", space_names[trouble->space],
-                     "error", fine ? json_null() : json_string(error_name(trouble->code)), "waiting_bytes",
-                     (json_int_t)journal_queued_bytes(keeper->journal), "unrecorded", (json_int_t)trouble->unrecorded,
-                     "durable", (json_int_t)journal_durable(keeper->journal), "recovered",
-                     trouble->recovered[0] ? json_string(trouble->recovered) : json_null(), "damage",
-                     view_damage(trouble));
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "sync", sync, "state",
+                     space_names[trouble->space], "error", fine ? json_null() : json_string(error_name(trouble->code)),
+                     "waiting_bytes", (json_int_t)journal_queued_bytes(keeper->journal), "unrecorded",
+                     (json_int_t)trouble->unrecorded, "durable", (json_int_t)journal_durable(keeper->journal),
+                     "recovered", trouble->recovered[0] ? json_string(trouble->recovered) : json_null(), "damage",
+                     view_damage(trouble), "anchor_failed", guard_view(keeper));
 }

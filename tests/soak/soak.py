@@ -226,7 +226,7 @@ def picture(path, rows, columns):
 
 def soak(o):
     family = Family(o.checks, o.evil)
-    rows, began, next_reload, turn, refused = [], time.monotonic(), o.reload, 0, 0
+    rows, began, next_reload, tell, turn, refused = [], time.monotonic(), o.reload, 60.0, 0, 0
     first = family.runs()
     with open(o.out + "/soak.csv", "w", newline="") as f:
         writer = None
@@ -237,9 +237,8 @@ def soak(o):
                 family.write(turn, family.evil)
                 answer = family.ask(verb="reload")
                 refused += not (answer and answer.get("ok"))
-                runs = family.runs()
-                if now // 60 == (now - o.reload) // 60:
-                    continue
+            if now >= tell and rows:
+                runs, tell = family.runs(), tell + 60
                 print(f"soak: {now:5.0f} s, {(runs[0] - first[0]) / now:.0f} runs/s, {runs[1] - first[1]} missed, lag {runs[2]} ms, "
                       f"keeper {rows[-1].get('keeper.rss')} KiB, {rows[-1].get('keeper.fds')} descriptors, {rows[-1]['processes']} processes", flush=True)
             row = {"seconds": round(now, 1), **family.sample()}
