@@ -16,15 +16,12 @@
 #include <unistd.h>
 
 #include "core/base/arena.h"
-#include "core/base/channel.h"
-#include "core/base/clock.h"
 #include "core/base/file.h"
-#include "core/base/spawn.h"
 #include "core/base/text.h"
-#include "core/model/series.h"
 #include "core/recorder/name.h"
+#define KEEPER_WAIT_MS 600000
+#include "tests/peers/keeper_of_recorder.h"
 
-#define WAIT_MS 600000
 #define SOURCES 5
 #define STEP_S 10
 #define MANY 100000
@@ -54,10 +51,7 @@ static void put_series(struct buf *out, uint32_t slot)
                              .source_count = SOURCES,
                              .archives = archives,
                              .archive_count = 2 };
-    size_t begin = wire_begin(out, WIRE_SERIES);
-    wire_put_u32(out, slot);
-    series_encode(out, &series);
-    wire_end(out, begin);
+    keeper_put_series(out, slot, &series);
     arena_close(&arena);
 }
 
@@ -68,54 +62,44 @@ static double value_of(uint32_t slot, int64_t at_s, int source)
 
 static void put_sample(struct buf *out, uint32_t slot, int64_t at_s)
 {
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, slot);
-    wire_put_u64(out, (uint64_t)at_s * 1000);
-    wire_put_u16(out, SOURCES);
+    double values[SOURCES];
     for (int i = 0; i < SOURCES; i++)
-        wire_put_f64(out, value_of(slot, at_s, i));
-    wire_end(out, begin);
+        values[i] = value_of(slot, at_s, i);
+    keeper_put_sample(out, slot, at_s, values, SOURCES);
 }
 
 /* ---- the recorder ----------------------------------------------------------------------------------------------- */
 
 struct peer {
-    pid_t pid;
-    struct channel channel;
+    struct keeper_peer keeper;
     uint64_t taken, updates;
 };
 
 static void start(struct peer *peer, const char *recorder, const char *folder, const char *delay)
 {
-    int pair[2];
     const char *const args[] = { recorder, "--rrd", folder, "--delay", delay, NULL };
-    if (spawn_pair(pair) != 0)
+    *peer = (struct peer){ 0 };
+    if (!keeper_start(&peer->keeper, args, STDERR_FILENO, false))
         exit(1);
-    int fds[] = { -1, STDERR_FILENO, pair[1] };
-    struct spawn spawn = { .program = recorder, .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
-    *peer = (struct peer){ .pid = spawn_start(&spawn), .channel = { .fd = pair[0] } };
-    close(pair[1]);
 }
 
-static bool take_frame(struct peer *peer)
+static void take_frame(struct peer *peer)
 {
     struct wire_frame frame;
-    if (channel_read(&peer->channel, &frame, clock_now_ms() + WAIT_MS) != 1)
-        return false;
+    if (!keeper_hear(&peer->keeper, &frame))
+        exit(1);
     if (frame.type == WIRE_RECORDER_SAVED) {
         peer->taken = wire_u64(&frame.payload);
         wire_u64(&frame.payload);
         wire_u64(&frame.payload);
         peer->updates = wire_u64(&frame.payload);
     }
-    return true;
 }
 
 static void send_all(struct peer *peer, struct buf *out)
 {
-    if (channel_write(&peer->channel, out, clock_now_ms() + WAIT_MS) != 0)
+    if (keeper_send(&peer->keeper, out) != 0)
         exit(1);
-    buf_reset(out);
 }
 
 /* A sample of no series is answered with the counts; what was told of files comes before. */
@@ -126,22 +110,12 @@ static void wait_for_updates(struct peer *peer, uint64_t updates)
         uint64_t taken = peer->taken;
         put_sample(&out, 999999, 1000000000);
         send_all(peer, &out);
-        while (peer->taken == taken && take_frame(peer))
-            ;
+        while (peer->taken == taken)
+            take_frame(peer);
         if (peer->updates < updates)
             usleep(20000);
     }
     buf_close(&out);
-}
-
-static void end(struct peer *peer)
-{
-    int status;
-    shutdown(peer->channel.fd, SHUT_WR);
-    while (take_frame(peer))
-        ;
-    waitpid(peer->pid, &status, 0);
-    channel_close(&peer->channel);
 }
 
 /* CPU seconds that a process has used. */
@@ -166,7 +140,7 @@ struct plan {
 /* CPU seconds of the recorder for a row or more of each file. */
 static double record(struct peer *peer, struct plan *plan, struct buf *out)
 {
-    double before = cpu_of(peer->pid);
+    double before = cpu_of(peer->keeper.pid);
     uint64_t updates = peer->updates;
     for (uint32_t slot = 0; slot < plan->files; slot++)
         for (int row = 0; row < plan->rows; row++)
@@ -174,7 +148,7 @@ static double record(struct peer *peer, struct plan *plan, struct buf *out)
     send_all(peer, out);
     wait_for_updates(peer, updates + plan->files);
     plan->at_s += (int64_t)STEP_S * plan->rows;
-    return cpu_of(peer->pid) - before;
+    return cpu_of(peer->keeper.pid) - before;
 }
 
 static void update_one(const struct plan *plan, uint32_t slot)
@@ -217,7 +191,7 @@ static void measure_updates(const char *const argv[], struct plan *plan, int rou
         mine += record(&peer, plan, &out);
         bare += loop(plan);
     }
-    end(&peer);
+    keeper_end(&peer.keeper);
     buf_close(&out);
     printf("%u files, %d updates each of %d samples with %d values\n", plan->files, rounds, plan->rows, SOURCES);
     printf("recorder: %.2f us of CPU an update; bare loop of rrd_update_r: %.2f us; ratio %.2f (target: 1.3)\n",
@@ -256,8 +230,8 @@ static void measure_start(const char *const argv[])
         take_frame(&peer);
     printf("start with %d files: ready after %lld ms, a sample of each taken after %lld ms\n", MANY,
            (long long)(ready_ms - begin_ms), (long long)(clock_now_ms() - begin_ms));
-    kill(peer.pid, SIGKILL);
-    end(&peer);
+    kill(peer.keeper.pid, SIGKILL);
+    keeper_end(&peer.keeper);
     buf_close(&out);
     arena_close(&arena);
 }
