@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bench_recorder RECORDER FOLDER FILES ROUNDS ROWS - what the recorder costs beside librrd itself. FILES files of five
  * sources each get ROUNDS times an update of ROWS samples, ten seconds apart, from the recorder behind its socket and
- * one from a bare loop of rrd_update_r: in turns, so that whatever else the machine does slows both. Then: how soon a
+ * one from a bare loop of rrd_update_r: in turns, so that whatever else the machine does slows both. Then: what it
+ * costs when an hour begins for which thresholds want baselines, beside the same samples without; and how soon a
  * recorder is ready and has 100,000 series and a sample of each, in a folder of as many files. Prints CPU times. */
 #include <errno.h>
 #include <math.h>
@@ -25,6 +26,9 @@
 #define SOURCES 5
 #define STEP_S 10
 #define MANY 100000
+#define LEARNT_FIRST 500000 /* slots of the files whose baselines are wanted, and as many that stand beside them */
+#define LEARNT_FILES 200
+#define HOURS 30
 #define ROWS_MAX 32
 
 static struct series_source sources[SOURCES] = {
@@ -41,9 +45,11 @@ static const char *check_name(struct arena *arena, uint32_t slot)
     return arena_print(arena, "s%u/c%u", slot / 100, slot % 100);
 }
 
-static void put_series(struct buf *out, uint32_t slot)
+static void put_series(struct buf *out, uint32_t slot, bool baseline)
 {
     struct arena arena = { 0 };
+    for (int i = 0; i < SOURCES; i++)
+        sources[i].baseline = baseline;
     struct series series = { .check = check_name(&arena, slot),
                              .step_s = STEP_S,
                              .heartbeat_s = 25,
@@ -185,7 +191,7 @@ static void measure_updates(const char *const argv[], struct plan *plan, int rou
     double mine = 0, bare = 0, count = (double)plan->files * rounds;
     start(&peer, argv[1], plan->folder, "0s");
     for (uint32_t slot = 0; slot < plan->files; slot++)
-        put_series(&out, slot);
+        put_series(&out, slot, false);
     double first = record(&peer, plan, &out); /* makes the files */
     for (int round = 0; round < rounds; round++) {
         mine += record(&peer, plan, &out);
@@ -197,6 +203,39 @@ static void measure_updates(const char *const argv[], struct plan *plan, int rou
     printf("recorder: %.2f us of CPU an update; bare loop of rrd_update_r: %.2f us; ratio %.2f (target: 1.3)\n",
            mine / count * 1e6, bare / count * 1e6, mine / bare);
     printf("(making the files: %.0f us of CPU each)\n", first / plan->files * 1e6);
+    fflush(stdout);
+}
+
+/* ---- baselines -------------------------------------------------------------------------------------------------- */
+
+/* CPU seconds of the recorder for hourly samples of some files. */
+static double record_hours(const char *const argv[], uint32_t first, bool baseline)
+{
+    struct peer peer;
+    struct buf out = { 0 };
+    double before = 0;
+    int64_t at_s = clock_wall_ms() / 1000 - (HOURS + 1) * 3600;
+    start(&peer, argv[1], argv[2], "0s");
+    for (uint32_t i = 0; i < LEARNT_FILES; i++)
+        put_series(&out, first + i, baseline);
+    for (uint32_t hour = 0; hour <= HOURS; hour++) {
+        before = hour == 1 ? cpu_of(peer.keeper.pid) : before; /* the files are made */
+        for (uint32_t i = 0; i < LEARNT_FILES; i++)
+            put_sample(&out, first + i, at_s + 3600 * (int64_t)hour);
+        send_all(&peer, &out);
+        wait_for_updates(&peer, (uint64_t)LEARNT_FILES * (hour + 1));
+    }
+    double used = cpu_of(peer.keeper.pid) - before;
+    keeper_end(&peer.keeper);
+    buf_close(&out);
+    return used;
+}
+
+static void measure_baselines(const char *const argv[])
+{
+    double plain = record_hours(argv, LEARNT_FIRST, false);
+    double with = record_hours(argv, LEARNT_FIRST + LEARNT_FILES, true);
+    printf("baselines: %.0f us of CPU a metric and hour\n", (with - plain) / HOURS / LEARNT_FILES / SOURCES * 1e6);
     fflush(stdout);
 }
 
@@ -220,7 +259,7 @@ static void measure_start(const char *const argv[])
     take_frame(&peer);
     int64_t ready_ms = clock_now_ms();
     for (uint32_t slot = 0; slot < MANY; slot++) {
-        put_series(&out, slot);
+        put_series(&out, slot, false);
         put_sample(&out, slot, clock_wall_ms() / 1000);
         if (out.length > 1u << 20)
             send_all(&peer, &out);
@@ -248,6 +287,7 @@ int main(int argc, char **argv)
                          .rows = (int)rows,
                          .at_s = clock_wall_ms() / 1000 / STEP_S * STEP_S - 80000 };
     measure_updates(words, &plan, (int)rounds);
+    measure_baselines(words);
     measure_start(words);
     return 0;
 }
