@@ -74,17 +74,17 @@ tests_unit_test_recorder_damage_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_damage_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_damage_LDADD = $(recorder_libs)
 
-tests_unit_test_recorder_wire_SOURCES = tests/unit/test_recorder_wire.c tests/tap.h
+tests_unit_test_recorder_wire_SOURCES = tests/unit/test_recorder_wire.c tests/peers/keeper_of_recorder.h tests/tap.h
 tests_unit_test_recorder_wire_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_wire_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_wire_LDADD = $(recorder_libs)
 
-tests_unit_test_recorder_crash_SOURCES = tests/unit/test_recorder_crash.c tests/tap.h
+tests_unit_test_recorder_crash_SOURCES = tests/unit/test_recorder_crash.c tests/peers/keeper_of_recorder.h tests/tap.h
 tests_unit_test_recorder_crash_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_crash_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_crash_LDADD = $(recorder_libs)
 
-tests_unit_test_recorder_fuzz_SOURCES = tests/unit/test_recorder_fuzz.c tests/tap.h
+tests_unit_test_recorder_fuzz_SOURCES = tests/unit/test_recorder_fuzz.c tests/peers/keeper_of_recorder.h tests/tap.h
 tests_unit_test_recorder_fuzz_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_unit_test_recorder_fuzz_LDFLAGS = $(pie_ldflags)
 tests_unit_test_recorder_fuzz_LDADD = $(recorder_libs)
@@ -104,20 +104,20 @@ fuzz-rrd: tests/unit/test_recorder_fuzz belfry-recorder
 
 # what the recorder costs beside librrd itself
 check_PROGRAMS += tests/bench/bench_recorder
-tests_bench_bench_recorder_SOURCES = tests/bench/bench_recorder.c
+tests_bench_bench_recorder_SOURCES = tests/bench/bench_recorder.c tests/peers/keeper_of_recorder.h
 tests_bench_bench_recorder_CFLAGS = $(pie_cflags) $(RRD_CFLAGS)
 tests_bench_bench_recorder_LDFLAGS = $(pie_ldflags)
 tests_bench_bench_recorder_LDADD = $(recorder_libs)
 
 # plays the keeper for the recorder: what graph.test draws
 check_PROGRAMS += tests/peers/feed_recorder
-tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c
+tests_peers_feed_recorder_SOURCES = tests/peers/feed_recorder.c tests/peers/keeper_of_recorder.h
 tests_peers_feed_recorder_CFLAGS = $(pie_cflags)
 tests_peers_feed_recorder_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_recorder_LDADD = $(model_libs)
 # likewise, for samples on its stdin
 check_PROGRAMS += tests/peers/feed_samples
-tests_peers_feed_samples_SOURCES = tests/peers/feed_samples.c
+tests_peers_feed_samples_SOURCES = tests/peers/feed_samples.c tests/peers/keeper_of_recorder.h
 tests_peers_feed_samples_CFLAGS = $(pie_cflags)
 tests_peers_feed_samples_LDFLAGS = $(pie_ldflags)
 tests_peers_feed_samples_LDADD = $(model_libs)

@@ -11,7 +11,7 @@ background /usr/bin/python3 -m http.server "$web" --bind 127.0.0.1 --directory "
 write_conf <<CONF
 defaults: { every = "1s"; timeout = "900ms"; attempts = 2; retry_every = "500ms"; };
 services: {
-  host: { title = "This machine"; checks: { system: { plugin = "host"; }; }; };
+  host: { title = "This machine"; checks: { system: { plugin = "host"; thresholds = { load_per_core = { warn = ""; crit = ""; }; }; }; }; };
   redis: { title = "Redis"; severity = "sev2"; checks: { server: { plugin = "redis"; host = "127.0.0.1"; port = $port;
     breaker = { failures = 3; open = "30s"; open_max = "30s"; }; }; }; };
   billing: { title = "Billing"; severity = "sev2"; depends = [ "redis" ]; checks: {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bench_recorder RECORDER FOLDER FILES ROUNDS ROWS - what the recorder costs beside librrd itself. FILES files of five
  * sources each get ROUNDS times an update of ROWS samples, ten seconds apart, from the recorder behind its socket and
- * one from a bare loop of rrd_update_r: in turns, so that whatever else the machine does slows both. Then: how soon a
+ * one from a bare loop of rrd_update_r: in turns, so that whatever else the machine does slows both. Then: what it
+ * costs when an hour begins for which thresholds want baselines, beside the same samples without; and how soon a
  * recorder is ready and has 100,000 series and a sample of each, in a folder of as many files. Prints CPU times. */
 #include <errno.h>
 #include <math.h>
@@ -16,18 +17,18 @@
 #include <unistd.h>
 
 #include "core/base/arena.h"
-#include "core/base/channel.h"
-#include "core/base/clock.h"
 #include "core/base/file.h"
-#include "core/base/spawn.h"
 #include "core/base/text.h"
-#include "core/model/series.h"
 #include "core/recorder/name.h"
+#define KEEPER_WAIT_MS 600000
+#include "tests/peers/keeper_of_recorder.h"
 
-#define WAIT_MS 600000
 #define SOURCES 5
 #define STEP_S 10
 #define MANY 100000
+#define LEARNT_FIRST 500000 /* slots of the files whose baselines are wanted, and as many that stand beside them */
+#define LEARNT_FILES 200
+#define HOURS 30
 #define ROWS_MAX 32
 
 static struct series_source sources[SOURCES] = {
@@ -44,9 +45,11 @@ static const char *check_name(struct arena *arena, uint32_t slot)
     return arena_print(arena, "s%u/c%u", slot / 100, slot % 100);
 }
 
-static void put_series(struct buf *out, uint32_t slot)
+static void put_series(struct buf *out, uint32_t slot, bool baseline)
 {
     struct arena arena = { 0 };
+    for (int i = 0; i < SOURCES; i++)
+        sources[i].baseline = baseline;
     struct series series = { .check = check_name(&arena, slot),
                              .step_s = STEP_S,
                              .heartbeat_s = 25,
@@ -54,10 +57,7 @@ static void put_series(struct buf *out, uint32_t slot)
                              .source_count = SOURCES,
                              .archives = archives,
                              .archive_count = 2 };
-    size_t begin = wire_begin(out, WIRE_SERIES);
-    wire_put_u32(out, slot);
-    series_encode(out, &series);
-    wire_end(out, begin);
+    keeper_put_series(out, slot, &series);
     arena_close(&arena);
 }
 
@@ -68,54 +68,44 @@ static double value_of(uint32_t slot, int64_t at_s, int source)
 
 static void put_sample(struct buf *out, uint32_t slot, int64_t at_s)
 {
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, slot);
-    wire_put_u64(out, (uint64_t)at_s * 1000);
-    wire_put_u16(out, SOURCES);
+    double values[SOURCES];
     for (int i = 0; i < SOURCES; i++)
-        wire_put_f64(out, value_of(slot, at_s, i));
-    wire_end(out, begin);
+        values[i] = value_of(slot, at_s, i);
+    keeper_put_sample(out, slot, at_s, values, SOURCES);
 }
 
 /* ---- the recorder ----------------------------------------------------------------------------------------------- */
 
 struct peer {
-    pid_t pid;
-    struct channel channel;
+    struct keeper_peer keeper;
     uint64_t taken, updates;
 };
 
 static void start(struct peer *peer, const char *recorder, const char *folder, const char *delay)
 {
-    int pair[2];
     const char *const args[] = { recorder, "--rrd", folder, "--delay", delay, NULL };
-    if (spawn_pair(pair) != 0)
+    *peer = (struct peer){ 0 };
+    if (!keeper_start(&peer->keeper, args, STDERR_FILENO, false))
         exit(1);
-    int fds[] = { -1, STDERR_FILENO, pair[1] };
-    struct spawn spawn = { .program = recorder, .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
-    *peer = (struct peer){ .pid = spawn_start(&spawn), .channel = { .fd = pair[0] } };
-    close(pair[1]);
 }
 
-static bool take_frame(struct peer *peer)
+static void take_frame(struct peer *peer)
 {
     struct wire_frame frame;
-    if (channel_read(&peer->channel, &frame, clock_now_ms() + WAIT_MS) != 1)
-        return false;
+    if (!keeper_hear(&peer->keeper, &frame))
+        exit(1);
     if (frame.type == WIRE_RECORDER_SAVED) {
         peer->taken = wire_u64(&frame.payload);
         wire_u64(&frame.payload);
         wire_u64(&frame.payload);
         peer->updates = wire_u64(&frame.payload);
     }
-    return true;
 }
 
 static void send_all(struct peer *peer, struct buf *out)
 {
-    if (channel_write(&peer->channel, out, clock_now_ms() + WAIT_MS) != 0)
+    if (keeper_send(&peer->keeper, out) != 0)
         exit(1);
-    buf_reset(out);
 }
 
 /* A sample of no series is answered with the counts; what was told of files comes before. */
@@ -126,22 +116,12 @@ static void wait_for_updates(struct peer *peer, uint64_t updates)
         uint64_t taken = peer->taken;
         put_sample(&out, 999999, 1000000000);
         send_all(peer, &out);
-        while (peer->taken == taken && take_frame(peer))
-            ;
+        while (peer->taken == taken)
+            take_frame(peer);
         if (peer->updates < updates)
             usleep(20000);
     }
     buf_close(&out);
-}
-
-static void end(struct peer *peer)
-{
-    int status;
-    shutdown(peer->channel.fd, SHUT_WR);
-    while (take_frame(peer))
-        ;
-    waitpid(peer->pid, &status, 0);
-    channel_close(&peer->channel);
 }
 
 /* CPU seconds that a process has used. */
@@ -166,7 +146,7 @@ struct plan {
 /* CPU seconds of the recorder for a row or more of each file. */
 static double record(struct peer *peer, struct plan *plan, struct buf *out)
 {
-    double before = cpu_of(peer->pid);
+    double before = cpu_of(peer->keeper.pid);
     uint64_t updates = peer->updates;
     for (uint32_t slot = 0; slot < plan->files; slot++)
         for (int row = 0; row < plan->rows; row++)
@@ -174,7 +154,7 @@ static double record(struct peer *peer, struct plan *plan, struct buf *out)
     send_all(peer, out);
     wait_for_updates(peer, updates + plan->files);
     plan->at_s += (int64_t)STEP_S * plan->rows;
-    return cpu_of(peer->pid) - before;
+    return cpu_of(peer->keeper.pid) - before;
 }
 
 static void update_one(const struct plan *plan, uint32_t slot)
@@ -211,18 +191,51 @@ static void measure_updates(const char *const argv[], struct plan *plan, int rou
     double mine = 0, bare = 0, count = (double)plan->files * rounds;
     start(&peer, argv[1], plan->folder, "0s");
     for (uint32_t slot = 0; slot < plan->files; slot++)
-        put_series(&out, slot);
+        put_series(&out, slot, false);
     double first = record(&peer, plan, &out); /* makes the files */
     for (int round = 0; round < rounds; round++) {
         mine += record(&peer, plan, &out);
         bare += loop(plan);
     }
-    end(&peer);
+    keeper_end(&peer.keeper);
     buf_close(&out);
     printf("%u files, %d updates each of %d samples with %d values\n", plan->files, rounds, plan->rows, SOURCES);
     printf("recorder: %.2f us of CPU an update; bare loop of rrd_update_r: %.2f us; ratio %.2f (target: 1.3)\n",
            mine / count * 1e6, bare / count * 1e6, mine / bare);
     printf("(making the files: %.0f us of CPU each)\n", first / plan->files * 1e6);
+    fflush(stdout);
+}
+
+/* ---- baselines -------------------------------------------------------------------------------------------------- */
+
+/* CPU seconds of the recorder for hourly samples of some files. */
+static double record_hours(const char *const argv[], uint32_t first, bool baseline)
+{
+    struct peer peer;
+    struct buf out = { 0 };
+    double before = 0;
+    int64_t at_s = clock_wall_ms() / 1000 - (HOURS + 1) * 3600;
+    start(&peer, argv[1], argv[2], "0s");
+    for (uint32_t i = 0; i < LEARNT_FILES; i++)
+        put_series(&out, first + i, baseline);
+    for (uint32_t hour = 0; hour <= HOURS; hour++) {
+        before = hour == 1 ? cpu_of(peer.keeper.pid) : before; /* the files are made */
+        for (uint32_t i = 0; i < LEARNT_FILES; i++)
+            put_sample(&out, first + i, at_s + 3600 * (int64_t)hour);
+        send_all(&peer, &out);
+        wait_for_updates(&peer, (uint64_t)LEARNT_FILES * (hour + 1));
+    }
+    double used = cpu_of(peer.keeper.pid) - before;
+    keeper_end(&peer.keeper);
+    buf_close(&out);
+    return used;
+}
+
+static void measure_baselines(const char *const argv[])
+{
+    double plain = record_hours(argv, LEARNT_FIRST, false);
+    double with = record_hours(argv, LEARNT_FIRST + LEARNT_FILES, true);
+    printf("baselines: %.0f us of CPU a metric and hour\n", (with - plain) / HOURS / LEARNT_FILES / SOURCES * 1e6);
     fflush(stdout);
 }
 
@@ -246,7 +259,7 @@ static void measure_start(const char *const argv[])
     take_frame(&peer);
     int64_t ready_ms = clock_now_ms();
     for (uint32_t slot = 0; slot < MANY; slot++) {
-        put_series(&out, slot);
+        put_series(&out, slot, false);
         put_sample(&out, slot, clock_wall_ms() / 1000);
         if (out.length > 1u << 20)
             send_all(&peer, &out);
@@ -256,8 +269,8 @@ static void measure_start(const char *const argv[])
         take_frame(&peer);
     printf("start with %d files: ready after %lld ms, a sample of each taken after %lld ms\n", MANY,
            (long long)(ready_ms - begin_ms), (long long)(clock_now_ms() - begin_ms));
-    kill(peer.pid, SIGKILL);
-    end(&peer);
+    kill(peer.keeper.pid, SIGKILL);
+    keeper_end(&peer.keeper);
     buf_close(&out);
     arena_close(&arena);
 }
@@ -274,6 +287,7 @@ int main(int argc, char **argv)
                          .rows = (int)rows,
                          .at_s = clock_wall_ms() / 1000 / STEP_S * STEP_S - 80000 };
     measure_updates(words, &plan, (int)rounds);
+    measure_baselines(words);
     measure_start(words);
     return 0;
 }

@@ -5,21 +5,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "belfry/plugin.h"
-#include "core/base/channel.h"
-#include "core/base/clock.h"
-#include "core/base/spawn.h"
 #include "core/base/text.h"
-#include "core/model/series.h"
+#include "tests/peers/keeper_of_recorder.h"
 
 #define EVERY_S 60
 #define SPAN_S (2 * 86400)
 #define GAP_FROM_S (30 * 3600)
 #define GAP_TO_S (33 * 3600)
-#define WAIT_MS 20000
 
 static struct series_source redis_sources[] = {
     { .metric = "latency", .min = 0, .max = NAN, .unit = "s", .warn = "0.01", .crit = "0.05" },
@@ -156,26 +151,17 @@ static void put_series(struct buf *out, uint32_t slot)
                              .archive_count = 3,
                              .views = feed->views,
                              .view_count = feed->view_count };
-    size_t begin = wire_begin(out, WIRE_SERIES);
-    wire_put_u32(out, slot);
-    series_encode(out, &series);
-    wire_end(out, begin);
+    keeper_put_series(out, slot, &series);
 }
 
 static void put_sample(struct buf *out, uint32_t slot, int64_t t)
 {
     double values[8];
     feeds[slot].measure(t, values);
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, slot);
-    wire_put_u64(out, (uint64_t)t * 1000);
-    wire_put_u16(out, feeds[slot].count);
-    for (uint16_t i = 0; i < feeds[slot].count; i++)
-        wire_put_f64(out, values[i]);
-    wire_end(out, begin);
+    keeper_put_sample(out, slot, t, values, feeds[slot].count);
 }
 
-static int send_all(struct channel *channel, int64_t until_s)
+static int send_all(struct keeper_peer *keeper, int64_t until_s)
 {
     struct buf out = { 0 };
     int code = 0;
@@ -187,51 +173,22 @@ static int send_all(struct channel *channel, int64_t until_s)
         for (uint32_t slot = 0; slot < FEED_COUNT; slot++)
             if (since_s < GAP_FROM_S || since_s > GAP_TO_S)
                 put_sample(&out, slot, t);
-        code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
+        code = keeper_send(keeper, &out);
     }
-    wire_end(&out, wire_begin(&out, WIRE_STOP));
-    if (code == 0)
-        code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
     buf_close(&out);
     return code;
-}
-
-/* Prints the recorder's frames until its end; whether the first was WIRE_RECORDER_READY. */
-static bool print_all(struct channel *channel)
-{
-    struct arena arena = { 0 };
-    struct wire_frame frame;
-    bool ready = false;
-    while (channel_read(channel, &frame, clock_now_ms() + WAIT_MS) == 1) {
-        ready = ready || frame.type == WIRE_RECORDER_READY;
-        if (frame.type != WIRE_RECORDER_EVENT)
-            continue;
-        uint8_t level = wire_u8(&frame.payload);
-        uint32_t slot = wire_u32(&frame.payload);
-        const char *text = wire_text(&frame.payload, &arena, 4096);
-        printf("event %u %u %s\n", level, slot, text ? text : "?");
-    }
-    arena_close(&arena);
-    return ready;
 }
 
 int main(int argc, char **argv)
 {
     int64_t until_s;
-    int pair[2], status = 1;
-    if (argc != 4 || text_integer(argv[3], &until_s) != 0 || spawn_pair(pair) != 0)
+    struct keeper_peer keeper;
+    if (argc != 4 || text_integer(argv[3], &until_s) != 0)
         return 2;
     const char *const args[] = { argv[1], "--rrd", argv[2], NULL };
-    int fds[] = { STDERR_FILENO, STDERR_FILENO, pair[1] };
-    struct spawn spawn = { .program = argv[1], .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
-    struct channel channel = { .fd = pair[0] };
-    pid_t pid = spawn_start(&spawn);
-    close(pair[1]);
-    if (pid < 0)
+    if (!keeper_start(&keeper, args, STDERR_FILENO, false))
         return 2;
-    bool good = send_all(&channel, until_s) == 0;
-    good = print_all(&channel) && good;
-    channel_close(&channel);
-    waitpid(pid, &status, 0);
-    return good && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    bool good = send_all(&keeper, until_s) == 0;
+    int status = keeper_end_printing(&keeper);
+    return good && status >= 0 ? status : 1;
 }

@@ -11,19 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "belfry/plugin.h"
-#include "core/base/channel.h"
-#include "core/base/clock.h"
-#include "core/base/spawn.h"
 #include "core/base/text.h"
-#include "core/model/series.h"
+#include "tests/peers/keeper_of_recorder.h"
 
 #define SOURCES_MAX 16
 #define ARGS_MAX 16
-#define WAIT_MS 60000
 #define BATCH_BYTES 65536
 
 static struct series_archive archives[] = {
@@ -87,10 +82,7 @@ static void put_series(struct buf *out, char *line)
     archives[0].point_s = step_s;
     while (has_more(line) && series.source_count < SOURCES_MAX)
         sources[series.source_count++] = read_source((char *)(uintptr_t)take_word(&line));
-    size_t begin = wire_begin(out, WIRE_SERIES);
-    wire_put_u32(out, (uint32_t)slot);
-    series_encode(out, &series);
-    wire_end(out, begin);
+    keeper_put_series(out, (uint32_t)slot, &series);
 }
 
 static void put_sample(struct buf *out, char *line)
@@ -101,16 +93,10 @@ static void put_sample(struct buf *out, char *line)
     for (; has_more(line) && count < SOURCES_MAX; count++)
         if (text_number(take_word(&line), &values[count]) != 0)
             values[count] = NAN;
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, (uint32_t)slot);
-    wire_put_u64(out, (uint64_t)at_s * 1000);
-    wire_put_u16(out, count);
-    for (uint16_t i = 0; i < count; i++)
-        wire_put_f64(out, values[i]);
-    wire_end(out, begin);
+    keeper_put_sample(out, (uint32_t)slot, at_s, values, count);
 }
 
-static int send_all(struct channel *channel)
+static int send_all(struct keeper_peer *keeper)
 {
     static const char series[] = "series ";
     struct buf out = { 0 };
@@ -123,53 +109,26 @@ static int send_all(struct channel *channel)
         else
             put_sample(&out, line);
         if (out.length > BATCH_BYTES)
-            code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
+            code = keeper_send(keeper, &out);
     }
-    wire_end(&out, wire_begin(&out, WIRE_STOP));
     if (code == 0)
-        code = channel_write(channel, &out, clock_now_ms() + WAIT_MS);
+        code = keeper_send(keeper, &out);
     buf_close(&out);
     free(line);
     return code;
 }
 
-/* Prints the recorder's reports until its end; whether it was ready. */
-static bool print_all(struct channel *channel)
-{
-    struct arena arena = { 0 };
-    struct wire_frame frame;
-    bool ready = false;
-    while (channel_read(channel, &frame, clock_now_ms() + WAIT_MS) == 1) {
-        ready = ready || frame.type == WIRE_RECORDER_READY;
-        if (frame.type != WIRE_RECORDER_EVENT)
-            continue;
-        uint8_t level = wire_u8(&frame.payload);
-        uint32_t slot = wire_u32(&frame.payload);
-        const char *text = wire_text(&frame.payload, &arena, 4096);
-        printf("event %u %u %s\n", level, slot, text ? text : "?");
-    }
-    arena_close(&arena);
-    return ready;
-}
-
 int main(int argc, char **argv)
 {
     const char *args[ARGS_MAX] = { argv[1], "--rrd", argv[2] };
-    int pair[2], status = 1;
-    if (argc < 3 || argc > ARGS_MAX - 2 || spawn_pair(pair) != 0)
+    struct keeper_peer keeper;
+    if (argc < 3 || argc > ARGS_MAX - 2)
         return 2;
     for (int i = 3; i < argc; i++)
         args[i] = argv[i];
-    const int fds[] = { STDERR_FILENO, STDERR_FILENO, pair[1] };
-    struct spawn spawn = { .program = argv[1], .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
-    struct channel channel = { .fd = pair[0] };
-    pid_t pid = spawn_start(&spawn);
-    close(pair[1]);
-    if (pid < 0)
+    if (!keeper_start(&keeper, args, STDERR_FILENO, false))
         return 2;
-    bool good = send_all(&channel) == 0;
-    good = print_all(&channel) && good;
-    channel_close(&channel);
-    waitpid(pid, &status, 0);
-    return good && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+    bool good = send_all(&keeper) == 0;
+    int status = keeper_end_printing(&keeper);
+    return good && status >= 0 ? status : 1;
 }

@@ -13,17 +13,15 @@
 #include <unistd.h>
 
 #include "core/base/arena.h"
-#include "core/base/channel.h"
-#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/spawn.h"
-#include "core/model/series.h"
 #include "core/recorder/cached.h"
 #include "core/recorder/header.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/name.h"
 #include "core/recorder/store.h"
 #include "core/recorder/wal.h"
+#include "tests/peers/keeper_of_recorder.h"
 #include "tests/tap.h"
 
 #define WAIT_MS 60000
@@ -52,8 +50,7 @@ struct sent {
 };
 
 static struct peer {
-    pid_t pid;
-    struct channel channel;
+    struct keeper_peer keeper;
     struct sent *kept; /* not acknowledged: from first on */
     size_t first, count;
     uint64_t acknowledged, events, moved;
@@ -83,42 +80,28 @@ static void put_series(struct buf *out, uint32_t slot)
                              .source_count = 2,
                              .archives = archives,
                              .archive_count = 1 };
-    size_t begin = wire_begin(out, WIRE_SERIES);
-    wire_put_u32(out, slot);
-    series_encode(out, &series);
-    wire_end(out, begin);
+    keeper_put_series(out, slot, &series);
 }
 
 static void put_sample(struct buf *out, const struct sent *sample)
 {
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, sample->slot);
-    wire_put_u64(out, (uint64_t)sample->at_s * 1000);
-    wire_put_u16(out, 2);
-    wire_put_f64(out, value_of(sample->slot, sample->at_s));
-    wire_put_f64(out, -value_of(sample->slot, sample->at_s));
-    wire_end(out, begin);
+    double value = value_of(sample->slot, sample->at_s), values[] = { value, -value };
+    keeper_put_sample(out, sample->slot, sample->at_s, values, 2);
 }
 
 static void start(const char *delay)
 {
-    int pair[2];
     const char *const args[] = { recorder,  "--rrd", folder, "--delay", delay, rrdcached ? "--rrdcached" : NULL,
                                  rrdcached, NULL };
     struct buf out = { 0 };
-    if (spawn_pair(pair) != 0)
+    if (!keeper_start(&peer.keeper, args, -1, true))
         return;
-    int fds[] = { -1, -1, pair[1] };
-    struct spawn spawn = { .program = recorder, .argv = args, .fds = fds, .fd_count = 3 };
-    peer.pid = spawn_start(&spawn);
-    peer.channel = (struct channel){ .fd = pair[0] };
     peer.acknowledged = 0;
-    close(pair[1]);
     for (uint32_t slot = 0; slot < SERIES; slot++)
         put_series(&out, slot);
     for (size_t i = peer.first; i < peer.count; i++)
         put_sample(&out, &peer.kept[i]);
-    channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+    keeper_send(&peer.keeper, &out);
     buf_close(&out);
 }
 
@@ -139,10 +122,10 @@ static void listen_to(bool wait)
     struct wire_frame frame;
     int64_t until_ms = clock_now_ms() + (wait ? WAIT_MS : 0);
     while (!wait || peer.first < peer.count) {
-        struct pollfd readable = { .fd = peer.channel.fd, .events = POLLIN };
+        struct pollfd readable = { .fd = peer.keeper.channel.fd, .events = POLLIN };
         if (!wait && poll(&readable, 1, 0) != 1)
             break;
-        if (channel_read(&peer.channel, &frame, until_ms + 1000) != 1)
+        if (channel_read(&peer.keeper.channel, &frame, until_ms + 1000) != 1)
             break;
         take_frame(&frame);
     }
@@ -158,7 +141,7 @@ static void send_some(uint32_t n)
         sample->at_s = peer.last_s[sample->slot] += 1;
         put_sample(&out, sample);
     }
-    channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+    keeper_send(&peer.keeper, &out);
     buf_close(&out);
 }
 
@@ -166,9 +149,9 @@ static void reap(int number)
 {
     int status;
     if (number)
-        kill(peer.pid, number);
-    waitpid(peer.pid, &status, 0);
-    channel_close(&peer.channel);
+        kill(peer.keeper.pid, number);
+    waitpid(peer.keeper.pid, &status, 0);
+    channel_close(&peer.keeper.channel);
 }
 
 /* The number of samples that are not in the files with their values. */
@@ -233,7 +216,7 @@ static void test_kills(void)
     start("1s");
     listen_to(true);
     tap_ok(peer.first == peer.count, "the last recorder acknowledges everything");
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     tap_is_int(count_missing(), 0, "killed 40 times: every one of the samples is in the files");
     printf("# %zu samples, %llu were not acknowledged when a recorder was killed\n", peer.count,
@@ -253,12 +236,13 @@ static void test_dead_keeper(void)
         struct wire_frame frame;
         start(any(2) ? "1s" : "0s");
         send_some(100 + any(100));
-        tap_ok(channel_read(&peer.channel, &frame, clock_now_ms() + WAIT_MS) == 1 && frame.type == WIRE_RECORDER_READY,
+        tap_ok(channel_read(&peer.keeper.channel, &frame, clock_now_ms() + WAIT_MS) == 1 &&
+                   frame.type == WIRE_RECORDER_READY,
                "a recorder begins when the one before it has ended");
         send_some(100 + any(200));
         peer.first = peer.count; /* all that reached the socket */
-        channel_close(&peer.channel);
-        pids[round] = peer.pid;
+        channel_close(&peer.keeper.channel);
+        pids[round] = peer.keeper.pid;
     }
     for (int round = 0; round < 15; round++)
         waitpid(pids[round], NULL, 0);
@@ -285,10 +269,10 @@ static void test_torn(void)
         file_replace(path, bytes, cut, 0600);
         peer.first = peer.count;
         start("1h");
-        shutdown(peer.channel.fd, SHUT_WR);
+        shutdown(peer.keeper.channel.fd, SHUT_WR);
         int status;
-        waitpid(peer.pid, &status, 0);
-        channel_close(&peer.channel);
+        waitpid(peer.keeper.pid, &status, 0);
+        channel_close(&peer.keeper.channel);
         wrong += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
         int missing = count_missing();
         missing = missing < 0 ? (int)peer.count : missing; /* a file that was never made */
@@ -302,7 +286,7 @@ static void test_torn(void)
     clear_folder();
     file_replace(path, bytes, length, 0600);
     start("1h");
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     tap_ok(count_missing() != 0, "a damaged record ends it");
 }
@@ -323,14 +307,14 @@ static void test_bounded(void)
             struct sent sample = { slot, peer.last_s[slot] += 1 };
             put_sample(&out, &sample);
         }
-        channel_write(&peer.channel, &out, clock_now_ms() + WAIT_MS);
+        keeper_send(&peer.keeper, &out);
         buf_close(&out);
         peer.count = peer.first + 1;
         listen_to(false);
         if (stat(path, &st) == 0 && st.st_size > greatest)
             greatest = st.st_size;
     }
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     tap_is_int(count_missing(), 0, "180000 samples");
     tap_ok(greatest > (1 << 20) && greatest < 16 << 20, "and the write-ahead file had at most %lld bytes",
@@ -348,7 +332,7 @@ static void test_blame(void)
     start("0s");
     send_some(200);
     listen_to(true);
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     if (!tap_ok(ledger_open(&ledger, folder, 0, &why) == 0, "the ledger: %s", why.text))
         return;
@@ -360,7 +344,7 @@ static void test_blame(void)
     send_some(400);
     listen_to(true);
     tap_is_int((int64_t)peer.moved, 1, "a file that crashed the last recorder is moved aside");
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     tap_ok(access(path, F_OK) == 0, "and made anew");
     ledger_open(&ledger, folder, 0, &why);
@@ -370,7 +354,7 @@ static void test_blame(void)
     peer.moved = 0;
     start("0s");
     listen_to(true);
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     tap_is_int((int64_t)peer.moved, 0, "nothing outside of the folder is");
 }
@@ -447,14 +431,14 @@ static void test_rrdcached(void)
         }
     }
     listen_to(true);
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     tap_is_int(count_missing(), 0, "rrdcached and recorder killed again and again: every sample is in the files");
     start("0s");
     send_some(100);
     listen_to(true);
     end_rrdcached(daemon, SIGKILL);
-    shutdown(peer.channel.fd, SHUT_WR);
+    shutdown(peer.keeper.channel.fd, SHUT_WR);
     reap(0);
     tap_is_int(count_missing(), 0, "without it the last samples are written directly");
     tap_ok(header_read(&arena, name_file(&arena, folder, check_name(0), NULL), clock_wall_ms() / 1000, &header, NULL) ==

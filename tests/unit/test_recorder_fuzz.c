@@ -12,17 +12,13 @@
 #include <unistd.h>
 
 #include "core/base/arena.h"
-#include "core/base/channel.h"
-#include "core/base/clock.h"
 #include "core/base/file.h"
-#include "core/base/spawn.h"
 #include "core/base/text.h"
-#include "core/model/series.h"
 #include "core/recorder/header.h"
 #include "core/recorder/name.h"
+#include "tests/peers/keeper_of_recorder.h"
 #include "tests/tap.h"
 
-#define WAIT_MS 120000
 #define FILES 200 /* in a round */
 #define MUTATIONS_DEFAULT 2000
 #define STARTS_MAX 50 /* of recorders in a round */
@@ -62,50 +58,26 @@ static void put_series(struct buf *out, uint32_t slot)
                              .source_count = 3,
                              .archives = archives,
                              .archive_count = 2 };
-    size_t begin = wire_begin(out, WIRE_SERIES);
-    wire_put_u32(out, slot);
-    series_encode(out, &series);
-    wire_end(out, begin);
-}
-
-static void put_sample(struct buf *out, uint32_t slot, int64_t at_s)
-{
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, slot);
-    wire_put_u64(out, (uint64_t)at_s * 1000);
-    wire_put_u16(out, 3);
-    for (int i = 0; i < 3; i++)
-        wire_put_f64(out, 10 + i);
-    wire_end(out, begin);
+    keeper_put_series(out, slot, &series);
 }
 
 /* Everything to a new recorder; its exit status, -1 when a signal ended it. */
 static int record(uint32_t count)
 {
-    int pair[2], status = 0;
+    static const double values[] = { 10, 11, 12 };
     const char *const args[] = { recorder, "--rrd", folder, "--delay", "0s", NULL };
+    struct keeper_peer keeper;
     struct buf out = { 0 };
-    struct wire_frame frame;
-    if (spawn_pair(pair) != 0)
+    if (!keeper_start(&keeper, args, -1, false))
         return -1;
-    int fds[] = { -1, -1, pair[1] };
-    struct spawn spawn = { .program = recorder, .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
-    pid_t pid = spawn_start(&spawn);
-    struct channel channel = { .fd = pair[0] };
-    close(pair[1]);
     for (uint32_t slot = 0; slot < count; slot++) {
         put_series(&out, slot);
         for (int64_t t = now_s - 20; t <= now_s; t += 4)
-            put_sample(&out, slot, t);
+            keeper_put_sample(&out, slot, t, values, 3);
     }
-    channel_write(&channel, &out, clock_now_ms() + WAIT_MS);
-    shutdown(pair[0], SHUT_WR);
-    while (channel_read(&channel, &frame, clock_now_ms() + WAIT_MS) == 1)
-        ;
-    channel_close(&channel);
-    waitpid(pid, &status, 0);
+    keeper_send(&keeper, &out);
     buf_close(&out);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return keeper_end(&keeper);
 }
 
 /* ---- mutations -------------------------------------------------------------------------------------------------- */

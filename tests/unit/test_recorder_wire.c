@@ -11,18 +11,16 @@
 #include <unistd.h>
 
 #include "core/base/arena.h"
-#include "core/base/channel.h"
-#include "core/base/clock.h"
 #include "core/base/file.h"
-#include "core/base/spawn.h"
 #include "core/model/baseline.h"
-#include "core/model/series.h"
 #include "core/recorder/header.h"
 #include "core/recorder/name.h"
 #include "core/recorder/store.h"
+#include "tests/peers/keeper_of_recorder.h"
 #include "tests/tap.h"
 
 #define WAIT_MS 20000
+#define VALUES_MAX 77
 
 static struct arena arena;
 static char folder[] = "/tmp/test_recorder_wire.XXXXXX";
@@ -36,42 +34,21 @@ static uint32_t any(uint32_t n)
     return (uint32_t)(seed >> 33) % n;
 }
 
-struct peer {
-    pid_t pid;
-    struct channel channel;
-};
-
-static bool start_looking(struct peer *peer, const char *delay, const char *look_every)
+static bool start_looking(struct keeper_peer *peer, const char *delay, const char *look_every)
 {
-    int pair[2];
     const char *const args[] = { recorder, "--rrd", folder, "--delay", delay, "--look-every", look_every, NULL };
-    if (spawn_pair(pair) != 0)
-        return false;
-    int fds[] = { -1, -1, pair[1] };
-    struct spawn spawn = { .program = recorder, .argv = args, .fds = fds, .fd_count = 3, .die_with_parent = 1 };
-    peer->pid = spawn_start(&spawn);
-    peer->channel = (struct channel){ .fd = pair[0] };
-    close(pair[1]);
-    return peer->pid > 0;
+    return keeper_start(peer, args, -1, false);
 }
 
-static bool start(struct peer *peer, const char *delay)
+static bool start(struct keeper_peer *peer, const char *delay)
 {
     return start_looking(peer, delay, "6h");
 }
 
-/* Sends what is in out, ends our side, and returns the recorder's exit status; -1 when a signal ended it. */
-static int finish(struct peer *peer, struct buf *out)
+static int finish(struct keeper_peer *peer, struct buf *out)
 {
-    int status = 0;
-    struct wire_frame frame;
-    channel_write(&peer->channel, out, clock_now_ms() + WAIT_MS);
-    shutdown(peer->channel.fd, SHUT_WR);
-    while (channel_read(&peer->channel, &frame, clock_now_ms() + WAIT_MS) == 1)
-        ;
-    channel_close(&peer->channel);
-    waitpid(peer->pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    keeper_send(peer, out);
+    return keeper_end(peer);
 }
 
 static struct series_source sources[] = { { .metric = "a", .min = NAN, .max = NAN, .unit = "s" },
@@ -87,21 +64,15 @@ static void put_series(struct buf *out, uint32_t slot, const char *check, uint32
                              .source_count = count,
                              .archives = archives,
                              .archive_count = 1 };
-    size_t begin = wire_begin(out, WIRE_SERIES);
-    wire_put_u32(out, slot);
-    series_encode(out, &series);
-    wire_end(out, begin);
+    keeper_put_series(out, slot, &series);
 }
 
 static void put_sample(struct buf *out, uint32_t slot, int64_t at_s, uint16_t count)
 {
-    size_t begin = wire_begin(out, WIRE_SAMPLE);
-    wire_put_u32(out, slot);
-    wire_put_u64(out, (uint64_t)at_s * 1000);
-    wire_put_u16(out, count);
+    double values[VALUES_MAX];
     for (uint16_t i = 0; i < count; i++)
-        wire_put_f64(out, (double)at_s + i);
-    wire_end(out, begin);
+        values[i] = (double)at_s + i;
+    keeper_put_sample(out, slot, at_s, values, count);
 }
 
 static void put_slot(struct buf *out, enum wire_type type, uint32_t slot)
@@ -122,7 +93,7 @@ static int64_t last_of(const char *check)
 
 static void test_conversation(void)
 {
-    struct peer peer;
+    struct keeper_peer peer;
     struct buf out = { 0 };
     struct wire_frame frame;
     tap_ok(start(&peer, "1h"), "started");
@@ -154,7 +125,7 @@ static void test_conversation(void)
 
 static void test_delay_and_stop(void)
 {
-    struct peer peer;
+    struct keeper_peer peer;
     struct buf out = { 0 };
     start(&peer, "10ms");
     put_series(&out, 0, "a/quick", 1);
@@ -173,7 +144,7 @@ static void test_delay_and_stop(void)
 }
 
 /* Whether the recorder has a file of that series open. */
-static bool holds(const struct peer *peer, const char *check)
+static bool holds(const struct keeper_peer *peer, const char *check)
 {
     char target[PATH_MAX];
     const char *path = name_file(&arena, folder, check, NULL);
@@ -189,7 +160,7 @@ static bool holds(const struct peer *peer, const char *check)
 /* Its time comes again and again here, every 6 h elsewhere. */
 static void test_let_go(void)
 {
-    struct peer peer;
+    struct keeper_peer peer;
     struct buf out = { 0 };
     bool held = false, tried = false;
     start(&peer, "0s");
@@ -214,7 +185,7 @@ static void test_let_go(void)
 /* What it learnt is told of the series in its slot, and never of those that another keeper had there. */
 static void test_learnt(void)
 {
-    struct peer peer;
+    struct keeper_peer peer;
     struct buf out = { 0 };
     struct wire_frame frame;
     struct baseline_table table;
@@ -250,7 +221,7 @@ static void test_learnt(void)
 /* A start within the second of the last sample: the same numbers are told. */
 static void test_learnt_again(void)
 {
-    struct peer peer;
+    struct keeper_peer peer;
     struct buf out = { 0 };
     struct wire_frame frame;
     struct baseline_table table = { 0 };
@@ -279,7 +250,7 @@ static void test_learnt_again(void)
 
 static int say(const void *bytes, size_t n)
 {
-    struct peer peer;
+    struct keeper_peer peer;
     struct buf out = { 0 };
     buf_add(&out, bytes, n);
     start(&peer, "1s");
