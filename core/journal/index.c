@@ -63,8 +63,8 @@ static void put_number(struct buf *out, uint64_t value)
 static uint64_t get_number(struct wire_reader *in)
 {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = wire_u8(in);
+    for (unsigned shift = 0; shift < 64 && in->at < in->end; shift += 7) {
+        unsigned char byte = *in->at++;
         value |= (uint64_t)(byte & 0x7f) << shift;
         if ((byte & 0x80) == 0)
             return value;
