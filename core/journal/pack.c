@@ -216,6 +216,11 @@ uint64_t pack_began(const struct pack_reader *r)
     return r->began;
 }
 
+uint64_t pack_position(const struct pack_reader *r)
+{
+    return r->at;
+}
+
 uint64_t pack_size(const struct pack_reader *r)
 {
     return r->size;

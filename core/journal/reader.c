@@ -38,6 +38,7 @@
 #define CLOCK_SLACK_MS (3600 * 1000)
 #define FOLLOW_POLL_MS 1000
 #define TIME_UNKNOWN INT64_MIN
+#define AFTER_DAMAGE UINT64_MAX
 #define LAST_BYTES (64u << 10)
 
 /* Of a block, while a row is looked at: it has its type, its subject; */
@@ -198,11 +199,22 @@ static int open_segment(struct query *q, size_t i)
     return code;
 }
 
+/* The block that was read does not end where the index says: it is not to be believed. */
+static bool is_elsewhere(const struct query *q)
+{
+    return q->block > 0 && q->lines.offset != AFTER_DAMAGE &&
+           pack_position(q->lines.packed) != q->index.blocks[q->block].packed_at;
+}
+
 /* Goes to the next block that can hold a match; false when there is none. */
 static bool next_block(struct query *q)
 {
     const struct index_block *blocks = q->index.blocks;
     uint64_t i = q->block;
+    if (is_elsewhere(q)) {
+        index_close(&q->index); /* what follows is read as a whole */
+        return true;
+    }
     while (i < q->index.count && (q->marks[i] & MARK_WANTED) == 0)
         i++;
     if (i == q->index.count)
@@ -223,7 +235,7 @@ static int next_line(struct query *q, struct segment_line *line)
             return SEGMENT_END;
         next = segment_lines_next(&q->lines, line);
         if (next == SEGMENT_DAMAGED && q->index.count > 0)
-            q->lines.offset = UINT64_MAX; /* on with the next block, wherever we are */
+            q->lines.offset = AFTER_DAMAGE; /* on with the next block, wherever we are */
     } while (next == SEGMENT_DAMAGED);
     return next;
 }

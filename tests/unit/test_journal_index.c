@@ -269,13 +269,15 @@ static void make_liar(const char *name)
     free(bytes);
 }
 
-/* Whether each line of the one, but for file and line number, is in the other. */
+/* Whether each line of the one, but for file and line number, is in the other, once and in its order. */
 static bool is_part(char *part, const char *whole)
 {
-    for (char *line = strtok_r(part, "\n", &part); line != NULL; line = strtok_r(NULL, "\n", &part))
-        if (strstr(whole, strchr(line, '{')) == NULL)
-            return false;
-    return true;
+    for (char *line = strtok_r(part, "\n", &part); line != NULL && whole != NULL; line = strtok_r(NULL, "\n", &part)) {
+        const char *record = strchr(line, '{');
+        whole = strstr(whole, record);
+        whole = whole != NULL ? whole + strlen(record) : NULL;
+    }
+    return whole != NULL;
 }
 
 /* Questions of which an answer was made up. */
