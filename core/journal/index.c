@@ -63,8 +63,8 @@ static void put_number(struct buf *out, uint64_t value)
 static uint64_t get_number(struct wire_reader *in)
 {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte = wire_u8(in);
+    for (unsigned shift = 0; shift < 64 && in->at < in->end; shift += 7) {
+        unsigned char byte = *in->at++;
         value |= (uint64_t)(byte & 0x7f) << shift;
         if ((byte & 0x80) == 0)
             return value;
@@ -178,11 +178,19 @@ int index_write(const struct index *index, const struct index_keys *keys, const 
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
+static uint64_t get_bounded(struct wire_reader *in, uint64_t most)
+{
+    uint64_t value = get_number(in);
+    in->failed = in->failed || value > most;
+    return in->failed ? 0 : value;
+}
+
 static void get_block(struct wire_reader *in, struct index_block *block, struct index_block *before)
 {
-    block[1] = (struct index_block){ .packed_at = block->packed_at + get_number(in),
-                                     .offset = block->offset + get_number(in),
-                                     .lines_before = block->lines_before + get_number(in) };
+    block[1] = (struct index_block){ .packed_at = block->packed_at + get_bounded(in, 2 * PACK_MEMBER_MAX),
+                                     .offset = block->offset + get_bounded(in, PACK_MEMBER_MAX),
+                                     .lines_before = block->lines_before + get_bounded(in, PACK_MEMBER_MAX) };
+    in->failed = in->failed || block[1].packed_at == block->packed_at;
     block->records = get_number(in);
     if (block->records == 0)
         return;

@@ -90,7 +90,7 @@ tests_bench_bench_journal_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 tests_bench_bench_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_bench_bench_journal_LDFLAGS = $(pie_ldflags)
 tests_bench_bench_journal_LDADD = $(journal_libs)
-bench-journal: all tests/bench/bench_journal$(EXEEXT)
+bench-journal: all tests/bench/bench_journal$(EXEEXT) tests/peers/feed_samples$(EXEEXT)
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/journal.sh
 .PHONY: bench-journal
 

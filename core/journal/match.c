@@ -36,13 +36,13 @@ static bool is_in_window(const struct match *match, const struct record *record)
            (match->until[0] == '\0' || memcmp(record->at, match->until, RECORD_AT_SIZE) <= 0);
 }
 
-static bool has_type(const char *want, const struct record *record)
+static bool has_type(const struct match_row *row, const struct record *record)
 {
-    if (want == NULL)
+    size_t n = row->type_length;
+    if (row->type == NULL)
         return true;
-    size_t n = strlen(want);
-    bool prefix = n > 0 && want[n - 1] == '.';
-    return (prefix ? record->type_length >= n : record->type_length == n) && memcmp(record->type, want, n) == 0;
+    bool prefix = n > 0 && row->type[n - 1] == '.';
+    return (prefix ? record->type_length >= n : record->type_length == n) && memcmp(record->type, row->type, n) == 0;
 }
 
 /* value is the subject, or one of its checks ("redis" and "redis/server"), or an instance ("web/up" and "web/up@a"). */
@@ -69,7 +69,7 @@ static bool has_subject(const struct match_row *row, struct parsed *parsed)
 
 static bool has_row(const struct match_row *row, const struct record *record, struct parsed *parsed)
 {
-    return has_type(row->type, record) && has_subject(row, parsed);
+    return has_type(row, record) && has_subject(row, parsed);
 }
 
 static bool has_one(const struct match *match, const struct record *record, struct parsed *parsed)
@@ -85,7 +85,7 @@ bool match_takes(const struct match *match, const struct segment_line *line, str
     const char *text = match->filter->text;
     struct parsed parsed = { .line = line };
     bool takes = record_parse(line->text, line->length, record) == 0 && is_in_window(match, record) &&
-                 has_type(match->rows[0].type, record) && (text == NULL || strcasestr(line->text, text) != NULL) &&
+                 has_type(&match->rows[0], record) && (text == NULL || strcasestr(line->text, text) != NULL) &&
                  has_subject(&match->rows[0], &parsed) && has_one(match, record, &parsed);
     json_decref(parsed.root);
     return takes;
@@ -93,7 +93,7 @@ bool match_takes(const struct match *match, const struct segment_line *line, str
 
 static void set_row(struct match_row *row, const char *type, const char *subject)
 {
-    *row = (struct match_row){ .type = type, .subject = subject };
+    *row = (struct match_row){ .type = type, .subject = subject, .type_length = type != NULL ? strlen(type) : 0 };
     if (subject == NULL)
         return;
     buf_json_text(&row->raw, subject);

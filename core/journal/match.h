@@ -18,6 +18,7 @@ extern const char *const match_members[];
 /* A type and a subject, each NULL for any. */
 struct match_row {
     const char *type, *subject;
+    size_t type_length;
     struct buf raw; /* the subject as it stands in a line, without quotes */
 };
 

@@ -113,11 +113,11 @@ void pack_close(struct pack_reader **reader)
     *reader = NULL;
 }
 
-/* The bytes from `at` on, at least a header's unless the file ends; their number, 0 at the end, or -errno. */
+/* The bytes from `at` on, more than a header's unless the file ends; their number, 0 at the end, or -errno. */
 static ssize_t see(struct pack_reader *r, uint64_t at, const unsigned char **bytes)
 {
     ssize_t n = (ssize_t)r->in_size;
-    if (at < r->in_at || at + HEADER_SIZE > r->in_at + r->in_size) {
+    if (at < r->in_at || at + HEADER_SIZE >= r->in_at + r->in_size) {
         do
             n = pread(r->fd, r->in, sizeof r->in, (off_t)at);
         while (n < 0 && errno == EINTR);
@@ -214,6 +214,11 @@ uint64_t pack_passed(const struct pack_reader *r)
 uint64_t pack_began(const struct pack_reader *r)
 {
     return r->began;
+}
+
+uint64_t pack_position(const struct pack_reader *r)
+{
+    return r->at;
 }
 
 uint64_t pack_size(const struct pack_reader *r)

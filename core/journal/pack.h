@@ -29,6 +29,8 @@ int pack_next(struct pack_reader *reader);
 /* How many bytes of the file the last pack_next() has passed, and where it began. */
 uint64_t pack_passed(const struct pack_reader *reader);
 uint64_t pack_began(const struct pack_reader *reader);
+/* Where the next one begins. */
+uint64_t pack_position(const struct pack_reader *reader);
 uint64_t pack_size(const struct pack_reader *reader);
 /* What tells this file from others, by its size, beginning and end; 0 or -errno. */
 int pack_mark(const struct pack_reader *reader, unsigned char out[DIGEST_SIZE]);

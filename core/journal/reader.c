@@ -38,6 +38,8 @@
 #define CLOCK_SLACK_MS (3600 * 1000)
 #define FOLLOW_POLL_MS 1000
 #define TIME_UNKNOWN INT64_MIN
+#define AFTER_DAMAGE UINT64_MAX
+#define LAST_BYTES (64u << 10)
 
 /* Of a block, while a row is looked at: it has its type, its subject; */
 #define MARK_TYPE 1u
@@ -53,7 +55,8 @@ struct query {
     int folder, watch;
     struct match match;
     struct segment_list list;
-    int64_t *begins;   /* the time of each segment's first record, or TIME_UNKNOWN; NULL: not needed yet */
+    int64_t *begins;   /* the time of each segment's first record and of the very last one, or TIME_UNKNOWN; NULL: not
+                          needed yet */
     uint64_t last_end; /* the length of the last segment when it was first read: nothing behind it belongs to `last` */
     uint64_t skip;     /* so many matches are not shown */
     struct segment_lines lines;
@@ -79,11 +82,30 @@ static int64_t first_time(const struct query *q, const char *name)
     return wall_ms;
 }
 
+/* The time of a segment's last record, when it stands in the file's last bytes. */
+static int64_t last_time(const struct query *q, const char *name)
+{
+    struct segment_lines lines;
+    struct segment_line line;
+    struct record record;
+    int64_t wall_ms = TIME_UNKNOWN;
+    if (segment_lines_open(&lines, q->folder, name) == 0 && lines.packed == NULL) {
+        lines.offset = lines.end > LAST_BYTES ? lines.end - LAST_BYTES : 0;
+        while (segment_lines_next(&lines, &line) == SEGMENT_LINE)
+            if (record_parse(line.text, line.length, &record) == 0)
+                wall_ms = record_wall_ms(&record);
+    }
+    segment_lines_close(&lines);
+    return wall_ms;
+}
+
 static void read_begins(struct query *q)
 {
-    q->begins = heap_alloc((q->list.count + 1) * sizeof *q->begins);
-    for (size_t i = 0; i < q->list.count; i++)
+    size_t count = q->list.count;
+    q->begins = heap_alloc((count + 1) * sizeof *q->begins);
+    for (size_t i = 0; i < count; i++)
         q->begins[i] = first_time(q, q->list.names[i]);
+    q->begins[count] = count > 0 ? last_time(q, q->list.names[count - 1]) : TIME_UNKNOWN;
 }
 
 /* Whether segment i can hold records of the numbers that are asked for, by its name and the next one's. */
@@ -94,14 +116,18 @@ static bool may_hold_numbers(const struct query *q, size_t i)
            (i + 1 >= q->list.count || segment_first_seq(q->list.names[i + 1]) > filter->first_seq);
 }
 
-/* Whether segment i can hold records of the window, by the times of its first record and of the next segment's. When
- * one of them is not known, and of the last segment, it may. */
+/* Whether segment i can hold records of the window, by the times of its first record and of the next segment's, or of
+ * the last record of all. When one of them is not known it may; so may the last segment, which grows, anything that is
+ * new. */
 static bool may_hold(struct query *q, size_t i)
 {
-    int64_t since = q->match.filter->since_ms, until = q->match.filter->until_ms;
+    const struct journal_filter *filter = q->match.filter;
+    int64_t since = i + 1 < q->list.count ? filter->since_ms : 0, until = filter->until_ms;
+    if (filter->follow && i + 1 >= q->list.count)
+        return true;
     if (!may_hold_numbers(q, i))
         return false;
-    if ((since == 0 && until == 0) || i + 1 >= q->list.count)
+    if (since == 0 && until == 0)
         return true;
     if (q->begins == NULL)
         read_begins(q);
@@ -173,11 +199,22 @@ static int open_segment(struct query *q, size_t i)
     return code;
 }
 
+/* The block that was read does not end where the index says: it is not to be believed. */
+static bool is_elsewhere(const struct query *q)
+{
+    return q->block > 0 && q->lines.offset != AFTER_DAMAGE &&
+           pack_position(q->lines.packed) != q->index.blocks[q->block].packed_at;
+}
+
 /* Goes to the next block that can hold a match; false when there is none. */
 static bool next_block(struct query *q)
 {
     const struct index_block *blocks = q->index.blocks;
     uint64_t i = q->block;
+    if (is_elsewhere(q)) {
+        index_close(&q->index); /* what follows is read as a whole */
+        return true;
+    }
     while (i < q->index.count && (q->marks[i] & MARK_WANTED) == 0)
         i++;
     if (i == q->index.count)
@@ -198,7 +235,7 @@ static int next_line(struct query *q, struct segment_line *line)
             return SEGMENT_END;
         next = segment_lines_next(&q->lines, line);
         if (next == SEGMENT_DAMAGED && q->index.count > 0)
-            q->lines.offset = UINT64_MAX; /* on with the next block, wherever we are */
+            q->lines.offset = AFTER_DAMAGE; /* on with the next block, wherever we are */
     } while (next == SEGMENT_DAMAGED);
     return next;
 }

@@ -18,10 +18,12 @@ if [ ! -d "$state/journal" ]; then
     free=$(df --output=avail -B1 "$state" | tail -1)
     [ "$free" -gt $((records * 600)) ] || { echo "not enough room in '$state'"; exit 77; }
     took=$(seconds "$top/tests/bench/bench_journal" "$state/journal" "$records" "$days")
-    echo "made: $took s"
+    echo "made: $took s; $(tail -1 "$work/out")"
 fi
-echo "journal: $(find "$state/journal" -name '*.gz' | wc -l) compressed files, $(du -sm "$state/journal" | cut -f1) MB," \
-    "indexes $(du -cm "$state"/journal/*.idx | tail -1 | cut -f1) MB"
+bytes() { cat "$@" | wc -c; }
+packed=$(bytes "$state"/journal/*.gz) indexes=$(bytes "$state"/journal/*.idx)
+echo "journal: $(find "$state/journal" -name '*.gz' | wc -l) compressed files, $((packed / 1000000)) MB," \
+    "indexes $((indexes / 1000000)) MB ($((indexes * 1000 / packed)) per mille)"
 printf 'state_dir = "%s"; run_dir = "%s"; conf_dir = "%s"; plugin_dirs = [ "%s" ];\n' "$state" "$work/run" "$work/conf" \
     "$work/plugins" >"$work/belfry.conf"
 mkdir -p "$work/conf" "$work/plugins"
@@ -40,6 +42,30 @@ ask "check" --service shop77/server3
 ask "text" --text "10.1.77.3:6379 answered after 77"
 ask "service, type and text" --service shop77 --type check.state --text "after 4"
 ask "the last 20" -n 20
+# a year of one check, as records and as a picture of its values with states and marks: the least of ROUNDS, and what came
+year() {
+    local indexes=$1 rounds=$2 what took
+    for what in "journal query --service shop77/server3 -o json" "journal query --service shop77 -o json" \
+        "graph shop77/server3 time_total --size report -o $work/year.svg"; do
+        # shellcheck disable=SC2086
+        took=$(for _ in $(seq "$rounds"); do seconds belfry $what --since "$year" --until "$hour"; done | sort -g | head -1)
+        [ "${what%% *}" != graph ] || cp "$work/year.svg" "$work/out"
+        echo "a year, ${what%% -*}, $indexes: $took s (sha256 $(sha256sum <"$work/out" | cut -c1-16))"
+    done
+}
+now=$(($(date +%s) / 3600 * 3600))
+hour=$(date -d "@$now" '+%Y-%m-%d %H:%M') year=$(date -d "@$((now - 365 * 86400))" '+%Y-%m-%d %H:%M')
+mkdir -p "$state/rrd"
+{
+    echo "series 0 shop77/server3 - 3600 time_total,s"
+    for at in $(seq $((now - 366 * 86400)) 3600 "$now"); do echo "0 $at 0.$((at / 3600 % 24 + 10))"; done
+} | "$top/tests/peers/feed_samples" "$(realpath "$top/belfry-recorder")" "$state/rrd" >"$work/fed" 2>&1
+year "with indexes" 5
+mkdir "$state/aside"
+mv "$state"/journal/*.idx "$state/aside/"
+year "without" 1
+mv "$state"/aside/*.idx "$state/journal/"
+rmdir "$state/aside"
 echo "verify: $(seconds belfry journal verify) s, $(tail -1 "$work/out")"
 
 # until the control socket answers

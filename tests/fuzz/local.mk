@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # fuzz: targets for the readers of bytes from outside. With --enable-fuzzers (clang) libFuzzer drives them; otherwise
 # they replay the kept corpus as tests. `make fuzz FUZZ_SECONDS=60` builds them with clang in a folder of its own.
-fuzz_names = config control frames journal perfdata range results rrd worker
+fuzz_names = config control frames index journal perfdata range results rrd worker
 fuzz_targets = \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_control \
 	tests/fuzz/fuzz_frames \
+	tests/fuzz/fuzz_index \
 	tests/fuzz/fuzz_journal \
 	tests/fuzz/fuzz_perfdata \
 	tests/fuzz/fuzz_range \
@@ -36,6 +37,10 @@ tests_fuzz_fuzz_frames_SOURCES = tests/fuzz/fuzz_frames.c $(fuzz_shared)
 tests_fuzz_fuzz_frames_CFLAGS = $(pie_cflags)
 tests_fuzz_fuzz_frames_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_frames_LDADD = $(config_libs)
+tests_fuzz_fuzz_index_SOURCES = tests/fuzz/fuzz_index.c $(fuzz_shared)
+tests_fuzz_fuzz_index_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
+tests_fuzz_fuzz_index_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_index_LDADD = $(journal_libs)
 tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c $(fuzz_shared)
 tests_fuzz_fuzz_journal_CFLAGS = $(pie_cflags) $(PTHREAD_CFLAGS)
 tests_fuzz_fuzz_journal_LDFLAGS = $(fuzz_ldflags)

@@ -224,6 +224,41 @@ for name, data in journals.items():
         put("journal", f"{name}-{letter}", letter + data)
 
 
+# ---- indexes: what stands between the mark and the checksum, or a whole file
+def number(value):
+    out = b""
+    while value >= 0x80:
+        out, value = out + bytes([value & 0x7F | 0x80]), value >> 7
+    return out + bytes([value])
+
+
+def index(blocks, keys):
+    """blocks: (compressed, bytes, lines, records); keys: (key, list of blocks)"""
+    out, lists = struct.pack("<II", len(blocks), len(keys)), b""
+    for packed, size, lines, records in blocks:
+        out += b"".join(number(n) for n in (packed, size, lines, records))
+        out += b"".join(number(n) for n in (2, records, 7, 1000)) if records else b""
+    for key, where in keys:
+        out += struct.pack("<II", key, len(lists))
+        lists += b"".join(number(n - before) for n, before in zip(where, [0, *where]))
+    return out + lists
+
+
+def key(kind, text):
+    value = (0xCBF29CE484222325 ^ kind) * 0x100000001B3 % 2**64
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return (value ^ value >> 32) % 2**32
+
+
+found = sorted((key(kind, text), [1, 2, 4, 6]) for kind, text in ((0, "check.state"), (0, "check."), (0, "breaker."), (1, "shop"), (1, "shop/web"), (1, "rare")))
+whole = [(300, 380, 1, 1)] + [(1650, 8100, 21, 21)] * 7
+for name, data in {"usual": index(whole, found), "none": index([], []), "no-keys": index(whole, []), "no-records": index([(300, 380, 1, 0)] * 3, found),
+                   "long": index([(1 << 20, 1 << 20, 1 << 20, 1 << 40)] * 3, found), "many": struct.pack("<II", 1 << 31, 1 << 31), "beyond": index(whole[:2], found)}.items():
+    put("index", name, b"h" + data)
+put("index", "raw", b"rbelfryX2" + b"\0" * 80)
+
+
 # ---- RRD headers and legends
 def rrd(sources=2, archives=3, rows=4, name=b"value", kind=b"GAUGE", function=b"AVERAGE", step=60, last=1795257000, pointer=0):
     out = struct.pack("<4s5s7xd", b"RRD\0", b"0003\0", 8.642135e130) + struct.pack("<QQQ", sources, archives, step)

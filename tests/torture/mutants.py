@@ -60,6 +60,12 @@ MUTANTS = [
     ("the reserve made again", "journal/pump.c", "publish_low(j, reserve_fill(j->live.folder, bytes) != 0);", "publish_low(j, false);", "test_journal_space"),
     ("the reserve that is not wanted any more", "journal/pump.c", "        reserve_release(j->live.folder);\n    j->reserve_made", "        ;\n    j->reserve_made", "test_journal_space"),
     ("removal of the reserve", "journal/reserve.c", "if (unlinkat(folder, RESERVE_NAME, 0) < 0)", "if (0)", "test_journal_space"),
+    ("index: of this segment", "journal/index.c", "        memcmp(bytes + MAGIC_SIZE, mark, DIGEST_SIZE) != 0)", "        !mark)", "test_journal_index"),
+    ("index: its checksum", "journal/index.c", "return memcmp(digest, bytes + n - DIGEST_SIZE, DIGEST_SIZE) == 0;", "return true;", "test_journal_index"),
+    ("index: what it leads to is compared", "journal/reader.c", "int code = match_takes(&q->match, &line, &record) ? show", "int code = match_takes(&q->match, &line, &record) || q->index.count > 0 ? show", "test_journal_index"),
+    ("index: none of lines that span members", "journal/index_make.c", "maker->odd = maker->odd || at < end;", ";", "test_journal_index"),
+    ("index: names written with a backslash", "journal/index_make.c", "bool plain = memchr(line, '\\\\', length) == NULL;", "bool plain = true;", "test_journal_index"),
+    ("a member's header where the buffer ends", "journal/pack.c", "at + HEADER_SIZE >= r->in_at + r->in_size", "at + HEADER_SIZE > r->in_at + r->in_size", "test_journal_index"),
     ("a snapshot of this journal", "keeper/setup.c", "           strcmp(hash, head) == 0;", "           true;", "keep.test"),
     ("the configured size of segments", "keeper/trouble.c", ".segment_bytes = keeper->config->journal_segment_bytes,", "", "keep.test"),
 ]

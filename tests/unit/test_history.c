@@ -129,6 +129,41 @@ static void test_shared_breaker(void)
     tap_is_text(blind(), "10-20 circuit open rests", "a breaker that it shares is its breaker");
 }
 
+/* What the start itself recorded before it said so does not show that the daemon was there. */
+static void test_killed(void)
+{
+    begin("redis/server", NULL);
+    add(10, "check.state", CHANGE("UNKNOWN", "OK", "hard"));
+    add(50, "journal.sealed", "\"epoch\":7");
+    add(50, "daemon.started", "");
+    history_end(&fold, 60);
+    tap_is_text(blind(), "10-50 belfryd was down unsure", "the seal of a start is no sign of life");
+
+    const struct history_record start = { .type = "daemon.started" }, stop = { .type = "daemon.stopped" };
+    begin("redis/server", NULL);
+    add(10, "check.state", CHANGE("UNKNOWN", "OK", "hard"));
+    tap_ok(history_asks(&fold, &start) && !history_asks(&fold, &stop), "who left records out is asked at a start");
+    history_seen(&fold, 40000);
+    add(50, "daemon.started", "");
+    add(60, "daemon.stopped", "");
+    tap_ok(!history_asks(&fold, &start), "unless the end was recorded");
+    history_end(&fold, 60);
+    tap_is_text(blind(), "40-50 belfryd was down unsure", "for when the daemon was there last");
+}
+
+/* Every type that does something when it is added must be asked for. */
+static void test_wants(void)
+{
+    enum history_about about;
+    size_t count = 0;
+    bool killed = false, deployed = false;
+    for (const char *type; (type = history_wants(count, &about)) != NULL; count++) {
+        killed = killed || (strcmp(type, "daemon.stopped") == 0 && about == HISTORY_OF_ALL);
+        deployed = deployed || (strcmp(type, "deploy.recorded") == 0 && about == HISTORY_OF_SERVICE);
+    }
+    tap_ok(count == 20 && killed && deployed, "%zu types of record are wanted", count);
+}
+
 static void test_marks(void)
 {
     begin("shop/web", NULL);
@@ -223,6 +258,8 @@ int main(void)
     test_states();
     test_parts();
     test_blind();
+    test_killed();
+    test_wants();
     test_marks();
     test_text();
     test_bad_texts();
