@@ -62,7 +62,7 @@ static void move(struct rehearsal *r, enum recovery_event event)
 /* The step, as it is from now on. found: is added to it; or NULL. */
 static void record_step(struct rehearsal *r, const char *state, const char *note, const char *by, const json_t *found)
 {
-    char text[128], name[128];
+    char text[128], name[RUNBOOK_NAME_MAX + 1], short_note[RUNBOOK_NOTE_MAX + 1];
     json_t *step = json_deep_copy(recovery_step(r->doc));
     bool begins = strcmp(state, "asked") == 0 || strcmp(state, "running") == 0;
     json_object_set_new(step, "state", json_string(state));
@@ -71,7 +71,7 @@ static void record_step(struct rehearsal *r, const char *state, const char *note
     else if (!begins && strcmp(state, "unknown") != 0)
         json_object_set_new(step, "ended_ms", json_integer(clock_wall_ms()));
     if (note && *note)
-        json_object_set_new(step, "note", json_string(note));
+        json_object_set_new(step, "note", json_string(text_visible(short_note, sizeof short_note, note, false)));
     if (by)
         json_object_set_new(step, "by", json_string(by));
     json_object_update(step, (json_t *)(uintptr_t)found);
@@ -445,6 +445,7 @@ void recovery_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalle
             child_forgive(&r->child, stalled_ms);
             child_watch(&r->child, now_ms, true); /* the disk of the evidence may be slow */
         }
+        step_tidy(r);
         work(r, now_ms);
     }
 }

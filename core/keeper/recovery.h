@@ -28,9 +28,12 @@ struct rehearsal {
     char result[16];
     int64_t began_ms, again_ms; /* monotonic, of the step that runs */
     char run[DRILL_ID_SIZE];    /* of its drill */
-    uint64_t runs;              /* so many runs of its check must be behind it */
-    struct child child;         /* the process of an errand */
-    enum errand errand;         /* that is waited for */
+    struct {
+        char drill[65], run[DRILL_ID_SIZE];
+    } unwanted;         /* a drill that was not waited for, until it is cancelled */
+    uint64_t runs;      /* so many runs of its check must be behind it */
+    struct child child; /* the process of an errand */
+    enum errand errand; /* that is waited for */
     bool has_child, closed;
     bool resumed;   /* by a daemon that was started anew */
     json_t *answer; /* of that */
@@ -64,6 +67,8 @@ void step_begin(struct rehearsal *r, const json_t *step);
 void step_watch(struct rehearsal *r, const json_t *step, int64_t now_ms);
 /* It is not waited for any longer. */
 void step_stop(struct rehearsal *r, const json_t *step);
+/* In each housekeeping: what step_stop() could not do at once. */
+void step_tidy(struct rehearsal *r);
 /* The process of the command has ended; its answer is in r->answer, or NULL. */
 void step_answered(struct rehearsal *r, const char *end);
 

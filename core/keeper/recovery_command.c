@@ -109,8 +109,8 @@ static json_t *do_step(struct rehearsal *r, const struct wish *wish, struct why 
         why_say(why, 0, "a step can be done, failed or skipped, not '%s'", state ? state : "");
     else if (number && number != json_integer_value(json_object_get(recovery_step(r->doc), "number")))
         why_say(why, 0, "runbook '%s' is not at step %lld any more", r->name, (long long)number);
-    else if (note && strlen(note) > 1000)
-        why_say(why, 0, "the note is longer than 1000 bytes");
+    else if (note && strlen(note) > RUNBOOK_NOTE_MAX)
+        why_say(why, 0, "the note is longer than %d bytes", RUNBOOK_NOTE_MAX);
     else if (rehearsal_say(r, state, note, wish->by, why) == 0)
         return did(r);
     return NULL;

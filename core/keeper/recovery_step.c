@@ -114,11 +114,23 @@ static void watch_drill(struct rehearsal *r, const json_t *step, int64_t now_ms)
 
 static void stop_drill(struct rehearsal *r, const json_t *step)
 {
-    struct drilling *d = find_drill(r, step);
+    text_copy(r->unwanted.drill, sizeof r->unwanted.drill, text_of(step, "what"));
+    text_copy(r->unwanted.run, sizeof r->unwanted.run, r->run);
+    step_tidy(r);
+}
+
+/* One that has not begun yet can't be cancelled before. */
+void step_tidy(struct rehearsal *r)
+{
     char by[80];
+    struct drilling *d = r->unwanted.run[0] ? drilling_find(r->all->keeper->drills, r->unwanted.drill) : NULL;
+    bool runs = d && strcmp(d->id, r->unwanted.run) == 0;
+    if (runs && (d->stage == STAGE_NOTED || !d->has_child))
+        return;
     snprintf(by, sizeof by, "runbook:%s", r->name);
-    if (d && r->run[0] && strcmp(d->id, r->run) == 0 && d->stage == STAGE_RUNNING && d->has_child)
+    if (runs)
         drilling_cancel(d, by);
+    r->unwanted.run[0] = '\0';
 }
 
 /* ---- a check ----------------------------------------------------------------------------------------------------- */

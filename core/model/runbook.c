@@ -87,10 +87,17 @@ enum step_kind runbook_step_kind(const struct runbook_step *step)
 
 int runbook_step_complete(struct runbook_step *step, struct arena *arena, struct why *why)
 {
-    const char *command = step->kinds[STEP_COMMAND];
+    const char *command = step->kinds[STEP_COMMAND], *long_one = NULL;
     unsigned count = 0;
     for (unsigned kind = 0; kind < STEP_KIND_COUNT; kind++)
         count += step->kinds[kind] != NULL;
+    for (unsigned kind = 0; kind < STEP_KIND_COUNT; kind++)
+        long_one = step->kinds[kind] && strlen(step->kinds[kind]) > RUNBOOK_TEXT_MAX ? kind_names[kind] : long_one;
+    if (long_one)
+        return why_say(why, ERROR_LIMIT, "'%s' is longer than %d bytes: write more into a document, and name that",
+                       long_one, RUNBOOK_TEXT_MAX);
+    if (step->name && strlen(step->name) > RUNBOOK_NAME_MAX)
+        return why_say(why, ERROR_LIMIT, "'name' is longer than %d bytes", RUNBOOK_NAME_MAX);
     if (count != 1)
         return why_say(why, ERROR_SYNTAX, "a step is one thing: write one of do, command, drill and check");
     if (command && command[0] != '/')

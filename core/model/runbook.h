@@ -7,7 +7,12 @@
 
 #include "core/model/drill.h"
 
-#define RUNBOOK_STEPS_MAX 64
+/* A whole runbook, with what becomes of each step, is one record of the journal (JOURNAL_RECORD_MAX). */
+#define RUNBOOK_STEPS_MAX 32
+#define RUNBOOK_NAME_MAX 100  /* bytes of a step's name */
+#define RUNBOOK_TEXT_MAX 1000 /* of what is to be done, a command line, ... */
+#define RUNBOOK_NOTE_MAX 500
+#define RUNBOOK_OUTPUT_MAX 1000 /* the end of what a command printed */
 #define RUNBOOK_WORDS_MAX 64
 
 enum step_kind {

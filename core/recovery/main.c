@@ -37,7 +37,7 @@
 #define ANSWER_MS 30000
 #define GOODBYE_MS 5000
 #define GRACE_MS 3000
-#define TAIL_BYTES 2000u
+#define TAIL_BYTES RUNBOOK_OUTPUT_MAX
 #define READ_BYTES 65536u
 #define LOOK_MS 20
 
@@ -145,13 +145,15 @@ static int start_command(struct errand *e, const char *const *words)
     return e->command < 0 ? (int)e->command : 0;
 }
 
-/* What it printed last, without line ends at its end. */
+/* What it printed last, as a text without line ends at its end. */
 static const char *tail_of(struct errand *e)
 {
-    size_t size = 4 * TAIL_BYTES + 1;
+    size_t size = TAIL_BYTES + 1;
     char *text = arena_text_n(&e->arena, e->tail.data ? e->tail.data : "", e->tail.length);
     char *visible = arena_alloc(&e->arena, size);
-    size_t n = strlen(text);
+    size_t n = e->tail.length;
+    for (size_t i = 0; i < n; i++)
+        text[i] = text[i] ? text[i] : ' ';
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         text[--n] = '\0';
     return text_visible(visible, size, text, true);

@@ -37,6 +37,16 @@ static void test_steps(void)
         { { .kinds = { [STEP_DRILL] = "shop" }, .within_ms = MINUTE }, 0, "'within' belongs" },
     };
     struct arena arena = { 0 };
+    char text[RUNBOOK_TEXT_MAX + 2];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    struct runbook_step wordy = { .kinds = { [STEP_DO] = text } };
+    struct why too_long = { "" };
+    tap_ok(runbook_step_complete(&wordy, &arena, &too_long) != 0 && strstr(too_long.text, "longer than"),
+           "a long text");
+    text[RUNBOOK_TEXT_MAX] = '\0';
+    tap_is_int(runbook_step_complete(&wordy, &arena, NULL), 0, "one as long as may be");
+    tap_is_int((long)strlen(wordy.name), 60, "has a short name");
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct runbook_step step = table[i].step;
         struct why why = { "" };
