@@ -176,16 +176,17 @@ static json_t *follow(struct cli *cli, const char *name, const char *id, const c
     json_t *outcome = NULL, *drill;
     while ((drill = look(cli, name, status)) != NULL) {
         const json_t *done = json_object_get(drill, where);
-        bool ours = done && strcmp(control_text(cli, done, "id"), id) == 0;
+        bool idle = strcmp(control_text(cli, drill, "state"), "idle") == 0; /* else the next one is refused */
+        bool ours = idle && done && strcmp(control_text(cli, done, "id"), id) == 0;
         bool running = strcmp(control_text(cli, drill, "id"), id) == 0;
         if (ours)
             outcome = json_incref((json_t *)(uintptr_t)done);
         else if (json_object_get(drill, "progress"))
             show_line(cli, tell_progress(cli, json_object_get(drill, "progress")));
-        if (!ours && !running)
+        if (!ours && !running && idle)
             *status = cli_fail(cli, "the drill was abandoned: 'belfry journal query --type drill.' says why");
         json_decref(drill);
-        if (ours || !running)
+        if (ours || (!running && idle))
             break;
         nanosleep(&pause, NULL);
     }
