@@ -14,6 +14,7 @@ dist_exampleconf_DATA = \
 	etc/conf.d/nagios.conf \
 	etc/conf.d/paymenter.conf \
 	etc/conf.d/pterodactyl.conf \
+	etc/conf.d/recovery.conf \
 	etc/conf.d/redis.conf \
 	etc/conf.d/ssl.conf \
 	etc/conf.d/web.conf

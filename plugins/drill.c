@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* drill - how a restore drill went, and how long ago one passed. Every drill of the configuration brings a check of
- * this plugin with it, drills/NAME; nobody needs to write one.
+/* drill - how a restore drill went, or a rehearsal of a runbook, and how long ago one passed. Each of the configuration
+ * brings a check of this plugin with it, drills/NAME or recovery/NAME; nobody needs to write one.
  *
- * It reads what belfry-drill left in its last.json: {"last": EVIDENCE, "passed": EVIDENCE or null}. When none has
+ * It reads what was left in its last.json: {"last": EVIDENCE, "passed": EVIDENCE or null}. When none has
  * passed yet, its age counts from the first run of this check, so that a drill that never runs becomes an alarm. */
 #include <belfry/plugin.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 static const struct belfry_option options[] = {
     { "record", BELFRY_PATH, "File last.json of the drill's evidence", .required = true,
       .example = "/var/lib/belfry/drills/shop/last.json" },
+    { "runbook", BELFRY_FLAG, "It is that of a runbook", .fallback = "false" },
     BELFRY_END,
 };
 
@@ -68,6 +69,8 @@ static void measure_run(struct belfry_probe *p, const json_t *evidence)
     belfry_measure(p, "rto", seconds_of(evidence, "rto"));
     if (json_object_get(evidence, "rpo"))
         belfry_measure(p, "rpo", seconds_of(evidence, "rpo"));
+    if (belfry_flag(p, "runbook"))
+        return;
     measure_restore(p, evidence);
     belfry_measure(p, "size", (double)integer_of(json_object_get(evidence, "backup"), "bytes"));
     belfry_measure(p, "tables", (double)integer_of(evidence, "tables"));
@@ -89,17 +92,22 @@ static time_t count_from(struct belfry_probe *p, const json_t *passed)
 
 static void say(struct belfry_probe *p, const json_t *last)
 {
-    const char *result = text_of(last, "result");
+    const char *result = text_of(last, "result"), *phase = text_of(last, "phase");
+    bool runbook = belfry_flag(p, "runbook");
     time_t at = (time_t)(integer_of(last, "started_ms") / 1000);
     if (!last)
-        belfry_warning(p, "no drill has run yet: belfry drill run starts one");
+        belfry_warning(p, "no %s has run yet: belfry drill run starts one", runbook ? "rehearsal" : "drill");
     else if (strcmp(result, "passed") == 0)
-        belfry_ok(p, "passed %s ago: restored and asked in %.0f s", belfry_ago(p, at), seconds_of(last, "rto"));
+        belfry_ok(p, "passed %s ago: %s in %.0f s", belfry_ago(p, at), runbook ? "recovered" : "restored and asked",
+                  seconds_of(last, "rto"));
     else if (strcmp(result, "cancelled") == 0)
         belfry_ok(p, "the last one was cancelled %s ago", belfry_ago(p, at));
     else
-        belfry_critical(p, "failed %s ago in phase %s: %s", belfry_ago(p, at), text_of(last, "phase"),
-                        text_of(last, "reason"));
+        belfry_critical(p, "failed %s ago%s%s: %s", belfry_ago(p, at),
+                        *phase == '\0' ? ""
+                        : runbook      ? " in step "
+                                       : " in phase ",
+                        phase, text_of(last, "reason"));
 }
 
 static void run(struct belfry_probe *p)

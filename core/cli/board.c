@@ -511,6 +511,7 @@ void board_print(struct cli *cli, const json_t *answer)
     print_plugins(&b);
     print_sandbox(&b);
     drill_print_running(cli, control_list(json_object_get(answer, "daemon"), "drills"));
+    recovery_print_running(cli, control_list(json_object_get(answer, "daemon"), "runbooks"), b.now_ms);
     print_config_error(&b);
     print_health(&b);
     print_journal(&b);

@@ -49,13 +49,14 @@ static void offer_services(struct completion *c, bool services, bool checks)
 }
 
 /* The names that the daemon lists for a verb. */
-static void offer_listed(struct completion *c, const char *verb, const char *list)
+static void offer_listed(struct completion *c, const char *verb, const char *const *lists)
 {
     json_t *answer = NULL, *one, *request = json_pack("{ss ss}", "verb", verb, "action", "list");
     size_t i;
     if (control_ask(c->cli, request, PATIENCE_MS, &answer, NULL) != 0)
         return;
-    json_array_foreach(control_list(answer, list), i, one) offer(c, control_text(c->cli, one, "name"));
+    for (; *lists; lists++)
+        json_array_foreach(control_list(answer, *lists), i, one) offer(c, control_text(c->cli, one, "name"));
     json_decref(answer);
 }
 
@@ -130,6 +131,8 @@ static void offer_all(struct completion *c, const char *const *words)
 
 static void offer_words(struct completion *c, enum words_of words)
 {
+    static const char *const breakers[] = { "breakers", NULL };
+    static const char *const drills[] = { "drills", "runbooks", NULL };
     static const char *const pictures[] = { "views", "metrics", NULL };
     static const char *const formats[] = { "table", "json", "csv", NULL };
     static const char *const functions[] = { "average", "min", "max", NULL };
@@ -140,10 +143,10 @@ static void offer_words(struct completion *c, enum words_of words)
         offer_services(c, words != WORDS_CHECK, words != WORDS_SERVICE);
         break;
     case WORDS_BREAKER:
-        offer_listed(c, "breaker", "breakers");
+        offer_listed(c, "breaker", breakers);
         break;
     case WORDS_DRILL:
-        offer_listed(c, "drill", "drills");
+        offer_listed(c, "drill", drills);
         break;
     case WORDS_PLUGIN:
         offer_plugins(c);

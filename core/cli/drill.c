@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* belfry drill - restore drills: list, plan, run, cancel, report. The daemon runs them; `run` follows one by asking it
- * again and again, and `report` (drill_report.c) reads the journal. */
+ * again and again, and `report` (drill_report.c) reads the journal. Whether a name is that of a drill or of a runbook
+ * (recovery.c) says the daemon's answer. */
 #include "core/cli/drill.h"
 
 #include <string.h>
@@ -175,16 +176,17 @@ static json_t *follow(struct cli *cli, const char *name, const char *id, const c
     json_t *outcome = NULL, *drill;
     while ((drill = look(cli, name, status)) != NULL) {
         const json_t *done = json_object_get(drill, where);
-        bool ours = done && strcmp(control_text(cli, done, "id"), id) == 0;
+        bool idle = strcmp(control_text(cli, drill, "state"), "idle") == 0; /* else the next one is refused */
+        bool ours = idle && done && strcmp(control_text(cli, done, "id"), id) == 0;
         bool running = strcmp(control_text(cli, drill, "id"), id) == 0;
         if (ours)
             outcome = json_incref((json_t *)(uintptr_t)done);
         else if (json_object_get(drill, "progress"))
             show_line(cli, tell_progress(cli, json_object_get(drill, "progress")));
-        if (!ours && !running)
+        if (!ours && !running && idle)
             *status = cli_fail(cli, "the drill was abandoned: 'belfry journal query --type drill.' says why");
         json_decref(drill);
-        if (ours || !running)
+        if (ours || (!running && idle))
             break;
         nanosleep(&pause, NULL);
     }
@@ -198,6 +200,12 @@ static int start(struct cli *cli, const struct args *args, const char *action, c
     json_t *answer = ask(cli, action, args, &status);
     if (!answer)
         return status;
+    if (json_object_get(answer, "runbook")) {
+        bool planned = json_object_get(answer, "planned") != NULL;
+        status = planned ? recovery_print_plan(cli, answer) : recovery_follow(cli, answer, args->detach);
+        json_decref(answer);
+        return status;
+    }
     if (args->detach) {
         if (cli->globals.format == FORMAT_JSON)
             control_print(cli, answer);
@@ -242,8 +250,9 @@ static int run_cancel(struct cli *cli, const void *raw)
         control_print(cli, answer);
         return EXIT_DONE;
     }
+    bool runbook = json_object_get(answer, "runbook") != NULL;
     json_decref(answer);
-    buf_print(&cli->out, "drill '%s' is being cancelled\n", args->name);
+    buf_print(&cli->out, "%s '%s' is being cancelled\n", runbook ? "runbook" : "drill", args->name);
     return EXIT_DONE;
 }
 
@@ -287,9 +296,14 @@ static int run_list(struct cli *cli, const void *raw)
         table_add(&table, STYLE_PLAIN, due_of(cli, drill, now_ms));
         table_add(&table, STYLE_PLAIN, progress ? tell_progress(cli, progress) : control_text(cli, drill, "state"));
     }
-    if (table.count == 0)
+    if (table.count == 0 && json_array_size(control_list(answer, "runbooks")) == 0)
         buf_text(&cli->out, "no drill is configured: write drills: { NAME: { source = \"/backup/*.sql.gz\"; }; };\n");
-    table_print(&table, &cli->term, &cli->out);
+    if (table.count > 0)
+        table_print(&table, &cli->term, &cli->out);
+    if (json_array_size(control_list(answer, "runbooks")) > 0) {
+        buf_text(&cli->out, table.count > 0 ? "\n" : "");
+        recovery_print_list(cli, control_list(answer, "runbooks"), now_ms);
+    }
     table_close(&table);
     json_decref(answer);
     return EXIT_DONE;
@@ -310,8 +324,9 @@ void drill_print_running(struct cli *cli, const json_t *drills)
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
 
-static const struct argument name_argument[] = { { "NAME", "The drill, as the configuration names it", .required = true,
-                                                   .target = offsetof(struct args, name), .words = WORDS_DRILL },
+static const struct argument name_argument[] = { { "NAME", "The drill or runbook, as the configuration names it",
+                                                   .required = true, .target = offsetof(struct args, name),
+                                                   .words = WORDS_DRILL },
                                                  { 0 } };
 
 static const struct option run_options[] = { { 0, "backup", "NAME",
@@ -332,39 +347,47 @@ static const char *const run_examples[] = { "belfry drill run shop",
                                             NULL };
 
 static const struct verb list = { .name = "list",
-                                  .summary = "all drills, and how the last ones went",
+                                  .summary = "all drills and runbooks, how the last ones went, when the next are due",
                                   .run = run_list };
-static const struct verb plan = { .name = "plan",
-                                  .summary = "what a drill would do: which backup, what it is, whether it fits",
-                                  .description = "The backup is opened, its key is tried and its first bytes are "
-                                                 "unpacked; nothing is restored and nothing recorded.",
-                                  .arguments = name_argument,
-                                  .options = plan_options,
-                                  .args_size = sizeof(struct args),
-                                  .run = run_plan };
+static const struct verb plan = {
+    .name = "plan",
+    .summary = "what a drill would do: which backup, what it is, whether it fits; the steps of a runbook",
+    .description = "The backup is opened, its key is tried and its first bytes are "
+                   "unpacked; nothing is restored and nothing recorded.",
+    .arguments = name_argument,
+    .options = plan_options,
+    .args_size = sizeof(struct args),
+    .run = run_plan
+};
 static const struct verb run = { .name = "run",
-                                 .summary = "restore a backup into a scratch server now, and ask it",
+                                 .summary =
+                                     "restore a backup into a scratch server now, and ask it; or follow a runbook",
                                  .description = "Follows the drill to its end. The exit status is 0 when it passed. "
                                                 "Interrupting this command does not end the drill: 'belfry drill "
-                                                "cancel' does.",
+                                                "cancel' does. A runbook is followed to its end, or to the first step "
+                                                "that is for people: 'belfry drill step' goes on from there.",
                                  .examples = run_examples,
                                  .arguments = name_argument,
                                  .options = run_options,
                                  .args_size = sizeof(struct args),
                                  .run = run_run };
-static const struct verb cancel = { .name = "cancel",
-                                    .summary = "end a drill that runs; nothing of it stays but the record",
-                                    .arguments = name_argument,
-                                    .args_size = sizeof(struct args),
-                                    .run = run_cancel };
+static const struct verb cancel = {
+    .name = "cancel",
+    .summary = "end a drill that runs, or a runbook that is followed; nothing of it stays but the record",
+    .arguments = name_argument,
+    .args_size = sizeof(struct args),
+    .run = run_cancel
+};
 
-static const struct verb *const verbs[] = { &list, &plan, &run, &cancel, &verb_drill_report, NULL };
+static const struct verb *const verbs[] = { &list, &plan, &run, &verb_drill_step, &cancel, &verb_drill_report, NULL };
 
 const struct verb verb_drill = {
     .name = "drill",
-    .summary = "restore drills: backups that are proven",
-    .description = "A drill restores a backup into a scratch server that Belfry starts and removes, asks it what the "
-                   "configuration says, and records how long that took and how old the data was.",
+    .summary = "restore drills and runbooks: backups and recovery that are proven",
+    .description =
+        "A drill restores a backup into a scratch server that Belfry starts and removes, asks it what the "
+        "configuration says, and records how long that took and how old the data was. A runbook is followed step "
+        "by step, and timed against its targets.",
     .verbs = verbs,
     .run = run_list,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* drill - what the files of `belfry drill` share. */
+/* drill - what the files of `belfry drill` share: drill.c knows drills, recovery.c runbooks; either has its name from
+ * the same verbs. */
 #ifndef CLI_DRILL_H
 #define CLI_DRILL_H
 
@@ -7,9 +8,18 @@
 
 #include "core/cli/cli.h"
 
-extern const struct verb verb_drill_report;
+extern const struct verb verb_drill_report, verb_drill_step;
 
 /* For the board: a line for each drill that runs. */
 void drill_print_running(struct cli *cli, const json_t *drills);
+
+/* ---- recovery.c: of runbooks */
+
+/* For the board: those that are followed, with what people are asked for, and those that are due. */
+void recovery_print_running(struct cli *cli, const json_t *runbooks, int64_t now_ms);
+void recovery_print_list(struct cli *cli, const json_t *runbooks, int64_t now_ms);
+/* The daemon's answer to "run" and "plan"; the exit status. */
+int recovery_follow(struct cli *cli, const json_t *answer, bool detach);
+int recovery_print_plan(struct cli *cli, const json_t *answer);
 
 #endif

@@ -34,7 +34,7 @@ static void put(struct paper *p, const char *text)
         const char *html, *markdown;
     } special[] = { { '<', "&lt;", "&lt;" }, { '>', "&gt;", "&gt;" }, { '&', "&amp;", "&amp;" },
                     { '"', "&quot;", "\"" }, { '|', "|", "\\|" },     { '`', "`", "\\`" },
-                    { '*', "*", "\\*" },     { '_', "_", "\\_" } };
+                    { '*', "*", "\\*" },     { '_', "_", "\\_" },     { '\n', "<br>", "<br>" } };
     for (; *text; text++) {
         size_t i = 0;
         while (i < sizeof special / sizeof special[0] && special[i].c != *text)
@@ -120,7 +120,14 @@ static const char *duration(struct cli *cli, const json_t *of, const char *key)
 static const char *result_of(struct cli *cli, const json_t *record)
 {
     const char *type = control_text(cli, record, "type");
-    return strncmp(type, "drill.", 6) == 0 ? type + 6 : type;
+    return strchr(type, '.') ? strchr(type, '.') + 1 : type;
+}
+
+/* The drill, or the runbook that was followed. */
+static const char *name_of(struct cli *cli, const json_t *record)
+{
+    const char *runbook = control_text(cli, record, "runbook");
+    return *runbook ? runbook : control_text(cli, record, "drill");
 }
 
 static const char *against(struct cli *cli, const json_t *target)
@@ -133,9 +140,8 @@ static const char *against(struct cli *cli, const json_t *target)
 
 static void tell_all(struct paper *p, const json_t *records)
 {
-    static const char *const titles[] = {
-        "When (UTC)", "Drill", "Result", "Recovery time", "Age of the data", "Record"
-    };
+    static const char *const titles[] = { "When (UTC)",    "Drill or runbook", "Result",
+                                          "Recovery time", "Age of the data",  "Record" };
     struct cli *cli = p->cli;
     size_t i;
     json_t *record;
@@ -144,7 +150,7 @@ static void tell_all(struct paper *p, const json_t *records)
     {
         const json_t *figures = json_object_get(record, "figures");
         const char *const cells[] = { control_text(cli, record, "at"),
-                                      control_text(cli, record, "drill"),
+                                      name_of(cli, record),
                                       result_of(cli, record),
                                       against(cli, json_object_get(figures, "rto")),
                                       against(cli, json_object_get(figures, "rpo")),
@@ -161,10 +167,14 @@ static void tell_facts(struct paper *p, const json_t *record)
     const json_t *figures = json_object_get(record, "figures"), *backup = json_object_get(figures, "backup");
     const char *const facts[][2] = {
         { "Result", result_of(cli, record) },
-        { "Phase", control_text(cli, record, "phase") },
+        { *control_text(cli, record, "runbook") ? "Step" : "Phase", control_text(cli, record, "phase") },
         { "Reason", control_text(cli, record, "text") },
+        { "Begun", control_text(cli, figures, "started") },
+        { "By", control_text(cli, figures, "by") },
+        { "Tier", control_text(cli, figures, "tier") },
         { "Backup", control_text(cli, backup, "path") },
-        { "Size in bytes", arena_print(&cli->arena, "%lld", (long long)control_integer(backup, "bytes")) },
+        { "Size in bytes",
+          backup ? arena_print(&cli->arena, "%lld", (long long)control_integer(backup, "bytes")) : "" },
         { "Written", control_text(cli, backup, "written") },
         { "Format", control_text(cli, backup, "format") },
         { "SHA-256 of the backup", control_text(cli, backup, "sha256") },
@@ -180,6 +190,37 @@ static void tell_facts(struct paper *p, const json_t *record)
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
         if (facts[i][1][0])
             row(p, facts[i], 2, "td");
+    table_foot(p);
+}
+
+static const char *utc(struct cli *cli, int64_t wall_ms)
+{
+    char text[TEXT_TIME_SIZE];
+    return wall_ms > 0 ? arena_text(&cli->arena, text_format_utc(text, wall_ms)) : "-";
+}
+
+static void tell_steps(struct paper *p, const json_t *figures)
+{
+    static const char *const titles[] = { "Step", "What", "Result", "Begun (UTC)", "Ended (UTC)", "By", "Note" };
+    struct cli *cli = p->cli;
+    size_t i;
+    json_t *step;
+    table_head(p, titles, 7);
+    json_array_foreach(control_list(figures, "steps"), i, step)
+    {
+        const char *note = control_text(cli, step, "note"),
+                   *output = cli_visible_lines(cli, json_string_value(json_object_get(step, "output")));
+        const char *const cells[] = { arena_print(&cli->arena, "%lld. %s", (long long)control_integer(step, "number"),
+                                                  control_text(cli, step, "name")),
+                                      arena_print(&cli->arena, "%s: %s", control_text(cli, step, "kind"),
+                                                  control_text(cli, step, "what")),
+                                      control_text(cli, step, "state"),
+                                      utc(cli, control_integer(step, "began_ms")),
+                                      utc(cli, control_integer(step, "ended_ms")),
+                                      control_text(cli, step, "by"),
+                                      arena_print(&cli->arena, "%s%s%s", note, *note && *output ? "; " : "", output) };
+        row(p, cells, 7, "td");
+    }
     table_foot(p);
 }
 
@@ -223,12 +264,11 @@ static void write_paper(struct paper *p, const json_t *records)
     tell_all(p, records);
     json_array_foreach(records, i, record)
     {
-        heading(
-            p, 2,
-            arena_print(&cli->arena, "%s, %s", control_text(cli, record, "drill"), control_text(cli, record, "at")));
+        heading(p, 2, arena_print(&cli->arena, "%s, %s", name_of(cli, record), control_text(cli, record, "at")));
         tell_facts(p, record);
-        if (json_object_get(record, "figures"))
-            tell_details(p, json_object_get(record, "figures"));
+        const json_t *figures = json_object_get(record, "figures");
+        if (figures)
+            (json_object_get(figures, "steps") ? tell_steps : tell_details)(p, figures);
     }
     buf_text(p->out, p->html ? "</body></html>\n" : "");
 }
@@ -240,14 +280,18 @@ struct reading {
     json_t *records;
 };
 
-/* How a drill ended. */
+/* How a drill, or a rehearsal, ended. */
 static int take(void *context, const struct journal_record *record)
 {
     struct reading *reading = context;
     json_t *json = json_loadb(record->line, record->length, 0, NULL);
-    const char *name = json_string_value(json_object_get(json, "drill"));
-    bool start = strcmp(record->type, "drill.started") == 0 || strcmp(record->type, "drill.standing") == 0;
-    if (!start && name && (!reading->name || strcmp(name, reading->name) == 0))
+    static const char *const ends[] = { "passed", "failed", "cancelled", "abandoned" };
+    const char *name =
+        json_string_value(json_object_get(json, strncmp(record->type, "drill.", 6) == 0 ? "drill" : "runbook"));
+    bool end = false;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        end = end || strcmp(strchr(record->type, '.') + 1, ends[i]) == 0;
+    if (end && name && (!reading->name || strcmp(name, reading->name) == 0))
         json_array_append(reading->records, json);
     json_decref(json);
     return 0;
@@ -259,10 +303,13 @@ static int run(struct cli *cli, const void *raw)
     struct places places;
     struct why why = { "" };
     struct reading reading = { args->name, json_array() };
-    const struct journal_filter filter = { .since_ms = args->since_ms, .type = "drill." };
+    struct journal_filter filter = { .since_ms = args->since_ms, .type = "drill." };
     struct paper paper = { cli, &cli->out, args->html };
     int code = places_find(cli, &places, &why);
     if (code == 0)
+        code = journal_query(places.journal, &filter, take, &reading, &why);
+    filter.type = "recovery.";
+    if (code >= 0)
         code = journal_query(places.journal, &filter, take, &reading, &why);
     if (code >= 0 && cli->globals.format == FORMAT_JSON) {
         control_print(cli, reading.records);
@@ -278,7 +325,7 @@ static int run(struct cli *cli, const void *raw)
 }
 
 static const struct argument arguments[] = {
-    { "NAME", "Only this drill", .target = offsetof(struct args, name), .words = WORDS_DRILL }, { 0 }
+    { "NAME", "Only this drill or runbook", .target = offsetof(struct args, name), .words = WORDS_DRILL }, { 0 }
 };
 
 static const struct option options[] = { { 0, "html", NULL, "HTML that prints well, and not Markdown",
@@ -293,7 +340,7 @@ static const char *const examples[] = { "belfry drill report shop --since 90d > 
 
 const struct verb verb_drill_report = {
     .name = "report",
-    .summary = "what drills have shown, for an auditor",
+    .summary = "what drills and rehearsals have shown, for an auditor",
     .description = "Made from the journal; needs no daemon. With -o json the records themselves.",
     .examples = examples,
     .arguments = arguments,

@@ -31,6 +31,7 @@ core_cli_libcli_a_SOURCES = \
 	core/cli/plot.c core/cli/plot.h core/cli/plot_print.c \
 	core/cli/proof.c core/cli/proof.h \
 	core/cli/query.c \
+	core/cli/recovery.c \
 	core/cli/reload.c \
 	core/cli/run.c \
 	core/cli/series.c \

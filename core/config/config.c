@@ -52,6 +52,8 @@ static int finish(struct load *load, struct config **out)
     close_section(&load->breakers);
     close_section(&load->plugins);
     close_section(&load->drills);
+    close_section(&load->runbooks);
+    close_section(&load->tiers);
     map_close(&load->check_places);
     map_close(&load->secrets);
     report_close(&load->report);
@@ -105,6 +107,15 @@ static void load_drills(struct load *load)
         tree_add(load, &text, load->drills.blocks[0].place);
 }
 
+static void load_runbooks(struct load *load)
+{
+    struct buf text = { 0 };
+    runbook_load_all(load);
+    runbook_write_checks(load, &text);
+    if (text.length > 0)
+        tree_add(load, &text, load->runbooks.blocks[0].place);
+}
+
 int config_load(const char *file, const struct catalog *catalog, struct config **out, struct config_errors *errors)
 {
     struct load load;
@@ -116,7 +127,9 @@ int config_load(const char *file, const struct catalog *catalog, struct config *
     series_load(&load);
     main_load_plugins(&load);
     load_drills(&load);
+    load_runbooks(&load);
     service_load_all(&load);
+    runbook_check_all(&load);
     int code = finish(&load, out);
     if (code != 0)
         config_close(out);

@@ -12,7 +12,7 @@
 
 #define FIELDS_MAX 32
 
-static const char **names_of(struct load *load, const struct drill_field *fields, const char *more)
+const char **field_names(struct load *load, const struct drill_field *fields, const char *more)
 {
     size_t count = 0;
     const char **names = arena_array(&load->arena, FIELDS_MAX, sizeof(*names));
@@ -22,7 +22,7 @@ static const char **names_of(struct load *load, const struct drill_field *fields
     return names;
 }
 
-static void load_field(struct load *load, const config_setting_t *group, const struct drill_field *field, void *of)
+void field_load(struct load *load, const config_setting_t *group, const struct drill_field *field, void *of)
 {
     struct arena *arena = &load->config->arena;
     const config_setting_t *setting = setting_member(group, field->name);
@@ -44,11 +44,11 @@ static void load_field(struct load *load, const config_setting_t *group, const s
 static void load_assertion(struct load *load, const config_setting_t *group, struct drill_assertion *out)
 {
     struct why why = { "" };
-    if (!setting_check_keys(load, group, "an assertion", names_of(load, drill_assertion_fields, NULL)))
+    if (!setting_check_keys(load, group, "an assertion", field_names(load, drill_assertion_fields, NULL)))
         return;
     uint32_t before = load->report.errors->count;
     for (const struct drill_field *field = drill_assertion_fields; field->name; field++)
-        load_field(load, group, field, out);
+        field_load(load, group, field, out);
     if (load->report.errors->count == before && drill_assertion_check(out, &why) != 0)
         setting_error(load, group, "%s", why.text);
     if (out->name)
@@ -81,7 +81,7 @@ static void load_drill(struct load *load, const struct block *block, struct dril
 {
     const config_setting_t *assertions = setting_member(block->setting, "assertions");
     struct why why = { "" };
-    const char **known = names_of(load, drill_fields, "assertions");
+    const char **known = field_names(load, drill_fields, "assertions");
     size_t count = 0;
     while (known[count])
         count++;
@@ -92,7 +92,7 @@ static void load_drill(struct load *load, const struct block *block, struct dril
     drill->place.file = block->place.file;
     drill->place.line = block->place.line;
     for (const struct drill_field *field = drill_fields; field->name; field++)
-        load_field(load, block->setting, field, drill);
+        field_load(load, block->setting, field, drill);
     if (assertions)
         load_assertions(load, assertions, drill);
     if (!drill->workspace)
@@ -124,21 +124,25 @@ static void write_text(struct buf *out, const char *text)
     buf_char(out, '"');
 }
 
-static void write_check(struct load *load, const struct drill_config *drill, struct buf *out)
+void proof_write_check(struct load *load, const struct proof *proof, struct buf *out)
 {
-    char overdue[TEXT_NUMBER_SIZE], soon[TEXT_NUMBER_SIZE];
-    const char *path = arena_print(&load->arena, "%s/drills/%s/last.json", load->config->state_dir, drill->name);
-    text_format_number(overdue, (double)(drill->overdue_ms / 1000));
-    text_format_number(soon, (double)(drill->overdue_ms / 1000 * 9 / 10));
-    buf_print(out, "{ name = \"%s\"; title = ", drill->name);
-    write_text(out, drill->title ? drill->title : drill->name);
+    char number[TEXT_NUMBER_SIZE], soon[TEXT_NUMBER_SIZE];
+    const char *path =
+        arena_print(&load->arena, "%s/%s/%s/last.json", load->config->state_dir, proof->folder, proof->name);
+    text_format_number(number, (double)(proof->overdue_ms / 1000));
+    text_format_number(soon, (double)(proof->overdue_ms / 1000 * 9 / 10));
+    buf_print(out, "{ name = \"%s\"; title = ", proof->name);
+    write_text(out, proof->title ? proof->title : proof->name);
     buf_text(out, "; plugin = \"drill\"; every = \"60s\"; timeout = \"10s\"; attempts = 1; record = ");
     write_text(out, path);
-    buf_print(out, "; thresholds = { age = { warn = \"%s\"; crit = \"%s\"; }; ", soon, overdue);
-    text_format_number(overdue, (double)drill->rto_ms / 1000);
-    buf_print(out, "rto = { crit = \"%s\"; }; ", overdue);
-    text_format_number(overdue, (double)drill->rpo_ms / 1000);
-    buf_print(out, "rpo = { crit = \"%s\"; }; }; }", overdue);
+    buf_print(out, "%s; thresholds = { age = { warn = \"%s\"; crit = \"%s\"; }; ",
+              proof->runbook ? "; runbook = true" : "", soon, number);
+    text_format_number(number, (double)proof->rto_ms / 1000);
+    buf_print(out, "rto = { crit = \"%s\"; }; ", number);
+    text_format_number(number, (double)proof->rpo_ms / 1000);
+    if (proof->rpo_ms)
+        buf_print(out, "rpo = { crit = \"%s\"; }; ", number);
+    buf_text(out, "}; }");
 }
 
 void drill_write_checks(struct load *load, struct buf *out)
@@ -147,8 +151,11 @@ void drill_write_checks(struct load *load, struct buf *out)
         return;
     buf_text(out, "services = { drills = { title = \"Restore drills\"; checks = ( ");
     for (uint32_t i = 0; i < load->config->drill_count; i++) {
+        const struct drill_config *drill = &load->config->drills[i];
+        const struct proof proof = { "drills",      drill->name,       drill->title, drill->rto_ms,
+                                     drill->rpo_ms, drill->overdue_ms, false };
         buf_text(out, i ? ", " : "");
-        write_check(load, &load->config->drills[i], out);
+        proof_write_check(load, &proof, out);
     }
     buf_text(out, " ); }; };\n");
 }

@@ -12,6 +12,7 @@
  *     config_series.c   archives and what else is kept of metrics
  *     config_secret.c   "@name"
  *     config_drill.c    drills, and the check that each brings with it
+ *     config_recovery.c  tiers and runbooks, and their checks
  *     config.c          the whole, in this order
  */
 #ifndef CONFIG_CONFIG_LOAD_H
@@ -51,7 +52,7 @@ struct load {
     struct source_files files;
     struct tree **trees;
     uint32_t tree_count;
-    struct section services, templates, breakers, plugins, drills;
+    struct section services, templates, breakers, plugins, drills, runbooks, tiers;
     const config_setting_t *defaults, *journal, *series; /* NULL: not written */
     bool names_missing;                                  /* a file was not understood: what it names is unknown */
     bool settings_missing; /* in what was understood, settings may be missing that are there */
@@ -195,6 +196,25 @@ void series_load_check(struct load *load, const struct levels *levels, struct ch
 void drill_load_all(struct load *load);
 /* The services that follow from the drills, as they would be written. */
 void drill_write_checks(struct load *load, struct buf *out);
+
+/* Settings by a table of core/model: all names, and one more if it is not NULL; the value of one. */
+const char **field_names(struct load *load, const struct drill_field *fields, const char *more);
+void field_load(struct load *load, const config_setting_t *group, const struct drill_field *field, void *of);
+/* The check of the plugin 'drill' that something proven brings with it; its evidence lies in state_dir/folder/name. */
+struct proof {
+    const char *folder, *name, *title;
+    int64_t rto_ms, rpo_ms, overdue_ms; /* rpo_ms 0: it has no such target */
+    bool runbook;
+};
+void proof_write_check(struct load *load, const struct proof *proof, struct buf *out);
+
+/* ---- config_recovery.c */
+
+/* After the drills. */
+void runbook_load_all(struct load *load);
+void runbook_write_checks(struct load *load, struct buf *out);
+/* After the services: the checks that its steps name. */
+void runbook_check_all(struct load *load);
 
 /* ---- config_secret.c */
 

@@ -486,6 +486,54 @@ static void show_drills(struct writer *w, const struct config *config)
     close_list(w);
 }
 
+static void show_fields(struct writer *w, const struct drill_field *fields, const void *of)
+{
+    for (; fields->name; fields++)
+        show_field(w, fields, of);
+}
+
+static void show_runbook(struct writer *w, const struct runbook *runbook)
+{
+    open_item(w);
+    put_text(w, "name", runbook->name);
+    show_fields(w, runbook_fields, runbook);
+    open_list(w, "steps");
+    for (uint32_t i = 0; i < runbook->step_count; i++) {
+        open_item(w);
+        show_fields(w, runbook_step_fields, &runbook->steps[i]);
+        close_item(w);
+    }
+    close_list(w);
+    close_item(w);
+}
+
+static void show_runbooks(struct writer *w, const struct config *config)
+{
+    if (config->tier_count > 0)
+        open_list(w, "tiers");
+    for (uint32_t i = 0; i < config->tier_count; i++) {
+        open_item(w);
+        put_text(w, "name", config->tiers[i].name);
+        show_fields(w, tier_fields, &config->tiers[i]);
+        close_item(w);
+    }
+    if (config->tier_count > 0)
+        close_list(w);
+    if (config->runbook_count > 0)
+        open_list(w, "runbooks");
+    for (uint32_t i = 0; i < config->runbook_count; i++)
+        show_runbook(w, &config->runbooks[i]);
+    if (config->runbook_count > 0)
+        close_list(w);
+}
+
+/* Those of drills and runbooks come with them. */
+static bool is_brought(const struct config *config, const char *service)
+{
+    return (config->drill_count > 0 && strcmp(service, "drills") == 0) ||
+           (config->runbook_count > 0 && strcmp(service, "recovery") == 0);
+}
+
 static void show(struct writer *w, const struct config *config, const struct catalog *catalog)
 {
     show_paths(w, config);
@@ -493,9 +541,10 @@ static void show(struct writer *w, const struct config *config, const struct cat
     show_plugins(w, config);
     show_breakers(w, config);
     show_drills(w, config);
+    show_runbooks(w, config);
     open_list(w, "services");
-    for (uint32_t i = 0; i < config->service_count; i++) /* that of the drills comes with them */
-        if (w->json || config->drill_count == 0 || strcmp(config->services[i].name, "drills") != 0)
+    for (uint32_t i = 0; i < config->service_count; i++)
+        if (w->json || !is_brought(config, config->services[i].name))
             show_service(w, config, &config->services[i], catalog);
     close_list(w);
 }

@@ -255,6 +255,8 @@ static const struct top {
     { "breakers", offsetof(struct load, breakers), NOWHERE },
     { "plugins", offsetof(struct load, plugins), NOWHERE },
     { "drills", offsetof(struct load, drills), NOWHERE },
+    { "runbooks", offsetof(struct load, runbooks), NOWHERE },
+    { "tiers", offsetof(struct load, tiers), NOWHERE },
     { "defaults", NOWHERE, offsetof(struct load, defaults) },
     { "journal", NOWHERE, offsetof(struct load, journal) },
     { "series", NOWHERE, offsetof(struct load, series) },

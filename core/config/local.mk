@@ -7,6 +7,7 @@ core_config_libconfig_a_SOURCES = \
 	core/config/config_check.c core/config/config_load.h \
 	core/config/config_drill.c \
 	core/config/config_main.c \
+	core/config/config_recovery.c \
 	core/config/config_report.c core/config/config_report.h \
 	core/config/config_secret.c \
 	core/config/config_show.c \

@@ -2,19 +2,15 @@
 /* evidence - what a drill has shown, as one JSON object: it goes to the keeper, which records its figures in the
  * journal together with the SHA-256 of the file, and stays in the file record/ID.json for an auditor. last.json has the
  * last one, and the last one that passed: the plugin 'drill' measures by it. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 #include "core/base/clock.h"
-#include "core/base/digest.h"
-#include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/drill/drill.h"
-
-#define LAST_BYTES_MAX (1u << 20)
+#include "core/model/evidence.h"
 
 static const char *result_name(enum drill_result result)
 {
@@ -100,49 +96,7 @@ json_t *evidence_make(const struct run *run)
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
-/* The last that passed, as last.json has it so far. */
-static json_t *read_passed(const char *path)
-{
-    struct arena arena = { 0 };
-    char *text = NULL;
-    size_t length = 0;
-    json_t *root =
-        file_read(&arena, path, LAST_BYTES_MAX, &text, &length) == 0 ? json_loadb(text, length, 0, NULL) : NULL;
-    json_t *passed = json_incref(json_object_get(root, "passed"));
-    json_decref(root);
-    arena_close(&arena);
-    return passed ? passed : json_null();
-}
-
-static int write_json(const char *path, const json_t *json, char hex[65])
-{
-    unsigned char digest[DIGEST_SIZE];
-    char *text = json_dumps(json, JSON_INDENT(2));
-    if (!text)
-        return ERROR_SYNTAX;
-    if (hex) {
-        digest_sha256(text, strlen(text), digest);
-        digest_hex(digest, hex);
-    }
-    int code = file_replace(path, text, strlen(text), 0640);
-    free(text);
-    return code;
-}
-
 int evidence_write(const struct run *run, json_t *evidence, char hex[65])
 {
-    struct arena arena = { 0 };
-    const char *last = file_join(&arena, run->record, "last.json");
-    int code = file_make_folders(run->record, 0750);
-    if (code == 0)
-        code = write_json(file_join(&arena, run->record, arena_print(&arena, "%s.json", run->id)), evidence, hex);
-    if (code == 0) {
-        bool good = run->outcome->result == DRILL_PASSED;
-        json_t *both =
-            json_pack("{s:O, s:o}", "last", evidence, "passed", good ? json_incref(evidence) : read_passed(last));
-        code = write_json(last, both, NULL);
-        json_decref(both);
-    }
-    arena_close(&arena);
-    return code;
+    return evidence_keep(run->record, evidence, hex);
 }

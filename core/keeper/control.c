@@ -317,7 +317,8 @@ static void do_drill(struct keeper *keeper, struct request *request, const json_
 {
     char by[32];
     snprintf(by, sizeof by, "uid:%u", request->client->uid);
-    answer(request, drill_command(keeper, arguments, by));
+    bool runbook = recovery_knows(keeper, argument(arguments, "name"));
+    answer(request, (runbook ? recovery_command : drill_command)(keeper, arguments, by));
 }
 
 static bool always(const json_t *arguments)

@@ -46,7 +46,7 @@ json_t *drill_command(struct keeper *keeper, const json_t *arguments, const char
     struct drilling *d = name && config_drill_find(keeper->config, name) ? drilling_find(keeper->drills, name) : NULL;
     struct why why = { "" };
     if (!action || strcmp(action, "list") == 0)
-        return json_pack("{s:b, s:o}", "ok", 1, "drills", drill_view(keeper));
+        return json_pack("{s:b, s:o, s:o}", "ok", 1, "drills", drill_view(keeper), "runbooks", recovery_view(keeper));
     bool plan = strcmp(action, "plan") == 0, stop = strcmp(action, "cancel") == 0;
     const char *code = "denied";
     if (!d) {

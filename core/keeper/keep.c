@@ -101,8 +101,10 @@ void keep_housekeeping(struct keeper *keeper)
     uint64_t last_seq;
     if (journal_error(keeper->journal) != 0 || !journal_ripe(keeper->journal, &last_seq))
         return;
-    if (keeper->keep->checkpoint_seq <= last_seq)
+    if (keeper->keep->checkpoint_seq <= last_seq) {
         drill_restate(keeper);
+        recovery_restate(keeper);
+    }
     if (keeper->keep->checkpoint_seq <= last_seq && !write_checkpoint(keeper)) {
         log_warn("keeper", "the state does not fit into a checkpoint: the journal's old segments are kept");
         return;

@@ -57,8 +57,12 @@ static enum log_level level_of(const struct event *event)
     case EVENT_DAEMON_PANICKED:
     case EVENT_DRILL_FAILED:
     case EVENT_DRILL_ABANDONED:
+    case EVENT_RECOVERY_FAILED:
+    case EVENT_RECOVERY_DUE:
         return LOG_LEVEL_WARN;
     case EVENT_DRILL_STANDING:
+    case EVENT_RECOVERY_STANDING:
+    case EVENT_RECOVERY_KNOWN:
     case EVENT_CHECK_ADDED:
     case EVENT_CHILD_DIED: /* its obituary is logged under its own name */
         return LOG_LEVEL_DEBUG;
@@ -74,6 +78,7 @@ static void log_event(const struct event *event)
                        : event->service ? event->service
                        : event->plugin  ? event->plugin
                        : event->drill   ? event->drill
+                       : event->runbook ? event->runbook
                        : event->path    ? event->path
                                         : "";
     char line[1500];
@@ -168,6 +173,7 @@ static void on_housekeeping(uv_timer_t *timer)
     guard_housekeeping(keeper, now_ms);
     record_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     drill_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
+    recovery_housekeeping(keeper, now_ms, stalled ? stalled_ms : 0);
     trouble_check(keeper);
     keep_housekeeping(keeper);
     orphan_housekeeping(keeper, now_ms);
@@ -323,6 +329,7 @@ static int finish(struct keeper *keeper)
     record_close(keeper);
     reload_close(keeper);
     orphan_end_all(keeper);
+    recovery_close(keeper);
     drill_close(keeper);
     uv_walk(&keeper->loop, close_handle, NULL);
     uv_run(&keeper->loop, UV_RUN_DEFAULT);

@@ -16,6 +16,7 @@
  *     again.c     the daemon starts itself anew when a sync has failed
  *     keep.c      the journal's old segments are dropped, with a checkpoint of the state behind them
  *     drill.c     restore drills: due, running, recorded; drill_state.c, drill_command.c
+ *     recovery.c  runbooks that are followed, step by step; recovery_state.c, recovery_step.c, recovery_command.c
  *     record.c    metrics → belfry-recorder
  *     baseline.c  what it says they usually are
  *     control.c   the control socket; view.c makes its answers
@@ -60,6 +61,7 @@ struct control;
 struct catalog_job;
 struct trouble;
 struct drills;
+struct rehearsals;
 
 /* ---- a check as the keeper sees it: one for each slot of the schedule ------------------------------------------ */
 
@@ -152,6 +154,7 @@ struct keeper {
     struct again again;
     struct keep *keep;
     struct drills *drills;
+    struct rehearsals *rehearsals;
     struct watched **watched; /* by slot; entries stay where they are */
     uint32_t watched_count;
     struct watched_list starts; /* decided by the schedule, not yet given to a pool */
@@ -267,6 +270,23 @@ json_t *drill_view(const struct keeper *keeper);
 /* The answer to "drill" on the control socket. */
 json_t *drill_command(struct keeper *keeper, const json_t *arguments, const char *by);
 void drill_close(struct keeper *keeper);
+
+/* recovery.c, recovery_state.c, recovery_step.c, recovery_command.c: the same for runbooks */
+void recovery_open_all(struct keeper *keeper);
+void recovery_fold(struct keeper *keeper, const struct event *event);
+void recovery_folded(struct keeper *keeper);
+json_t *recovery_save(const struct keeper *keeper);
+void recovery_restore(struct keeper *keeper, const json_t *saved);
+void recovery_restate(struct keeper *keeper);
+void recovery_configure(struct keeper *keeper);
+void recovery_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms);
+bool recovery_is_ours(const struct keeper *keeper, pid_t pid);
+json_t *recovery_view(const struct keeper *keeper);
+/* Whether the name is a runbook's, in the configuration or still being followed. */
+bool recovery_knows(const struct keeper *keeper, const char *name);
+/* The answer to "drill" on the control socket, when it is about a runbook. */
+json_t *recovery_command(struct keeper *keeper, const json_t *arguments, const char *by);
+void recovery_close(struct keeper *keeper);
 
 /* record.c */
 int record_open(struct keeper *keeper);

@@ -20,6 +20,8 @@ keeper_parts = \
 	core/keeper/panic.c \
 	core/keeper/pool.c core/keeper/pool.h \
 	core/keeper/record.c \
+	core/keeper/recovery.c core/keeper/recovery.h core/keeper/recovery_command.c core/keeper/recovery_state.c \
+	core/keeper/recovery_step.c \
 	core/keeper/reload.c \
 	core/keeper/setup.c \
 	core/keeper/trouble.c core/keeper/trouble.h \

@@ -33,7 +33,7 @@ static bool is_family(const struct keeper *keeper, pid_t pid)
             if (worker->child.pid == pid)
                 return true;
     return record_is_recorder(keeper, pid) || reload_is_describer(keeper, pid) || guard_is_anchor(keeper, pid) ||
-           drill_is_ours(keeper, pid);
+           drill_is_ours(keeper, pid) || recovery_is_ours(keeper, pid);
 }
 
 /* One look at our children: those that are not of the family are reaped when they are dead, and ended when they shall

@@ -92,6 +92,7 @@ static void adopt(struct keeper *keeper, struct config *config, struct schedule_
     trouble_configure(keeper);
     keep_configure(keeper);
     drill_configure(keeper);
+    recovery_configure(keeper);
     if (old != config)
         config_close(&old);
 }

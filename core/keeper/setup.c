@@ -2,11 +2,11 @@
 /* setup - what the daemon finds when it starts: its folders, the lock that keeps a second one out, the journal, the
  * snapshot.
  *
- * The snapshot, state/snapshot.json, is {"head": HASH, "schedule": ..., "damage": ..., "drills": ..., "checks": {ID:
- * {"kept": BASE64, "last": BASE64}}}: the schedule's state as of one journal record, the hash of that record (which a
- * snapshot of another journal, or one that is newer than the journal, does not have), what trouble.c knows of, and for
- * each check what is convenient but not history, as core/model encodes it on the wire. Records that are younger are
- * folded in. Throwing it away costs one rate sample and one run.
+ * The snapshot, state/snapshot.json, is {"head": HASH, "schedule": ..., "damage": ..., "drills": ..., "recovery": ...,
+ * "checks": {ID: {"kept": BASE64, "last": BASE64}}}: the schedule's state as of one journal record, the hash of that
+ * record (which a snapshot of another journal, or one that is newer than the journal, does not have), what trouble.c
+ * knows of, and for each check what is convenient but not history, as core/model encodes it on the wire. Records that
+ * are younger are folded in. Throwing it away costs one rate sample and one run.
  *
  * Diagnostics: `another belfryd has 'FOLDER'`, `journal: a torn last record was cut, kept in FILE`, `snapshot is
  * damaged, or not of this journal, and not used`. */
@@ -123,16 +123,20 @@ static void compose_snapshot(struct keeper *keeper, struct buf *out, bool with_l
 {
     static const struct buf none = { 0 };
     const char *comma = "";
-    json_t *trouble = trouble_save(keeper), *drills = drill_save(keeper);
+    json_t *trouble = trouble_save(keeper), *drills = drill_save(keeper), *recovery = recovery_save(keeper);
     buf_print(out, "{\"head\":\"%s\",\"schedule\":", journal_head(keeper->journal));
     schedule_snapshot(keeper->schedule, out);
     char *damage = json_dumps(trouble, JSON_COMPACT);
     char *drilled = json_dumps(drills, JSON_COMPACT);
-    buf_print(out, ",\"damage\":%s,\"drills\":%s,\"checks\":{", damage ? damage : "[]", drilled ? drilled : "[]");
+    char *recovered = json_dumps(recovery, JSON_COMPACT);
+    buf_print(out, ",\"damage\":%s,\"drills\":%s,\"recovery\":%s,\"checks\":{", damage ? damage : "[]",
+              drilled ? drilled : "[]", recovered ? recovered : "[]");
     free(damage);
     free(drilled);
+    free(recovered);
     json_decref(trouble);
     json_decref(drills);
+    json_decref(recovery);
     for (uint32_t i = 0; i < keeper->watched_count; i++) {
         const struct watched *watched = keeper->watched[i];
         if (!watched->known)
@@ -198,6 +202,7 @@ static uint64_t read_snapshot(struct keeper *keeper)
         keeper->remembered = json_incref(json_object_get(root, "checks"));
         trouble_restore(keeper, json_object_get(root, "damage"));
         drill_restore(keeper, json_object_get(root, "drills"));
+        recovery_restore(keeper, json_object_get(root, "recovery"));
     } else {
         seq = 0;
         if (failed != -ENOENT)
@@ -253,6 +258,7 @@ static int fold(void *context, const struct journal_record *record)
     schedule_restore_event(keeper->schedule, &event);
     trouble_fold(keeper, &event);
     drill_fold(keeper, &event);
+    recovery_fold(keeper, &event);
     return 0;
 }
 
@@ -266,12 +272,14 @@ static int open_journal(struct keeper *keeper)
     trouble_open(keeper);
     keep_open(keeper);
     drill_open(keeper);
+    recovery_open_all(keeper);
     uint64_t seq = read_snapshot(keeper);
     int failed = journal_open(&options, seq, fold, keeper, &keeper->journal, &recovery, &why);
     if (failed)
         log_error("keeper", "the journal in '%s' can't be opened: %s", options.folder, why.text);
     keep_folded(keeper);
     drill_folded(keeper);
+    recovery_folded(keeper);
     if (!failed) {
         guard_open(keeper);
         trouble_tell(keeper, &recovery);

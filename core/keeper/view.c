@@ -243,6 +243,7 @@ json_t *view_daemon(struct keeper *keeper)
         trouble_view(keeper), "samples", record_view(keeper));
     add_health(keeper, daemon);
     json_object_set_new(daemon, "drills", drill_view(keeper));
+    json_object_set_new(daemon, "runbooks", recovery_view(keeper));
     return daemon;
 }
 

@@ -37,6 +37,14 @@ const struct drill_config *config_drill_find(const struct config *config, const 
     return NULL;
 }
 
+const struct runbook *config_runbook_find(const struct config *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->runbook_count; i++)
+        if (strcmp(config->runbooks[i].name, name) == 0)
+            return &config->runbooks[i];
+    return NULL;
+}
+
 struct plugin_config config_plugin(const struct config *config, const struct plugin_info *info)
 {
     struct plugin_config plugin = { .name = info->name };

@@ -11,6 +11,7 @@
 #include "core/base/map.h"
 #include "core/model/drill.h"
 #include "core/model/plugin.h"
+#include "core/model/runbook.h"
 #include "core/model/series.h"
 #include "core/model/task.h"
 #include "core/model/verdict.h"
@@ -107,6 +108,10 @@ struct config {
     uint32_t check_count;
     struct drill_config *drills;
     uint32_t drill_count;
+    struct runbook *runbooks;
+    uint32_t runbook_count;
+    struct tier *tiers; /* those configured; besides them runbook_tiers[] */
+    uint32_t tier_count;
     struct plugin_config *plugins; /* those configured; others have the defaults */
     uint32_t plugin_count;
     struct series_archive archives[SERIES_ARCHIVES_MAX];
@@ -129,6 +134,7 @@ struct config {
 
 const struct check_config *config_check_find(const struct config *config, const char *id);
 const struct drill_config *config_drill_find(const struct config *config, const char *name);
+const struct runbook *config_runbook_find(const struct config *config, const char *name);
 /* The plugin's settings with defaults filled in. */
 struct plugin_config config_plugin(const struct config *config, const struct plugin_info *info);
 /* Frees it and sets *config to NULL. */

@@ -40,8 +40,9 @@ const struct drill_field drill_fields[] = {
     { "database", DRILL_TEXT, OF(database), "drill", "Where a dump goes that names no database of its own", NULL, 0,
       0 },
     { "on", DRILL_TEXT, OF(on), NULL,
-      "When it runs by itself: \"daily\", \"weekly\", \"monthly\", \"04:00\", \"Sun 04:00\", \"15 03:30\"", NULL, 0,
-      0 },
+      "When it runs by itself: \"daily\", \"weekly\", \"monthly\", \"quarterly\", \"04:00\", \"Sun 04:00\", \"15 "
+      "03:30\"",
+      NULL, 0, 0 },
     { "rto", DRILL_DURATION, OF(rto_ms), "4h", "The whole must not take longer", NULL, 1000, YEAR },
     { "rpo", DRILL_DURATION, OF(rpo_ms), "24h", "The restored data must not be older", NULL, 1000, 10 * YEAR },
     { "overdue", DRILL_DURATION, OF(overdue_ms), "35d", "CRITICAL when no drill has passed for so long", NULL, MINUTE,

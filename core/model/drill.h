@@ -79,13 +79,16 @@ json_t *drill_encode(const struct drill_config *drill);
 /* 0 or ERROR_SYNTAX; everything lies in the arena. */
 int drill_decode(const json_t *json, struct arena *arena, struct drill_config *out);
 
-/* ---- when: "04:00", "daily", "Sun", "Sun 04:00", "weekly", "monthly", "15 03:30" (day of the month); local time.
- * Without an hour it is 04:00. ---- */
+/* ---- when: "04:00", "daily", "Sun", "Sun 04:00", "weekly", "monthly", "quarterly", "yearly", "15 03:30" (day of the
+ * month), "03-15 04:00" (day of the year); local time. Without an hour it is 04:00. Months, quarters and years are due
+ * on their first day. ---- */
 
 /* 0 or ERROR_SYNTAX with *why. */
 int drill_on_check(const char *on, struct why *why);
 /* The first time after `after_wall_ms` that it is due, in wall milliseconds. A day that the month doesn't have is its
  * last day; an hour that a change of the clock leaves out is the one after it. */
 int64_t drill_on_next(const char *on, int64_t after_wall_ms);
+/* The longest from one time to the next; 0 without a calendar. */
+int64_t drill_on_period_ms(const char *on);
 
 #endif

@@ -9,24 +9,42 @@
 #include "core/model/drill.h"
 
 #define EVERY_DAY (-1)
-#define DAYS_AHEAD 64 /* a month, and the days around it */
+#define EVERY_MONTH 0xfffu
+#define MONTH(number) (1u << ((number)-1))
+#define QUARTERS (MONTH(1) | MONTH(4) | MONTH(7) | MONTH(10))
+#define DAYS_AHEAD 400 /* a year, and the days around it */
 
 struct when {
     int hour, minute;
-    int weekday;  /* 0: Sunday, or EVERY_DAY */
-    int monthday; /* 1 to 31, or EVERY_DAY */
+    int weekday;     /* 0: Sunday, or EVERY_DAY */
+    int monthday;    /* 1 to 31, or EVERY_DAY */
+    unsigned months; /* a bit for each */
+    int period_days; /* the longest from one to the next */
 };
 
 static const struct {
     const char *name;
     struct when when;
 } days[] = {
-    { "daily", { 4, 0, EVERY_DAY, EVERY_DAY } }, { "weekly", { 4, 0, 0, EVERY_DAY } },
-    { "monthly", { 4, 0, EVERY_DAY, 1 } },       { "Sun", { 4, 0, 0, EVERY_DAY } },
-    { "Mon", { 4, 0, 1, EVERY_DAY } },           { "Tue", { 4, 0, 2, EVERY_DAY } },
-    { "Wed", { 4, 0, 3, EVERY_DAY } },           { "Thu", { 4, 0, 4, EVERY_DAY } },
-    { "Fri", { 4, 0, 5, EVERY_DAY } },           { "Sat", { 4, 0, 6, EVERY_DAY } },
+    { "daily", { 4, 0, EVERY_DAY, EVERY_DAY, EVERY_MONTH, 1 } }, { "weekly", { 4, 0, 0, EVERY_DAY, EVERY_MONTH, 7 } },
+    { "monthly", { 4, 0, EVERY_DAY, 1, EVERY_MONTH, 31 } },      { "quarterly", { 4, 0, EVERY_DAY, 1, QUARTERS, 92 } },
+    { "yearly", { 4, 0, EVERY_DAY, 1, MONTH(1), 366 } },         { "Sun", { 4, 0, 0, EVERY_DAY, EVERY_MONTH, 7 } },
+    { "Mon", { 4, 0, 1, EVERY_DAY, EVERY_MONTH, 7 } },           { "Tue", { 4, 0, 2, EVERY_DAY, EVERY_MONTH, 7 } },
+    { "Wed", { 4, 0, 3, EVERY_DAY, EVERY_MONTH, 7 } },           { "Thu", { 4, 0, 4, EVERY_DAY, EVERY_MONTH, 7 } },
+    { "Fri", { 4, 0, 5, EVERY_DAY, EVERY_MONTH, 7 } },           { "Sat", { 4, 0, 6, EVERY_DAY, EVERY_MONTH, 7 } },
 };
+
+/* "03-15", a day of the year: month and day, two digits each. */
+static bool read_date(const char *word, struct when *out)
+{
+    int64_t month, day;
+    char text[3] = { word[0], word[0] ? word[1] : '\0', '\0' };
+    if (strlen(word) != 5 || word[2] != '-' || text_integer(text, &month) != 0 || text_integer(word + 3, &day) != 0 ||
+        month < 1 || month > 12 || day < 1 || day > 31)
+        return false;
+    *out = (struct when){ 4, 0, EVERY_DAY, (int)day, MONTH(month), 366 };
+    return true;
+}
 
 static bool read_day(const char *word, struct when *out)
 {
@@ -37,9 +55,11 @@ static bool read_day(const char *word, struct when *out)
             return true;
         }
     }
+    if (read_date(word, out))
+        return true;
     if (text_integer(word, &day) != 0 || day < 1 || day > 31)
         return false;
-    *out = (struct when){ 4, 0, EVERY_DAY, (int)day };
+    *out = (struct when){ 4, 0, EVERY_DAY, (int)day, EVERY_MONTH, 31 };
     return true;
 }
 
@@ -58,7 +78,7 @@ static bool read_hour(const char *word, struct when *out)
 static bool parse(const char *on, struct when *out)
 {
     char words[32];
-    *out = (struct when){ 4, 0, EVERY_DAY, EVERY_DAY };
+    *out = (struct when){ 4, 0, EVERY_DAY, EVERY_DAY, EVERY_MONTH, 1 };
     if (text_copy(words, sizeof words, on) >= sizeof words)
         return false;
     char *second = strchr(words, ' ');
@@ -74,11 +94,11 @@ int drill_on_check(const char *on, struct why *why)
     struct when when;
     if (parse(on, &when))
         return 0;
-    return why_say(
-        why, ERROR_SYNTAX,
-        "'on' is '%s': write \"daily\", \"weekly\", \"monthly\", a day of the week or month, with an hour or "
-        "without: \"Sun 04:00\", \"15 03:30\", \"04:00\"",
-        on);
+    return why_say(why, ERROR_SYNTAX,
+                   "'on' is '%s': write \"daily\", \"weekly\", \"monthly\", \"quarterly\", \"yearly\", a day of the "
+                   "week, month or "
+                   "year, with an hour or without: \"Sun 04:00\", \"15 03:30\", \"03-15\", \"04:00\"",
+                   on);
 }
 
 static int days_of_month(int year, int month)
@@ -94,7 +114,7 @@ static bool is_day(const struct when *when, const struct tm *day)
     int last = days_of_month(day->tm_year, day->tm_mon);
     int wanted = when->monthday > last ? last : when->monthday;
     return (when->weekday == EVERY_DAY || when->weekday == day->tm_wday) &&
-           (when->monthday == EVERY_DAY || wanted == day->tm_mday);
+           (when->monthday == EVERY_DAY || wanted == day->tm_mday) && (when->months & MONTH(day->tm_mon + 1)) != 0;
 }
 
 int64_t drill_on_next(const char *on, int64_t after_wall_ms)
@@ -122,4 +142,10 @@ int64_t drill_on_next(const char *on, int64_t after_wall_ms)
             return (int64_t)at * 1000;
     }
     return INT64_MAX;
+}
+
+int64_t drill_on_period_ms(const char *on)
+{
+    struct when when;
+    return on && parse(on, &when) ? when.period_days * INT64_C(86400000) : 0;
 }

@@ -38,7 +38,8 @@ static const struct text_field {
     { E_WHO, "by", offsetof(struct event, by), false },
     { E_DIGEST, "sha256", offsetof(struct event, sha256), false },
     { E_DRILL, "drill", offsetof(struct event, drill), true },
-    { E_DRILL, "id", offsetof(struct event, id), true },
+    { E_RUNBOOK, "runbook", offsetof(struct event, runbook), true },
+    { E_DRILL | E_RUNBOOK, "id", offsetof(struct event, id), true },
     { E_PHASE, "phase", offsetof(struct event, phase), false },
     { E_TEXT, "text", offsetof(struct event, text), false },
 };

@@ -52,7 +52,16 @@
     X(EVENT_DRILL_FAILED, "drill.failed", E_DRILL | E_PHASE | E_PAUSE | E_FIGURES | E_TEXT)                            \
     X(EVENT_DRILL_CANCELLED, "drill.cancelled", E_DRILL | E_PHASE | E_PAUSE | E_FIGURES | E_WHO | E_TEXT)              \
     X(EVENT_DRILL_ABANDONED, "drill.abandoned", E_DRILL | E_TEXT)                                                      \
-    X(EVENT_DRILL_STANDING, "drill.standing", E_DRILL | E_PATH | E_FIGURES)
+    X(EVENT_DRILL_STANDING, "drill.standing", E_DRILL | E_PATH | E_FIGURES)                                            \
+    X(EVENT_RECOVERY_KNOWN, "recovery.known", E_RUNBOOK)                                                               \
+    X(EVENT_RECOVERY_REMINDED, "recovery.reminded", E_RUNBOOK | E_FIGURES | E_TEXT)                                    \
+    X(EVENT_RECOVERY_DUE, "recovery.due", E_RUNBOOK | E_FIGURES | E_TEXT)                                              \
+    X(EVENT_RECOVERY_STARTED, "recovery.started", E_RUNBOOK | E_WHO | E_FIGURES)                                       \
+    X(EVENT_RECOVERY_STEP, "recovery.step", E_RUNBOOK | E_PHASE | E_WHO | E_FIGURES | E_TEXT)                          \
+    X(EVENT_RECOVERY_PASSED, "recovery.passed", E_RUNBOOK | E_PAUSE | E_FIGURES | E_TEXT)                              \
+    X(EVENT_RECOVERY_FAILED, "recovery.failed", E_RUNBOOK | E_PHASE | E_PAUSE | E_FIGURES | E_TEXT)                    \
+    X(EVENT_RECOVERY_CANCELLED, "recovery.cancelled", E_RUNBOOK | E_PHASE | E_PAUSE | E_WHO | E_FIGURES | E_TEXT)      \
+    X(EVENT_RECOVERY_STANDING, "recovery.standing", E_RUNBOOK | E_FIGURES)
 
 enum event_field {
     E_CHECK = 1 << 0,    /* "check" */
@@ -78,7 +87,8 @@ enum event_field {
     E_DIGEST = 1 << 20,  /* "sha256" */
     E_DRILL = 1 << 21,   /* "drill", and "id" of its run */
     E_PHASE = 1 << 22,   /* "phase" */
-    E_FIGURES = 1 << 23  /* "figures": an object */
+    E_FIGURES = 1 << 23, /* "figures": an object */
+    E_RUNBOOK = 1 << 24  /* "runbook", and "id" of its run */
 };
 
 enum event_type {
@@ -93,7 +103,7 @@ struct event {
     enum event_type type;
     int64_t wall_ms;
     const char *check, *part, *breaker, *service, *plugin, *version, *path, *name, *by, *sha256, *text;
-    const char *drill, *id, *phase, *figures; /* figures: a JSON object, compact */
+    const char *drill, *runbook, *id, *phase, *figures; /* figures: a JSON object, compact */
     enum belfry_state from, to;
     bool hard;
     uint32_t attempt, attempts;

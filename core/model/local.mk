@@ -6,12 +6,14 @@ core_model_libmodel_a_SOURCES = \
 	core/model/config.c core/model/config.h \
 	core/model/drill.c core/model/drill.h core/model/drill_on.c \
 	core/model/event.c core/model/event.h \
+	core/model/evidence.c core/model/evidence.h \
 	core/model/history.c core/model/history.h \
 	core/model/ledger.h \
 	core/model/limit.c core/model/limit.h \
 	core/model/plugin.c core/model/plugin.h core/model/plugin_needs.c core/model/plugin_private.h \
 	core/model/plugin_type.c core/model/plugin_view.c \
 	core/model/range.c core/model/range.h \
+	core/model/recovery.c core/model/recovery.h core/model/runbook.c core/model/runbook.h \
 	core/model/result.c core/model/result.h \
 	core/model/series.c core/model/series.h \
 	core/model/state.c core/model/state.h \

@@ -41,6 +41,7 @@ static struct event full(enum event_type type)
                            .count = INT64_C(9000000000),
                            .sha256 = "00ff",
                            .drill = "shop",
+                           .runbook = "shop-down",
                            .id = "0123456789abcdef",
                            .phase = "restore",
                            .figures = "{\"rto\":{\"ms\":1}}" };
@@ -68,8 +69,8 @@ static bool same(const struct event *a, const struct event *want, unsigned field
     bool texts = TEXT_(E_CHECK, check) && TEXT_(E_PART, part) && TEXT_(E_BREAKER, breaker) &&
                  TEXT_(E_SERVICE, service) && TEXT_(E_PLUGIN, plugin) && TEXT_(E_VERSION, version) &&
                  TEXT_(E_PATH, path) && TEXT_(E_NAME, name) && TEXT_(E_WHO, by) && TEXT_(E_TEXT, text) &&
-                 TEXT_(E_DIGEST, sha256) && TEXT_(E_DRILL, drill) && TEXT_(E_DRILL, id) && TEXT_(E_PHASE, phase) &&
-                 TEXT_(E_FIGURES, figures);
+                 TEXT_(E_DIGEST, sha256) && TEXT_(E_DRILL, drill) && TEXT_(E_RUNBOOK, runbook) &&
+                 TEXT_(E_DRILL | E_RUNBOOK, id) && TEXT_(E_PHASE, phase) && TEXT_(E_FIGURES, figures);
 #undef TEXT_
 #define VALUE_(bit, member) (!(fields & (bit)) || a->member == want->member)
     return texts && a->type == want->type && a->wall_ms == want->wall_ms && VALUE_(E_STATES, from) &&
