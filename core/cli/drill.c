@@ -135,6 +135,14 @@ static void print_backup(struct cli *cli, const json_t *evidence)
         buf_print(&cli->out, "  sha256: %s\n", control_text(cli, backup, "sha256"));
 }
 
+static void print_questions(struct cli *cli, const json_t *evidence)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(control_list(evidence, "questions"), i, name)
+        buf_print(&cli->out, "  %s %s\n", i ? "     " : "asks:", json_string_value(name));
+}
+
 static int print_evidence(struct cli *cli, const json_t *evidence)
 {
     const char *result = control_text(cli, evidence, "result");
@@ -148,6 +156,7 @@ static int print_evidence(struct cli *cli, const json_t *evidence)
         print_backup(cli, evidence);
     if (strcmp(result, "planned") == 0) {
         print_room(cli, evidence);
+        print_questions(cli, evidence);
         buf_print(&cli->out, "  isolation: %s\n", control_text(cli, evidence, "isolation"));
         return EXIT_DONE;
     }

@@ -16,7 +16,7 @@
  *     flow.c       backup → tools → restore, hashed and counted on its way
  *     server.c     scratch servers; server_mariadb.c, server_postgres.c, server_redis.c know one each
  *     restore.c    how each kind of backup is restored
- *     assert.c     what the restored must answer
+ *     assert.c     what the restored must answer; compare.c: compared with what production had
  *     evidence.c   the outcome as JSON: for the keeper, and as a file for an auditor */
 #ifndef DRILL_DRILL_H
 #define DRILL_DRILL_H
@@ -31,7 +31,7 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/error.h"
-#include "core/model/drill.h"
+#include "core/model/drill_smoke.h"
 
 /* name in records, what is done */
 #define PHASE_LIST(X)                                                                                                  \
@@ -82,7 +82,7 @@ struct outcome {
     int64_t peak_bytes;
     bool one_database;
     uint32_t finding_count;
-    struct finding findings[DRILL_ASSERTIONS_MAX + 4];
+    struct finding findings[DRILL_ASSERTIONS_MAX + DRILL_SMOKE_MAX + 4];
 };
 
 struct source {
@@ -94,6 +94,7 @@ struct source {
 };
 
 struct server;
+#define SERVER_OPTIONS_MAX 8
 
 /* A run of a drill, as both processes know it. */
 struct run {
@@ -115,8 +116,9 @@ struct run {
     int64_t content_bytes; /* unpacked, as far as it is known; else an estimate */
     const struct server_type *server;
     pid_t server_pid;
-    bool open_server;    /* it asks nobody who he is: what was restored has changed its users */
-    char data[PATH_MAX]; /* the server's folder, or where files are restored */
+    bool open_server; /* it asks nobody who he is: what was restored has changed its users */
+    const char *server_options[SERVER_OPTIONS_MAX]; /* more of its options, that the restored wants */
+    char data[PATH_MAX];                            /* the server's folder, or where files are restored */
 };
 
 /* Ends the phase with a reason; returns -1, so that `return run_fail(...)` reads well. */

@@ -95,6 +95,8 @@ static int choose(struct run *run, const char **path)
     struct choice choice = { { NULL, 0 }, 0 };
     struct stat st;
     *path = source;
+    if (drill_is_remote(run->config))
+        return run_fail(run, PHASE_FETCH, "'%s' can't be fetched yet", source);
     if (run->config->network && source[0] != '/')
         return 0;
     if (stat(source, &st) == 0) {

@@ -42,6 +42,10 @@ static const struct {
     { "mariadbd", "mariadb-server" },
     { "mariadb-install-db", "mariadb-server" },
     { "mariadb", "mariadb-client" },
+    { "mariadb-backup", "mariadb-backup" },
+    { "mbstream", "mariadb-backup" },
+    { "curl", "curl" },
+    { "rclone", "rclone" },
     { "postgres", "postgresql" },
     { "initdb", "postgresql" },
     { "psql", "postgresql-client" },
@@ -223,7 +227,8 @@ static char *last_line(char *said)
 static bool is_advice(const char *line)
 {
     static const char *const advice[] = {
-        "age: report unexpected", ": Exiting with failure status", "HINT:  ", "DETAIL:  ", "CONTEXT:  ", "LINE ", NULL
+        "age: report unexpected", ": Exiting with failure status", "HINT:  ", "DETAIL:  ", "CONTEXT:  ", "LINE ",
+        "streams is left open",   "Error in my_thread_global_end", NULL
     };
     size_t i = 0;
     while (advice[i] && !strstr(line, advice[i]))
