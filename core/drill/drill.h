@@ -10,7 +10,7 @@
  *     scratch.c    the folder with the marker: made, measured, removed
  *     isolate.c    namespaces
  *     reap.c       processes that a drill left behind
- *     source.c     which backup, and what it is
+ *     source.c     which backup, and what it is; remote.c, fetch.c: when it is elsewhere
  *     format.c     what first bytes mean; the tools that undo encryption and compression
  *     tool.c       a tool: found, started, heard, ended
  *     flow.c       backup → tools → restore, hashed and counted on its way
@@ -80,6 +80,7 @@ struct outcome {
     int64_t data_wall_ms;                 /* of the newest data that was found in it; 0: not asked */
     int64_t need_bytes, free_bytes, need_memory_bytes, free_memory_bytes, tables;
     int64_t peak_bytes;
+    int64_t fetch_bytes, fetch_ms; /* of a backup that was fetched: until its end had come */
     bool one_database;
     uint32_t finding_count;
     struct finding findings[DRILL_ASSERTIONS_MAX + DRILL_SMOKE_MAX + 4];
@@ -91,6 +92,7 @@ struct source {
     char path[PATH_MAX];
     const char *part; /* of a repository: snapshot or archive */
     int64_t bytes;
+    struct remote *remote; /* of one that is fetched: fd is the pipe that it comes by */
 };
 
 struct server;
@@ -104,6 +106,7 @@ struct run {
     int folder_fd;
     uid_t user; /* of tools and servers; 0: as we are */
     gid_t group;
+    int fetch_fd; /* to the fetcher */
     struct outcome *outcome;
     int64_t started_ms, started_wall_ms;
     bool plan;
@@ -162,6 +165,18 @@ unsigned reap_processes(const char *id, const char *workspace);
 /* ---- source.c */
 int source_find(struct run *run);
 int source_rewind(struct run *run);
+/* As read(); keep: it will be read again. errno is EAGAIN: later; ENOBUFS: no more can be kept; after run_fail(): EIO.
+ */
+ssize_t source_read(struct run *run, void *bytes, size_t n, bool keep);
+/* Whether the count-th backup is the one to take so far: best_ms: when the best one so far was written, or NULL. It is
+ * known by two names. */
+bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms, int64_t wall_ms, const char *name,
+                  const char *other);
+
+/* ---- remote.c: of a backup that is fetched (fetch.h) */
+int remote_find(struct run *run);
+int remote_rewind(struct run *run);
+ssize_t remote_read(struct run *run, void *bytes, size_t n, bool keep);
 
 /* ---- evidence.c */
 json_t *evidence_make(const struct run *run);

@@ -112,6 +112,10 @@ json_t *evidence_make(const struct run *run)
                   text_or_null(outcome->isolation), "room", room(outcome), "belfry", PACKAGE_VERSION);
     if (run->plan)
         json_object_set_new(json, "questions", questions(run->config));
+    if (outcome->fetch_bytes > 0)
+        json_object_set_new(
+            json, "fetch",
+            json_pack("{s:I, s:I}", "bytes", (json_int_t)outcome->fetch_bytes, "ms", (json_int_t)outcome->fetch_ms));
     if (data_ms > 0)
         json_object_set_new(json, "rpo", target(run->started_wall_ms - data_ms, run->config->rpo_ms));
     return json;
