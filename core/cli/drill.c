@@ -136,6 +136,27 @@ static void print_backup(struct cli *cli, const json_t *evidence)
         buf_print(&cli->out, "  sha256: %s\n", control_text(cli, backup, "sha256"));
 }
 
+/* What was fetched streams into what restores: its rate is that of the slower of the two. */
+static void print_fetch(struct cli *cli, const json_t *evidence)
+{
+    const json_t *fetch = json_object_get(evidence, "fetch");
+    int64_t bytes = control_integer(fetch, "bytes"), ms = control_integer(fetch, "ms");
+    char size[TEXT_VALUE_SIZE], rate[TEXT_VALUE_SIZE];
+    if (!fetch)
+        return;
+    text_format_value(size, (double)bytes, "B");
+    text_format_value(rate, (double)bytes * 1000 / (double)(ms > 0 ? ms : 1), "B");
+    buf_print(&cli->out, "  fetched: %s in %.2f s, %s/s\n", size, (double)ms / 1000, rate);
+}
+
+static void print_questions(struct cli *cli, const json_t *evidence)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(control_list(evidence, "questions"), i, name)
+        buf_print(&cli->out, "  %s %s\n", i ? "     " : "asks:", json_string_value(name));
+}
+
 static int print_evidence(struct cli *cli, const json_t *evidence)
 {
     const char *result = control_text(cli, evidence, "result");
@@ -149,9 +170,11 @@ static int print_evidence(struct cli *cli, const json_t *evidence)
         print_backup(cli, evidence);
     if (strcmp(result, "planned") == 0) {
         print_room(cli, evidence);
+        print_questions(cli, evidence);
         buf_print(&cli->out, "  isolation: %s\n", control_text(cli, evidence, "isolation"));
         return EXIT_DONE;
     }
+    print_fetch(cli, evidence);
     print_target(cli, evidence, "rto", "recovery took");
     print_target(cli, evidence, "rpo", "age of the data");
     print_phases(cli, evidence);

@@ -53,12 +53,11 @@ static void load_assertion(struct load *load, const config_setting_t *group, str
         setting_error(load, group, "%s", why.text);
     if (out->name)
         return;
-    const char *subject = out->sql     ? out->sql
-                          : out->table ? out->table
-                          : out->fresh ? out->fresh
-                          : out->file  ? out->file
-                          : out->key   ? out->key
-                                       : out->app;
+    const char *const subjects[] = { out->sql, out->table, out->fresh,  out->file,
+                                     out->key, out->app,   out->counts, out->checksums };
+    const char *subject = NULL;
+    for (size_t i = 0; !subject && i < sizeof subjects / sizeof subjects[0]; i++)
+        subject = subjects[i];
     out->name = arena_print(&load->config->arena, "%.60s", subject ? subject : "?");
 }
 

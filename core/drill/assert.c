@@ -2,6 +2,8 @@
 /* assert - what the restored must answer, row by row: a finding each, good or bad. The drill fails when one is bad, and
  * the first bad one is the reason; all are asked, so that the report is whole. Before those of the configuration comes
  * one of our own: something must have been restored at all. */
+#include "core/drill/assert.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -16,15 +18,15 @@
 #include "core/base/text.h"
 #include "core/drill/format.h"
 #include "core/drill/server.h"
+#include "core/model/drill_smoke.h"
 #include "core/model/range.h"
 
 #define APP_MS 600000
+#define ZONES_MS (14 * INT64_C(3600000)) /* the most that a time of an unknown zone is off by */
 
 typedef bool (*ask_function)(struct run *run, const struct drill_assertion *a, struct finding *out);
 
-static bool say(struct finding *out, bool good, const char *format, ...) __attribute__((__format__(__printf__, 3, 4)));
-
-static bool say(struct finding *out, bool good, const char *format, ...)
+bool assert_say(struct finding *out, bool good, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -37,7 +39,7 @@ static bool say(struct finding *out, bool good, const char *format, ...)
 
 static bool needs_server(struct run *run, struct finding *out)
 {
-    return run->server != NULL || say(out, false, "there is no server to ask: the backup is one of files");
+    return run->server != NULL || assert_say(out, false, "there is no server to ask: the backup is one of files");
 }
 
 /* ---- kinds of assertions ----------------------------------------------------------------------------------------- */
@@ -47,11 +49,11 @@ static bool in_range(const char *answer, const char *text, struct finding *out)
     struct range range;
     double value;
     if (text_number(answer, &value) != 0)
-        return say(out, false, "is '%s', which is no number", answer);
+        return assert_say(out, false, "is '%s', which is no number", answer);
     if (range_parse(text, &range, NULL) != 0)
-        return say(out, false, "'%s' is no range", text);
-    return range_alerts(&range, value) ? say(out, false, "is %s, outside of %s", answer, text)
-                                       : say(out, true, "is %s, within %s", answer, text);
+        return assert_say(out, false, "'%s' is no range", text);
+    return range_alerts(&range, value) ? assert_say(out, false, "is %s, outside of %s", answer, text)
+                                       : assert_say(out, true, "is %s, within %s", answer, text);
 }
 
 static bool ask_sql(struct run *run, const struct drill_assertion *a, struct finding *out)
@@ -60,11 +62,11 @@ static bool ask_sql(struct run *run, const struct drill_assertion *a, struct fin
     if (!needs_server(run, out))
         return false;
     if (server_ask(run, a->sql, answer, sizeof answer) != 0)
-        return say(out, false, "%s", answer);
+        return assert_say(out, false, "%s", answer);
     if (a->range)
         return in_range(answer, a->range, out);
     bool nothing = answer[0] == '\0' || strcmp(answer, "0") == 0 || strcmp(answer, "NULL") == 0;
-    return say(out, !nothing, "is '%s'", answer);
+    return assert_say(out, !nothing, "is '%s'", answer);
 }
 
 static bool ask_table(struct run *run, const struct drill_assertion *a, struct finding *out)
@@ -75,11 +77,11 @@ static bool ask_table(struct run *run, const struct drill_assertion *a, struct f
     if (!needs_server(run, out))
         return false;
     if (server_ask(run, question, answer, sizeof answer) != 0)
-        return say(out, false, "%s", answer);
+        return assert_say(out, false, "%s", answer);
     if (text_integer(answer, &rows) != 0)
-        return say(out, false, "its rows can't be counted: '%s'", answer);
-    return say(out, rows >= a->min_rows, "has %lld rows; at least %lld are wanted", (long long)rows,
-               (long long)a->min_rows);
+        return assert_say(out, false, "its rows can't be counted: '%s'", answer);
+    return assert_say(out, rows >= a->min_rows, "has %lld rows; at least %lld are wanted", (long long)rows,
+                      (long long)a->min_rows);
 }
 
 static bool ask_fresh(struct run *run, const struct drill_assertion *a, struct finding *out)
@@ -89,22 +91,23 @@ static bool ask_fresh(struct run *run, const struct drill_assertion *a, struct f
     if (!needs_server(run, out))
         return false;
     if (!run->server->epoch)
-        return say(out, false, "%s can't be asked for a time", run->server->name);
+        return assert_say(out, false, "%s can't be asked for a time", run->server->name);
     const char *hole = strstr(run->server->epoch, "%s");
     snprintf(question, sizeof question, "%.*s%s%s", (int)(hole - run->server->epoch), run->server->epoch, a->fresh,
              hole + 2);
     if (server_ask(run, question, answer, sizeof answer) != 0)
-        return say(out, false, "%s", answer);
+        return assert_say(out, false, "%s", answer);
     if (text_number(answer, &seconds) != 0 || !(seconds > 0 && seconds < 1e11))
-        return say(out, false, "gives no time: '%s'", answer);
+        return assert_say(out, false, "gives no time: '%s'", answer);
     int64_t at_ms = (int64_t)(seconds * 1000), age_ms = clock_wall_ms() - at_ms;
-    if (at_ms > run->outcome->data_wall_ms)
+    int64_t most_ms = a->within_ms == 0 && a->loose ? run->config->rpo_ms + ZONES_MS : a->within_ms;
+    if (at_ms > run->outcome->data_wall_ms && !a->loose)
         run->outcome->data_wall_ms = at_ms;
     text_format_age(age, age_ms);
-    text_format_age(most, a->within_ms);
-    if (a->within_ms == 0)
-        return say(out, true, "is %s old", age);
-    return say(out, age_ms <= a->within_ms, "is %s old; at most %s is wanted", age, most);
+    text_format_age(most, most_ms);
+    if (most_ms == 0)
+        return assert_say(out, true, "is %s old", age);
+    return assert_say(out, age_ms <= most_ms, "is %s old; at most %s is wanted", age, most);
 }
 
 /* By descriptors from the top down, never through a link. */
@@ -130,16 +133,17 @@ static bool ask_file(struct run *run, const struct drill_assertion *a, struct fi
     struct stat st;
     int fd = open_below(run->data, path);
     if (fd < 0)
-        return say(out, false, "is not there: %s", error_text(fd));
+        return assert_say(out, false, "is not there: %s", error_text(fd));
     bool good = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     int code = good && a->sha256 ? digest_file(fd, 0, digest) : 0;
     close(fd);
     if (!good || code != 0)
-        return say(out, false, "%s", good ? error_text(code) : "is no regular file");
+        return assert_say(out, false, "%s", good ? error_text(code) : "is no regular file");
     if (!a->sha256)
-        return say(out, true, "is there, %lld bytes", (long long)st.st_size);
-    return strcmp(digest_hex(digest, hex), a->sha256) == 0 ? say(out, true, "is there, with the SHA-256 that is wanted")
-                                                           : say(out, false, "has the SHA-256 %s", hex);
+        return assert_say(out, true, "is there, %lld bytes", (long long)st.st_size);
+    return strcmp(digest_hex(digest, hex), a->sha256) == 0
+               ? assert_say(out, true, "is there, with the SHA-256 that is wanted")
+               : assert_say(out, false, "has the SHA-256 %s", hex);
 }
 
 static bool ask_key(struct run *run, const struct drill_assertion *a, struct finding *out)
@@ -149,8 +153,8 @@ static bool ask_key(struct run *run, const struct drill_assertion *a, struct fin
         return false;
     snprintf(question, sizeof question, "EXISTS %s", a->key);
     if (server_ask(run, question, answer, sizeof answer) != 0)
-        return say(out, false, "%s", answer);
-    return strcmp(answer, "1") == 0 ? say(out, true, "is there") : say(out, false, "is not there");
+        return assert_say(out, false, "%s", answer);
+    return strcmp(answer, "1") == 0 ? assert_say(out, true, "is there") : assert_say(out, false, "is not there");
 }
 
 static bool ask_app(struct run *run, const struct drill_assertion *a, struct finding *out)
@@ -163,9 +167,9 @@ static bool ask_app(struct run *run, const struct drill_assertion *a, struct fin
         tool.env[2] = arena_print(&run->arena, "BELFRY_DRILL_SOCKET=%s", server_socket(run));
     bool good = tool_run(run, &tool, &said, APP_MS) == 0;
     if (good)
-        say(out, true, "%.150s", said.length ? said.data : "ended with 0");
+        assert_say(out, true, "%.150s", said.length ? said.data : "ended with 0");
     else
-        say(out, false, "%s", tool_complaint(run, &tool));
+        assert_say(out, false, "%s", tool_complaint(run, &tool));
     buf_close(&said);
     return good;
 }
@@ -175,8 +179,10 @@ static ask_function find_ask(const struct drill_assertion *a)
     const struct {
         const char *subject;
         ask_function ask;
-    } table[] = { { a->sql, ask_sql },   { a->table, ask_table }, { a->fresh, ask_fresh },
-                  { a->file, ask_file }, { a->key, ask_key },     { a->app, ask_app } };
+    } table[] = { { a->sql, ask_sql },           { a->table, ask_table },
+                  { a->fresh, ask_fresh },       { a->file, ask_file },
+                  { a->key, ask_key },           { a->app, ask_app },
+                  { a->counts, compare_counts }, { a->checksums, compare_checksums } };
     size_t i = 0;
     while (!table[i].subject) /* drill_assertion_check() has seen that one is there */
         i++;
@@ -192,7 +198,8 @@ static bool is_any_file_there(struct run *run, struct finding *out)
     if (fd >= 0)
         close(fd);
     run->outcome->tables = sum.files;
-    return sum.files > 0 ? say(out, true, "%u files and folders", sum.files) : say(out, false, "nothing was restored");
+    return sum.files > 0 ? assert_say(out, true, "%u files and folders", sum.files)
+                         : assert_say(out, false, "nothing was restored");
 }
 
 static bool is_anything_there(struct run *run, struct finding *out)
@@ -202,12 +209,23 @@ static bool is_anything_there(struct run *run, struct finding *out)
     if (!run->server)
         return is_any_file_there(run, out);
     if (server_ask(run, run->server->tables, answer, sizeof answer) != 0)
-        return say(out, false, "%s", answer);
+        return assert_say(out, false, "%s", answer);
     if (text_integer(answer, &run->outcome->tables) != 0)
         run->outcome->tables = 0;
     const char *what = run->server == &server_redis ? "keys" : "tables";
-    return run->outcome->tables > 0 ? say(out, true, "%lld %s", (long long)run->outcome->tables, what)
-                                    : say(out, false, "there are no %s: the backup is empty", what);
+    return run->outcome->tables > 0 ? assert_say(out, true, "%lld %s", (long long)run->outcome->tables, what)
+                                    : assert_say(out, false, "there are no %s: the backup is empty", what);
+}
+
+/* A table whose files are not all there is listed, and can't be read. */
+static bool do_all_open(struct run *run, struct finding *out)
+{
+    char answer[256];
+    text_copy(out->name, sizeof out->name, "every table opens");
+    if (server_ask(run, run->server->broken, answer, sizeof answer) != 0)
+        return assert_say(out, false, "%s", answer);
+    bool good = answer[0] == '\0' || strcmp(answer, "NULL") == 0;
+    return good ? assert_say(out, true, "yes") : assert_say(out, false, "these don't: %s", answer);
 }
 
 /* The data must not be older than the RPO, as far as the backup and its data tell. */
@@ -220,7 +238,7 @@ static bool is_within_rpo(struct run *run, struct finding *out)
     text_copy(out->name, sizeof out->name, "age of the data (RPO)");
     text_format_age(age, age_ms > 0 ? age_ms : 0);
     text_format_age(most, run->config->rpo_ms);
-    return say(out, age_ms <= run->config->rpo_ms, "is %s; at most %s is wanted", age, most);
+    return assert_say(out, age_ms <= run->config->rpo_ms, "is %s; at most %s is wanted", age, most);
 }
 
 static struct finding *next_finding(struct run *run)
@@ -236,18 +254,29 @@ static void note(struct run *run, struct finding *finding, bool good, const stru
         *first_bad = finding;
 }
 
+static void ask_rows(struct run *run, const struct drill_assertion *rows, uint32_t count, const struct finding **bad)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct finding *finding = next_finding(run);
+        text_visible(finding->name, sizeof finding->name, rows[i].name ? rows[i].name : "assertion", false);
+        note(run, finding, find_ask(&rows[i])(run, &rows[i], finding), bad);
+    }
+}
+
 int assert_all(struct run *run)
 {
+    uint32_t count;
+    const struct drill_assertion *smoke = drill_smoke_find(run->config->smoke, &count);
     const struct finding *bad = NULL;
     run_begin(run, PHASE_ASSERT);
     struct finding *finding = next_finding(run);
     note(run, finding, is_anything_there(run, finding), &bad);
-    for (uint32_t i = 0; i < run->config->assertion_count; i++) {
-        const struct drill_assertion *a = &run->config->assertions[i];
+    if (run->server && run->server->broken) {
         finding = next_finding(run);
-        text_visible(finding->name, sizeof finding->name, a->name ? a->name : "assertion", false);
-        note(run, finding, find_ask(a)(run, a, finding), &bad);
+        note(run, finding, do_all_open(run, finding), &bad);
     }
+    ask_rows(run, smoke, count, &bad);
+    ask_rows(run, run->config->assertions, run->config->assertion_count, &bad);
     finding = next_finding(run);
     note(run, finding, is_within_rpo(run, finding), &bad);
     return bad ? run_fail(run, PHASE_ASSERT, "%s: %s", bad->name, bad->text) : 0;

@@ -10,13 +10,13 @@
  *     scratch.c    the folder with the marker: made, measured, removed
  *     isolate.c    namespaces
  *     reap.c       processes that a drill left behind
- *     source.c     which backup, and what it is
+ *     source.c     which backup, and what it is; remote.c, fetch.c: when it is elsewhere
  *     format.c     what first bytes mean; the tools that undo encryption and compression
  *     tool.c       a tool: found, started, heard, ended
  *     flow.c       backup → tools → restore, hashed and counted on its way
  *     server.c     scratch servers; server_mariadb.c, server_postgres.c, server_redis.c know one each
  *     restore.c    how each kind of backup is restored
- *     assert.c     what the restored must answer
+ *     assert.c     what the restored must answer; compare.c: compared with what production had
  *     evidence.c   the outcome as JSON: for the keeper, and as a file for an auditor */
 #ifndef DRILL_DRILL_H
 #define DRILL_DRILL_H
@@ -31,7 +31,7 @@
 #include "core/base/arena.h"
 #include "core/base/buf.h"
 #include "core/base/error.h"
-#include "core/model/drill.h"
+#include "core/model/drill_smoke.h"
 
 /* name in records, what is done */
 #define PHASE_LIST(X)                                                                                                  \
@@ -80,9 +80,10 @@ struct outcome {
     int64_t data_wall_ms;                 /* of the newest data that was found in it; 0: not asked */
     int64_t need_bytes, free_bytes, need_memory_bytes, free_memory_bytes, tables;
     int64_t peak_bytes;
+    int64_t fetch_bytes, fetch_ms; /* of a backup that was fetched: until its end had come */
     bool one_database;
     uint32_t finding_count;
-    struct finding findings[DRILL_ASSERTIONS_MAX + 4];
+    struct finding findings[DRILL_ASSERTIONS_MAX + DRILL_SMOKE_MAX + 4];
 };
 
 struct source {
@@ -91,9 +92,11 @@ struct source {
     char path[PATH_MAX];
     const char *part; /* of a repository: snapshot or archive */
     int64_t bytes;
+    struct remote *remote; /* of one that is fetched: fd is the pipe that it comes by */
 };
 
 struct server;
+#define SERVER_OPTIONS_MAX 8
 
 /* A run of a drill, as both processes know it. */
 struct run {
@@ -103,6 +106,7 @@ struct run {
     int folder_fd;
     uid_t user; /* of tools and servers; 0: as we are */
     gid_t group;
+    int fetch_fd; /* to the fetcher */
     struct outcome *outcome;
     int64_t started_ms, started_wall_ms;
     bool plan;
@@ -115,8 +119,9 @@ struct run {
     int64_t content_bytes; /* unpacked, as far as it is known; else an estimate */
     const struct server_type *server;
     pid_t server_pid;
-    bool open_server;    /* it asks nobody who he is: what was restored has changed its users */
-    char data[PATH_MAX]; /* the server's folder, or where files are restored */
+    bool open_server; /* it asks nobody who he is: what was restored has changed its users */
+    const char *server_options[SERVER_OPTIONS_MAX]; /* more of its options, that the restored wants */
+    char data[PATH_MAX];                            /* the server's folder, or where files are restored */
 };
 
 /* Ends the phase with a reason; returns -1, so that `return run_fail(...)` reads well. */
@@ -160,6 +165,18 @@ unsigned reap_processes(const char *id, const char *workspace);
 /* ---- source.c */
 int source_find(struct run *run);
 int source_rewind(struct run *run);
+/* As read(); keep: it will be read again. errno is EAGAIN: later; ENOBUFS: no more can be kept; after run_fail(): EIO.
+ */
+ssize_t source_read(struct run *run, void *bytes, size_t n, bool keep);
+/* Whether the count-th backup is the one to take so far: best_ms: when the best one so far was written, or NULL. It is
+ * known by two names. */
+bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms, int64_t wall_ms, const char *name,
+                  const char *other);
+
+/* ---- remote.c: of a backup that is fetched (fetch.h) */
+int remote_find(struct run *run);
+int remote_rewind(struct run *run);
+ssize_t remote_read(struct run *run, void *bytes, size_t n, bool keep);
 
 /* ---- evidence.c */
 json_t *evidence_make(const struct run *run);

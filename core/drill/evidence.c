@@ -54,6 +54,23 @@ static json_t *assertions(const struct outcome *outcome)
     return list;
 }
 
+static void name_rows(json_t *list, const struct drill_assertion *rows, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(rows[i].name ? rows[i].name : "assertion"));
+}
+
+/* What is going to be asked, by name. */
+static json_t *questions(const struct drill_config *config)
+{
+    uint32_t count;
+    const struct drill_assertion *smoke = drill_smoke_find(config->smoke, &count);
+    json_t *list = json_array();
+    name_rows(list, smoke, count);
+    name_rows(list, config->assertions, config->assertion_count);
+    return list;
+}
+
 static json_t *target(int64_t ms, int64_t most_ms)
 {
     return json_pack("{s:I, s:I, s:b}", "ms", (json_int_t)ms, "target_ms", (json_int_t)most_ms, "met", ms <= most_ms);
@@ -89,6 +106,12 @@ json_t *evidence_make(const struct run *run)
                   target(took_ms, run->config->rto_ms), "phases", phases(outcome), "assertions", assertions(outcome),
                   "tables", (json_int_t)outcome->tables, "server", text_or_null(outcome->server), "isolation",
                   text_or_null(outcome->isolation), "room", room(outcome), "belfry", PACKAGE_VERSION);
+    if (run->plan)
+        json_object_set_new(json, "questions", questions(run->config));
+    if (outcome->fetch_bytes > 0)
+        json_object_set_new(
+            json, "fetch",
+            json_pack("{s:I, s:I}", "bytes", (json_int_t)outcome->fetch_bytes, "ms", (json_int_t)outcome->fetch_ms));
     if (data_ms > 0)
         json_object_set_new(json, "rpo", target(run->started_wall_ms - data_ms, run->config->rpo_ms));
     return json;

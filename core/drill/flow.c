@@ -80,8 +80,10 @@ static void watch(struct flowing *f, const struct pump *pump, const unsigned cha
 
 static bool fill(struct flowing *f, struct pump *pump)
 {
-    ssize_t n = read(pump->from, pump->bytes, GULP_BYTES);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    ssize_t n = pump->of_source ? source_read(f->run, pump->bytes, GULP_BYTES, f->flow->probe)
+                                : read(pump->from, pump->bytes, GULP_BYTES);
+    f->full = n < 0 && errno == ENOBUFS; /* its head must do as it is */
+    if (n < 0 && (errno == EAGAIN || errno == EINTR || f->full))
         return false;
     if (n < 0 && pump->of_source)
         f->error = -errno;

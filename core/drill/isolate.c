@@ -4,9 +4,10 @@
  * The supervisor leaves the host's namespaces before it starts the runner: of processes (the runner is process 1, and
  * when it ends the kernel ends everything that it started), of the network (there is none, not even loopback, unless
  * the drill says `network`), of shared memory, and of mounts (an empty /run: the sockets of the servers in production
- * lie there). The scratch folder is mounted below that /run, so that the drill's user can get at it wherever it lies,
- * and paths of sockets are short. Where belfryd is not root, that takes a user namespace, in which the user stays who
- * it is.
+ * lie there). A backup that is elsewhere is brought by a process that was started before that (fetch.h): it alone, and
+ * neither servers nor what else restores, has the network. The scratch folder is mounted below that /run, so that the
+ * drill's user can get at it wherever it lies, and paths of sockets are short. Where belfryd is not root, that takes a
+ * user namespace, in which the user stays who it is.
  *
  * The runner then enters the sandbox (core/sandbox): nothing can be written but below the scratch folder.
  *
@@ -78,7 +79,8 @@ void isolate(struct run *run)
     if (run->config->network)
         note(run->outcome, true, "network allowed", "");
     else
-        note(run->outcome, network, "no network", "namespace of the network");
+        note(run->outcome, network, drill_is_remote(run->config) ? "network to fetch only" : "no network",
+             "namespace of the network");
     note(run->outcome, mounts, "/run hidden", "namespace of mounts");
 }
 

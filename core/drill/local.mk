@@ -2,16 +2,18 @@
 # drill: belfry-drill, one restore drill
 member_PROGRAMS += belfry-drill
 belfry_drill_SOURCES = \
-	core/drill/assert.c \
+	core/drill/assert.c core/drill/assert.h core/drill/compare.c \
 	core/drill/drill.h \
 	core/drill/evidence.c \
+	core/drill/fetch.c core/drill/fetch.h core/drill/fetch_panel.c core/drill/fetch_rclone.c \
 	core/drill/flow.c core/drill/flow.h \
 	core/drill/format.c core/drill/format.h \
 	core/drill/isolate.c \
 	core/drill/main.c \
 	core/drill/phases.c \
-	core/drill/reap.c \
-	core/drill/restore.c core/drill/restore.h core/drill/restore_postgres.c core/drill/restore_repository.c \
+	core/drill/reap.c core/drill/remote.c \
+	core/drill/restore.c core/drill/restore.h core/drill/restore_mariabackup.c \
+	core/drill/restore_postgres.c core/drill/restore_repository.c \
 	core/drill/scratch.c \
 	core/drill/server.c core/drill/server.h \
 	core/drill/server_mariadb.c core/drill/server_postgres.c core/drill/server_redis.c \
@@ -28,5 +30,5 @@ tests_unit_test_drill_LDFLAGS = $(pie_ldflags)
 tests_unit_test_drill_LDADD = $(model_libs)
 
 system_tests += tests/system/drill.test tests/system/drill-kinds.test tests/system/drill-kill.test \
-	tests/system/drill-hostile.test
-EXTRA_DIST += tests/system/drill.sh
+	tests/system/drill-hostile.test tests/system/drill-sources.test
+EXTRA_DIST += tests/system/drill.sh tests/peers/panel_backups.py

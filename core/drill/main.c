@@ -25,7 +25,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "core/drill/drill.h"
+#include "core/drill/fetch.h"
 
 #define SOCKET 3
 #define JOB_BYTES_MAX (1u << 20)
@@ -40,7 +40,7 @@ struct supervisor {
     struct run run;
     struct drill_config config;
     struct arena arena;
-    pid_t runner;
+    pid_t runner, fetcher;
     bool cancelled, alone; /* alone: the keeper has gone */
     const char *ended_for; /* by us: the reason */
     int64_t told_ms, measured_ms;
@@ -107,6 +107,8 @@ static void tell_progress(struct supervisor *s, int64_t now_ms)
 /* The first child after unshare() is process 1 of the new namespace. */
 static int start_runner(struct supervisor *s)
 {
+    if (drill_is_remote(&s->config) && (s->fetcher = fetch_start(&s->run)) < 0) /* while there is a network */
+        return (int)s->fetcher;
     isolate(&s->run);
     s->runner = fork();
     if (s->runner == 0) {
@@ -114,7 +116,11 @@ static int start_runner(struct supervisor *s)
         int code = run_phases(&s->run);
         _exit(code == 0 ? 0 : 1);
     }
-    return s->runner < 0 ? -errno : 0;
+    int code = s->runner < 0 ? -errno : 0;
+    if (s->run.fetch_fd >= 0)
+        close(s->run.fetch_fd); /* it ends with the runner */
+    s->run.fetch_fd = -1;
+    return code;
 }
 
 /* Why it must end now, or NULL. */
@@ -167,9 +173,19 @@ static void watch_runner(struct supervisor *s)
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
+static void stop_fetcher(struct supervisor *s)
+{
+    if (s->fetcher <= 0)
+        return;
+    kill(s->fetcher, SIGKILL);
+    waitpid(s->fetcher, NULL, 0);
+    s->fetcher = 0;
+}
+
 static void clean(struct supervisor *s)
 {
     struct run *run = &s->run;
+    stop_fetcher(s);
     struct why why = { "" };
     int64_t began_ms = clock_now_ms();
     reap_processes(run->id, s->config.workspace);
@@ -293,7 +309,8 @@ static struct outcome *share_outcome(void)
 
 int main(void)
 {
-    struct supervisor s = { .channel = { .fd = SOCKET }, .run = { .folder_fd = -1, .source = { .fd = -1 } } };
+    struct supervisor s = { .channel = { .fd = SOCKET },
+                            .run = { .folder_fd = -1, .fetch_fd = -1, .source = { .fd = -1 } } };
     struct stat st;
     int status = 1;
     log_setup(LOG_LEVEL_INFO);

@@ -43,9 +43,8 @@ void run_begin(struct run *run, enum phase phase)
 }
 
 /* A tool may say what it was given. */
-static void hide_key(const struct drill_config *config, char *text)
+static void hide_secret(const char *line, char *text)
 {
-    const char *line = config ? config->key : NULL;
     while (line && *line) {
         size_t length = strcspn(line, "\n");
         char *found = length >= 4 ? memmem(text, strlen(text), line, length) : NULL;
@@ -66,7 +65,8 @@ int run_fail(struct run *run, enum phase phase, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    hide_key(run->config, text);
+    hide_secret(run->config ? run->config->key : NULL, text);
+    hide_secret(run->config ? run->config->access : NULL, text);
     text_visible(outcome->why, sizeof outcome->why, text, false);
     outcome->failed_phase = phase;
     outcome->result = DRILL_FAILED;

@@ -44,6 +44,11 @@ static bool is_aof(const struct head *head)
     return head->length > 4 && head->bytes[0] == '*' && has(head, "\r\n$", 16);
 }
 
+static bool is_xbstream(const struct head *head)
+{
+    return has(head, "XBSTCK", 6);
+}
+
 static bool is_tar(const struct head *head)
 {
     return head->length > 262 && memcmp(head->bytes + 257, "ustar", 5) == 0;
@@ -51,8 +56,7 @@ static bool is_tar(const struct head *head)
 
 /* ---- the end of a plain dump ------------------------------------------------------------------------------------- */
 
-/* "2026-11-21  3:04:05" in local time, in milliseconds; 0: it is none. */
-static int64_t read_stamp(const char *text)
+int64_t restore_read_stamp(const char *text)
 {
     struct tm tm = { .tm_isdst = -1 };
     if (sscanf(text, "%4d-%2d-%2d %2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
@@ -80,7 +84,7 @@ int restore_check_trailer(struct run *run, const struct flow *flow)
                         "trailer = false;)",
                         kind->trailer);
     const char *stamp = kind->stamp ? strstr(found, kind->stamp) : NULL;
-    int64_t at_ms = stamp ? read_stamp(stamp + strlen(kind->stamp)) : 0;
+    int64_t at_ms = stamp ? restore_read_stamp(stamp + strlen(kind->stamp)) : 0;
     if (at_ms > 0 && at_ms < outcome->backup_wall_ms)
         outcome->backup_wall_ms = at_ms;
     return 0;
@@ -188,6 +192,8 @@ static int restore_archive(struct run *run)
 static const char *const of_restic[] = { "config", "data", "keys", "snapshots", NULL };
 static const char *const of_borg[] = { "README", "config", "data", NULL };
 static const char *const of_postgres[] = { "toc.dat", NULL };
+static const char *const of_mariabackup[] = { "xtrabackup_checkpoints", NULL };
+static const char *const of_mariadb_backup[] = { "mariadb_backup_checkpoints", NULL }; /* from 11.1 on */
 static const char *const of_aof[] = { "appendonly.aof.manifest", NULL };
 
 const struct backup_kind backup_kinds[] = {
@@ -200,6 +206,23 @@ const struct backup_kind backup_kinds[] = {
       .memory_bytes = 200 * MIB,
       .trailer = "-- Dump completed",
       .stamp = " on " },
+    { .name = "mariadb-backup",
+      .is = is_xbstream,
+      .folder_files = of_mariabackup,
+      .server = &server_mariadb,
+      .restore = restore_mariabackup,
+      .server_last = true,
+      .disk_tenths = 12, /* the copy, and what --prepare undoes */
+      .disk_bytes = 500 * MIB,
+      .memory_bytes = 200 * MIB },
+    { .name = "mariadb-backup",
+      .folder_files = of_mariadb_backup,
+      .server = &server_mariadb,
+      .restore = restore_mariabackup,
+      .server_last = true,
+      .disk_tenths = 12, /* the copy, and what --prepare undoes */
+      .disk_bytes = 500 * MIB,
+      .memory_bytes = 200 * MIB },
     { .name = "postgres-dump",
       .is = is_postgres,
       .folder_files = of_postgres,

@@ -13,6 +13,10 @@ int restore_check_trailer(struct run *run, const struct flow *flow);
  * may. */
 int restore_copy_folder(struct run *run, char path[PATH_MAX]);
 
+/* "2026-11-21  3:04:05" in local time, in milliseconds; 0: it is none. */
+int64_t restore_read_stamp(const char *text);
+
+int restore_mariabackup(struct run *run);
 int restore_postgres(struct run *run);
 int restore_restic(struct run *run);
 int restore_borg(struct run *run);

@@ -14,6 +14,9 @@ struct server_type {
     const char *ping, *pong; /* a question, and what the answer begins with when it is up */
     const char *version;     /* a question */
     const char *tables;      /* a question: how many tables, or keys, there are that are not its own */
+    const char *broken;      /* a question: which tables are there and can't be opened; NULL: it has none */
+    const char *checksum;    /* format of a question: that of a table, behind its name; NULL: it has none */
+    char quote;              /* around names */
     const char *epoch;       /* format that makes a time of a question into seconds since 1970; NULL: it is */
 };
 

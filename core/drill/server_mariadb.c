@@ -4,6 +4,7 @@
  * dump brings (definers, users, events) is data to it. Durability is off: nothing here is kept. */
 #include <string.h>
 
+#include "core/drill/format.h"
 #include "core/drill/server.h"
 
 #define POOL_LEAST (INT64_C(32) << 20)
@@ -11,6 +12,8 @@
 
 static int install(struct run *run)
 {
+    if (run->kind->server_last) /* its files are what was restored */
+        return 0;
     struct tool tool = { .argv = { "mariadb-install-db", "--no-defaults" }, .phase = PHASE_START };
     struct buf out = { .max_bytes = 65536 };
     tool_add(&tool, arena_print(&run->arena, "--datadir=%s", run->data));
@@ -58,6 +61,8 @@ static int command(struct run *run, struct tool *tool)
     tool_add(tool, arena_print(&run->arena, "--innodb-buffer-pool-size=%lld", (long long)pool));
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         tool_add(tool, fixed[i]);
+    for (size_t i = 0; run->server_options[i]; i++)
+        tool_add(tool, run->server_options[i]);
     if (run->open_server)
         tool_add(tool, "--skip-grant-tables");
     return 0;
@@ -89,5 +94,10 @@ const struct server_type server_mariadb = {
     .version = "SELECT VERSION()",
     .tables = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' AND TABLE_SCHEMA NOT IN "
               "('mysql', 'information_schema', 'performance_schema', 'sys')",
+    /* a question for CREATE_TIME makes it open each table, and not only read its .frm */
+    .broken = "SELECT GROUP_CONCAT(TABLE_SCHEMA, '.', TABLE_NAME SEPARATOR ', ') FROM information_schema.TABLES WHERE "
+              "TABLE_TYPE = 'BASE TABLE' AND ENGINE IS NULL AND CREATE_TIME IS NULL",
+    .checksum = "CHECKSUM TABLE %s EXTENDED",
+    .quote = '`',
     .epoch = "SELECT UNIX_TIMESTAMP((%s))",
 };

@@ -76,5 +76,6 @@ const struct server_type server_postgres = {
     .pong = "1",
     .version = "SELECT 'PostgreSQL ' || current_setting('server_version')",
     .tables = "SELECT COUNT(*) FROM pg_catalog.pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+    .quote = '"',
     .epoch = "SELECT EXTRACT(EPOCH FROM (%s)::timestamptz)::bigint",
 };

@@ -35,27 +35,29 @@ static int64_t written(const struct stat *st)
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
 /* The newest; or each with the same chance; or the one of that name. A file from the future is not the newest. */
+bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms, int64_t wall_ms, const char *name,
+                  const char *other)
+{
+    const char *pick = run->config->backup ? run->config->backup : run->config->pick;
+    uint32_t dice;
+    if (strcmp(pick, "random") == 0) {
+        digest_random(&dice, sizeof dice);
+        return dice % count == 0;
+    }
+    if (strcmp(pick, "newest") == 0)
+        return !best_ms || (wall_ms <= clock_wall_ms() + INT64_C(86400000) && wall_ms > *best_ms);
+    return strcmp(pick, name) == 0 || strcmp(pick, other) == 0;
+}
+
 static void consider(struct run *run, struct choice *choice, const char *path)
 {
     struct stat st;
-    const char *pick = run->config->backup ? run->config->backup : run->config->pick;
     const char *name = strrchr(path, '/') + 1;
     if (stat(path, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) || name[0] == '.')
         return;
     struct candidate one = { arena_text(&run->arena, path), written(&st) };
-    uint32_t dice;
-    bool take;
     choice->count++;
-    if (strcmp(pick, "random") == 0) {
-        digest_random(&dice, sizeof dice);
-        take = dice % choice->count == 0;
-    } else if (strcmp(pick, "newest") == 0) {
-        bool future = one.wall_ms > clock_wall_ms() + INT64_C(86400000);
-        take = !choice->best.path || (!future && one.wall_ms > choice->best.wall_ms);
-    } else {
-        take = strcmp(pick, name) == 0 || strcmp(pick, path) == 0;
-    }
-    if (take)
+    if (source_wants(run, choice->count, choice->best.path ? &choice->best.wall_ms : NULL, one.wall_ms, name, path))
         choice->best = one;
 }
 
@@ -146,6 +148,8 @@ int source_find(struct run *run)
 {
     const char *path = NULL;
     const char *named = run->config->backup ? run->config->backup : run->config->pick;
+    if (drill_is_remote(run->config))
+        return remote_find(run);
     if (choose(run, &path) != 0 || open_backup(run, path) != 0)
         return -1;
     if (strcmp(named, "newest") != 0 && strcmp(named, "random") != 0)
@@ -153,8 +157,15 @@ int source_find(struct run *run)
     return 0;
 }
 
+ssize_t source_read(struct run *run, void *bytes, size_t n, bool keep)
+{
+    return run->source.remote ? remote_read(run, bytes, n, keep) : read(run->source.fd, bytes, n);
+}
+
 int source_rewind(struct run *run)
 {
+    if (run->source.remote)
+        return remote_rewind(run);
     if (lseek(run->source.fd, 0, SEEK_SET) != 0)
         return run_fail(run, PHASE_FETCH, "'%s' can't be read again: %s", run->source.path, strerror(errno));
     return 0;

@@ -42,6 +42,10 @@ static const struct {
     { "mariadbd", "mariadb-server" },
     { "mariadb-install-db", "mariadb-server" },
     { "mariadb", "mariadb-client" },
+    { "mariadb-backup", "mariadb-backup" },
+    { "mbstream", "mariadb-backup" },
+    { "curl", "curl" },
+    { "rclone", "rclone" },
     { "postgres", "postgresql" },
     { "initdb", "postgresql" },
     { "psql", "postgresql-client" },
@@ -145,6 +149,7 @@ int tool_start(struct run *run, struct tool *tool)
                                  .limit_count = 2,
                                  .folder = tool->folder ? tool->folder : run->folder,
                                  .no_new_privs = 1,
+                                 .die_with_parent = tool->dies_with_us,
                                  .dies_first = 1 };
     fcntl(said[0], F_SETFL, O_NONBLOCK);
     tool->pid = spawn_start(&spawn);
@@ -223,7 +228,8 @@ static char *last_line(char *said)
 static bool is_advice(const char *line)
 {
     static const char *const advice[] = {
-        "age: report unexpected", ": Exiting with failure status", "HINT:  ", "DETAIL:  ", "CONTEXT:  ", "LINE ", NULL
+        "age: report unexpected", ": Exiting with failure status", "HINT:  ", "DETAIL:  ", "CONTEXT:  ", "LINE ",
+        "streams is left open",   "Error in my_thread_global_end", NULL
     };
     size_t i = 0;
     while (advice[i] && !strstr(line, advice[i]))
@@ -289,17 +295,21 @@ int tool_run(struct run *run, struct tool *tool, struct buf *out, int64_t limit_
     return code == 0 && tool_good(tool) ? 0 : -1;
 }
 
-int tool_key(struct run *run, enum phase phase)
+int tool_memory(struct run *run, enum phase phase, const char *text)
 {
-    const char *key = run->config->key;
-    if (!key)
-        return run_fail(run, phase, "the backup is encrypted, and the drill has no key: write key = \"@NAME\";");
     int fd = memfd_create("key", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, key, strlen(key)) < 0 || write(fd, "\n", 1) < 0 || lseek(fd, 0, SEEK_SET) != 0 ||
+    if (fd < 0 || write(fd, text, strlen(text)) < 0 || write(fd, "\n", 1) < 0 || lseek(fd, 0, SEEK_SET) != 0 ||
         (run->user != 0 && fchown(fd, run->user, run->group) != 0)) {
         if (fd >= 0)
             close(fd);
         return run_fail(run, phase, "no memory for the key: %s", strerror(errno));
     }
     return fd;
+}
+
+int tool_key(struct run *run, enum phase phase)
+{
+    if (!run->config->key)
+        return run_fail(run, phase, "the backup is encrypted, and the drill has no key: write key = \"@NAME\";");
+    return tool_memory(run, phase, run->config->key);
 }

@@ -16,6 +16,7 @@ struct tool {
     enum phase phase;                /* whose failure its own is */
     int in, out;                     /* descriptors, 0: /dev/null; not closed */
     int key_fd;                      /* becomes descriptor 3; 0: none */
+    bool dies_with_us;               /* as whatever is outside of the runner's namespace */
     bool as_self;                    /* not as the drill's user: it has to read the backup */
     const char *folder;              /* working directory; NULL: the scratch folder */
     /* what became of it */
@@ -44,5 +45,7 @@ const char *tool_complaint(struct run *run, const struct tool *tool);
 int tool_run(struct run *run, struct tool *tool, struct buf *out, int64_t limit_ms);
 /* A file in memory with the drill's key, to be given as key_fd; -1 after run_fail(). */
 int tool_key(struct run *run, enum phase phase);
+/* The same with any text. */
+int tool_memory(struct run *run, enum phase phase, const char *text);
 
 #endif

@@ -220,7 +220,7 @@ static int start_child(struct drilling *d, const char *job)
 static void begin_run(struct drilling *d)
 {
     int failed = start_child(d, d->job);
-    memset(d->job, 0, strlen(d->job)); /* it holds the key */
+    memset(d->job, 0, strlen(d->job)); /* it holds secrets */
     free(d->job);
     d->job = NULL;
     d->stage = STAGE_RUNNING;
@@ -246,7 +246,14 @@ static void begin_reaping(struct drilling *d, int64_t now_ms)
     json_decref(job);
 }
 
-/* The job with the key in it; NULL with *why. */
+/* The secret that *text names, into *text. */
+static bool read_secret(struct keeper *keeper, struct arena *arena, const char *field, const char **text,
+                        struct why *why)
+{
+    return !*text || config_secret_read(keeper->config, arena, field, *text, text, why) == 0;
+}
+
+/* The job with the secrets in it; NULL with *why. */
 static char *make_job(struct drilling *d, const struct drill_config *config, const char *backup, struct why *why)
 {
     struct keeper *keeper = d->drills->keeper;
@@ -258,7 +265,8 @@ static char *make_job(struct drilling *d, const struct drill_config *config, con
     digest_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++)
         snprintf(d->id + 2 * i, 3, "%02x", random[i]);
-    if (!copy.key || config_secret_read(keeper->config, &arena, "key", copy.key, &copy.key, why) == 0) {
+    if (read_secret(keeper, &arena, "key", &copy.key, why) &&
+        read_secret(keeper, &arena, "access", &copy.access, why)) {
         json_t *job = json_pack("{s:s, s:o, s:s, s:b}", "id", d->id, "drill", drill_encode(&copy), "record",
                                 file_join(&arena, keeper->config->state_dir, arena_print(&arena, "drills/%s", d->name)),
                                 "plan", d->plan);

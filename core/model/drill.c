@@ -15,16 +15,24 @@
 #define YEAR (365 * DAY)
 #define TIB (INT64_C(1) << 40)
 
-static const char *const kinds[] = { "auto",    "mariadb-dump", "postgres-dump", "redis-rdb", "redis-aof",
-                                     "archive", "restic",       "borg",          NULL };
+static const char *const kinds[] = { "auto",      "mariadb-dump", "mariadb-backup", "postgres-dump", "redis-rdb",
+                                     "redis-aof", "archive",      "restic",         "borg",          NULL };
 static const char *const decrypts[] = { "auto", "none", "age", "gpg", "openssl", NULL };
+static const char *const smokes[] = { "paymenter", "pterodactyl", NULL };
 static const char *const unpacks[] = { "auto", "none", "gzip", "zstd", "xz", "bzip2", NULL };
 
 const struct drill_field drill_fields[] = {
     { "title", DRILL_TEXT, OF(title), NULL, "What people call it", NULL, 0, 0 },
     { "source", DRILL_TEXT, OF(source), NULL,
-      "The backup: a file, a folder of backups, a pattern (/backup/shop-*.sql.gz), or a restic or borg repository",
+      "The backup: a file, a folder of backups, a pattern (/backup/shop-*.sql.gz), a restic or borg repository, "
+      "\"panel:SERVER\" or \"rclone:REMOTE:PATTERN\"",
       NULL, 0, 0 },
+    { "panel", DRILL_TEXT, OF(panel), NULL,
+      "Address of the Pterodactyl panel, for a source that begins with panel:", NULL, 0, 0 },
+    { "access", DRILL_SECRET, OF(access), NULL,
+      "Secret that fetches the source: a client key of the panel, or the text of an rclone.conf", NULL, 0, 0 },
+    { "stall", DRILL_DURATION, OF(stall_ms), "1m",
+      "A source that is fetched, and brings nothing for so long, has failed", NULL, 1000, DAY },
     { "pick", DRILL_TEXT, OF(pick), "newest",
       "Which of several: newest, random, or the name of one (of a repository: of a snapshot or archive)", NULL, 0, 0 },
     { "kind", DRILL_CHOICE, OF(kind), "auto", "What it is; auto: told from its first bytes", kinds, 0, 0 },
@@ -39,6 +47,8 @@ const struct drill_field drill_fields[] = {
       unpacks, 0, 0 },
     { "database", DRILL_TEXT, OF(database), "drill", "Where a dump goes that names no database of its own", NULL, 0,
       0 },
+    { "smoke", DRILL_CHOICE, OF(smoke), NULL, "Questions that Belfry knows for a database of that application", smokes,
+      0, 0 },
     { "on", DRILL_TEXT, OF(on), NULL,
       "When it runs by itself: \"daily\", \"weekly\", \"monthly\", \"quarterly\", \"04:00\", \"Sun 04:00\", \"15 "
       "03:30\"",
@@ -77,6 +87,13 @@ const struct drill_field drill_assertion_fields[] = {
     { "key", DRILL_TEXT, IN(key), NULL, "A key that must exist (Redis)", NULL, 0, 0 },
     { "app", DRILL_TEXT, IN(app), NULL,
       "A program that must end with 0; it gets BELFRY_DRILL_SOCKET and BELFRY_DRILL_FOLDER", NULL, 0, 0 },
+    { "counts", DRILL_TEXT, IN(counts), NULL,
+      "File with the rows of each table when it was dumped: its ending (\".counts\": beside the backup) or its whole "
+      "path",
+      NULL, 0, 0 },
+    { "tolerance", DRILL_NUMBER, IN(tolerance), "0", "Of counts: so many percent off are no difference", NULL, 0, 100 },
+    { "checksums", DRILL_TEXT, IN(checksums), NULL,
+      "File with the checksum of each table when it was dumped, as CHECKSUM TABLE tells it (MariaDB)", NULL, 0, 0 },
     { 0 },
 };
 
@@ -159,15 +176,23 @@ int drill_field_set(const struct drill_field *field, void *of, const char *writt
 
 int drill_assertion_check(const struct drill_assertion *a, struct why *why)
 {
-    const char *const subjects[] = { a->sql, a->table, a->fresh, a->file, a->key, a->app };
+    const char *const subjects[] = { a->sql, a->table, a->fresh, a->file, a->key, a->app, a->counts, a->checksums };
+    const char *beside = a->counts ? a->counts : a->checksums;
     size_t count = 0;
     unsigned char digest[64];
     struct range range;
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++)
         count += subjects[i] != NULL;
     if (count != 1)
+        return why_say(
+            why, ERROR_SYNTAX,
+            "an assertion asks one thing: write one of sql, table, fresh, file, key, app, counts and checksums");
+    if (beside && beside[0] != '/' && (beside[0] != '.' || strchr(beside, '/')))
         return why_say(why, ERROR_SYNTAX,
-                       "an assertion asks one thing: write one of sql, table, fresh, file, key and app");
+                       "'%s' is '%s': write the ending of a file beside the backup (\".counts\"), or its whole path",
+                       a->counts ? "counts" : "checksums", beside);
+    if (a->tolerance && !a->counts)
+        return why_say(why, ERROR_SYNTAX, "'tolerance' belongs to counts: write counts = \".counts\";");
     if (a->range && !a->sql)
         return why_say(why, ERROR_SYNTAX, "'range' belongs to sql: write sql = \"SELECT ...\";");
     if (a->within_ms && !a->fresh)
@@ -181,14 +206,53 @@ int drill_assertion_check(const struct drill_assertion *a, struct why *why)
     return a->range ? range_parse(a->range, &range, why) : 0;
 }
 
+static bool begins(const char *text, const char *with)
+{
+    return text && strncmp(text, with, strlen(with)) == 0;
+}
+
+bool drill_is_remote(const struct drill_config *drill)
+{
+    return begins(drill->source, "panel:") || begins(drill->source, "rclone:");
+}
+
+/* A server's id, with the panel and a key; a remote with a path. */
+static int check_remote(const struct drill_config *drill, struct why *why)
+{
+    const char *at = strchr(drill->source, ':') + 1;
+    bool panel = begins(drill->source, "panel:");
+    bool is_id = at[0] && at[strspn(at, "0123456789abcdefABCDEF-")] == '\0';
+    if (panel && !is_id)
+        return why_say(why, ERROR_SYNTAX, "'source' is '%s': write the server's identifier, \"panel:1a7ce997\"",
+                       drill->source);
+    if (panel && !(begins(drill->panel, "https://") || begins(drill->panel, "http://")))
+        return why_say(why, ERROR_SYNTAX,
+                       "a source that begins with panel: needs its address: write panel = "
+                       "\"https://panel.example.net\";");
+    if (panel && !drill->access)
+        return why_say(why, ERROR_SYNTAX,
+                       "a source that begins with panel: needs a client key: write access = \"@NAME\";");
+    if (!panel && (at[0] == '-' || !strchr(at, ':')))
+        return why_say(why, ERROR_SYNTAX, "'source' is '%s': write \"rclone:REMOTE:FOLDER/PATTERN\"", drill->source);
+    return 0;
+}
+
 int drill_check(const struct drill_config *drill, struct why *why)
 {
     if (!drill->source)
         return why_say(why, ERROR_SYNTAX, "drill '%s' has no source: write source = \"/backup/shop-*.sql.gz\";",
                        drill->name);
-    if (drill->source[0] != '/' && !drill->network)
-        return why_say(why, ERROR_SYNTAX,
-                       "'source' is '%s': write its whole path (or network = true; for a repository)", drill->source);
+    if (drill_is_remote(drill)) {
+        int code = check_remote(drill, why);
+        if (code != 0)
+            return code;
+    } else if (drill->source[0] != '/' && !drill->network) {
+        return why_say(
+            why, ERROR_SYNTAX,
+            "'source' is '%s': write its whole path, \"panel:SERVER\" or \"rclone:REMOTE:PATTERN\" (or network "
+            "= true; for a repository)",
+            drill->source);
+    }
     if (drill->workspace && drill->workspace[0] != '/')
         return why_say(why, ERROR_SYNTAX, "'workspace' is '%s': write its whole path", drill->workspace);
     return drill->on ? drill_on_check(drill->on, why) : 0;

@@ -16,7 +16,7 @@
 #define DRILL_ASSERTIONS_MAX 64
 #define DRILL_ID_SIZE 17 /* 16 hex digits: the run of a drill */
 
-/* What a restored backup must answer. Exactly one of sql, table, fresh, file, key and app is set. */
+/* What a restored backup must answer. Exactly one of sql, table, fresh, file, key, app, counts and checksums is set. */
 struct drill_assertion {
     const char *name;
     const char *sql, *range;   /* sql: one value; range: Nagios; without one the value must not be 0 or empty */
@@ -27,6 +27,10 @@ struct drill_assertion {
     const char *file, *sha256; /* below the restored folder; sha256: or NULL */
     const char *key;           /* of Redis */
     const char *app;           /* a program that is run; exit status 0 */
+    const char *counts;        /* file of rows by table, as production had them; its ending, or its whole path */
+    int64_t tolerance;         /* of counts, in percent */
+    const char *checksums;     /* the same of checksums */
+    bool loose;                /* of ours (smoke): fresh is of an unknown zone: it is no measure of the RPO */
 };
 
 struct drill_config {
@@ -35,8 +39,9 @@ struct drill_config {
         const char *file;
         int line;
     } place;
-    const char *title, *source, *pick, *kind, *decrypt, *key, *cipher, *decompress, *database, *on, *workspace, *user;
-    int64_t rto_ms, rpo_ms, overdue_ms, time_ms, space_bytes, memory_bytes;
+    const char *title, *source, *panel, *access, *pick, *kind, *decrypt, *key, *cipher, *decompress, *database, *smoke;
+    const char *on, *workspace, *user;
+    int64_t stall_ms, rto_ms, rpo_ms, overdue_ms, time_ms, space_bytes, memory_bytes;
     bool network, trailer;
     const char *backup; /* of one run: the backup asked for by name; or NULL */
     struct drill_assertion *assertions;
@@ -74,6 +79,9 @@ int drill_field_set(const struct drill_field *field, void *of, const char *writt
 /* What no field on its own can say: one subject for each assertion, ranges, the calendar. */
 int drill_assertion_check(const struct drill_assertion *assertion, struct why *why);
 int drill_check(const struct drill_config *drill, struct why *why);
+
+/* Whether the source is fetched over the network: it begins with one of "panel:" and "rclone:". */
+bool drill_is_remote(const struct drill_config *drill);
 
 json_t *drill_encode(const struct drill_config *drill);
 /* 0 or ERROR_SYNTAX; everything lies in the arena. */

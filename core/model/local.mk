@@ -4,7 +4,7 @@ noinst_LIBRARIES += core/model/libmodel.a
 core_model_libmodel_a_SOURCES = \
 	core/model/baseline.c core/model/baseline.h \
 	core/model/config.c core/model/config.h \
-	core/model/drill.c core/model/drill.h core/model/drill_on.c \
+	core/model/drill.c core/model/drill.h core/model/drill_on.c core/model/drill_smoke.c core/model/drill_smoke.h \
 	core/model/event.c core/model/event.h \
 	core/model/evidence.c core/model/evidence.h \
 	core/model/history.c core/model/history.h \

@@ -34,3 +34,31 @@ drill_processes() {
 }
 nothing_left() { [ -z "$(ls -A "$scratch/var/scratch" 2>/dev/null)" ] && [ -z "$(drill_processes)" ]; }
 ended_records() { journal_types | grep -cE '^drill\.(passed|failed|cancelled|abandoned)$'; }
+
+# ---- groups of drills, each with a daemon of its own
+has() { command -v "$@" >/dev/null; }
+
+# expect_pass DRILL KIND [REGEX]
+expect_pass() {
+    local out
+    out=$(b drill run "$1")
+    like "$out" '^passed' "$1 passes"
+    like "$out" ", $2" "$1: it is $2"
+    [ -z "${3:-}" ] || like "$out" "$3" "$1: $3"
+}
+# expect_fail DRILL PHASE REGEX
+expect_fail() {
+    like "$(b drill run "$1")" "^failed in phase $2: .*$3" "$1 fails in phase $2"
+}
+secret() { # NAME TEXT
+    mkdir -p -m 700 "$scratch/secrets" && printf '%s\n' "$2" >"$scratch/secrets/$1" && chmod 600 "$scratch/secrets/$1"
+}
+begin() { # from stdin: the drills
+    write_conf <<<"secrets_dir = \"$scratch/secrets\"; drills: { $(cat) };"
+    start_belfryd
+}
+ending() { # every test ends so
+    eventually 10 nothing_left
+    ok $? "$1: nothing is left"
+    is "$(journal_types | grep -c '^drill.started')" "$(ended_records)" "$1: every drill has an end"
+}

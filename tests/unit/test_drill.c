@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* test_drill - the settings of drills: values, what belongs together, JSON both ways; and the calendar, over a change
  * of the clock, short months and leap years. */
-#include "core/model/drill.h"
+#include "core/model/drill_smoke.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +64,12 @@ static void test_assertions(void)
         { { .file = "a", .sha256 = "abc" }, false },
         { { .app = "/usr/bin/true" }, true },
         { { .app = "true" }, false },
+        { { .counts = ".counts", .tolerance = 2 }, true },
+        { { .checksums = "/var/backups/shop.checksums" }, true },
+        { { .counts = "counts" }, false },
+        { { .counts = "./counts" }, false },
+        { { .checksums = ".sums", .tolerance = 2 }, false },
+        { { .counts = ".counts", .checksums = ".sums" }, false },
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct why why = { "" };
@@ -82,6 +88,50 @@ static void test_whole(void)
     tap_is_int(drill_check(&drill, &why), 0, "then it is good");
     drill.on = "sometimes";
     tap_ok(drill_check(&drill, &why) != 0 && strstr(why.text, "sometimes"), "its calendar is looked at");
+}
+
+static void test_remote(void)
+{
+    static const struct {
+        const char *source, *panel, *access, *says;
+    } table[] = {
+        { "panel:1a7ce997", "https://panel.example.net", "@p", "" },
+        { "panel:1a7ce997-259b-452e-8b4e-cecc464142ca", "http://panel.example.net", "@p", "" },
+        { "panel:1a7ce997", NULL, "@p", "panel = " },
+        { "panel:1a7ce997", "panel.example.net", "@p", "panel = " },
+        { "panel:1a7ce997", "https://panel.example.net", NULL, "access = " },
+        { "panel:../../nodes", "https://panel.example.net", "@p", "identifier" },
+        { "panel:", "https://panel.example.net", "@p", "identifier" },
+        { "rclone:s3:bucket/shop-*.sql.gz", NULL, "@r", "" },
+        { "rclone:s3:bucket/", NULL, NULL, "" },
+        { "rclone:bucket", NULL, "@r", "rclone:REMOTE:" },
+        { "rclone:--config=/etc/passwd:", NULL, "@r", "rclone:REMOTE:" },
+        { "ftp:elsewhere", NULL, NULL, "whole path" },
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct why why = { "" };
+        struct drill_config drill = {
+            .name = "shop", .source = table[i].source, .panel = table[i].panel, .access = table[i].access
+        };
+        bool good = drill_check(&drill, &why) == 0;
+        tap_ok(good == (table[i].says[0] == '\0') && strstr(why.text, table[i].says), "%s", table[i].source);
+    }
+}
+
+static void test_smoke(void)
+{
+    static const char *const names[] = { "paymenter", "pterodactyl" };
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t count, bad = 0;
+        const struct drill_assertion *rows = drill_smoke_find(names[i], &count);
+        struct why why;
+        for (uint32_t k = 0; k < count; k++)
+            bad += drill_assertion_check(&rows[k], &why) != 0 || strncmp(rows[k].name, names[i], strlen(names[i])) != 0;
+        tap_ok(rows && count > 10 && bad == 0, "%s: %u questions, each is sound and carries its name", names[i], count);
+    }
+    uint32_t count = 7;
+    tap_ok(drill_smoke_find("wordpress", &count) == NULL && count == 0, "another application is not known");
+    tap_ok(drill_smoke_find(NULL, &count) == NULL && count == 0, "none is none");
 }
 
 static void test_json(void)
@@ -222,6 +272,8 @@ int main(void)
     test_values();
     test_assertions();
     test_whole();
+    test_remote();
+    test_smoke();
     test_json();
     test_calendar();
     return tap_done();
