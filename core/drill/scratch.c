@@ -164,7 +164,15 @@ static int remove_entry(int folder, const char *name, dev_t device, unsigned dep
     return unlinkat(folder, name, 0) != 0 ? unless_gone(errno) : 0;
 }
 
-/* A folder that was made but not yet marked is empty. */
+/* A folder whose maker was killed before he had marked it holds nothing, or a marker that says nothing yet. */
+static void drop_unwritten_marker(int fd)
+{
+    struct stat st;
+    bool unwritten = fstatat(fd, MARKER, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+    if (unwritten && scratch_measure(fd).files == 1)
+        unlinkat(fd, MARKER, 0);
+}
+
 static bool is_marked(int fd, const char *id)
 {
     char text[64] = "", wanted[64];
@@ -190,6 +198,8 @@ int scratch_remove(const char *workspace, const char *id, struct why *why)
         code = empty_folder(dup(fd), st.st_dev, 0);
         if (code == 0 && unlinkat(fd, MARKER, 0) != 0)
             code = unless_gone(errno);
+    } else if (fd >= 0 && code == 0) {
+        drop_unwritten_marker(fd);
     }
     if (code == 0 && unlinkat(above, name, AT_REMOVEDIR) != 0) /* not marked: only when it is empty */
         code = -errno;

@@ -33,7 +33,7 @@ os.chmod(WORK, 0o755)
 PLACE, SHOP = WORK + "/var/scratch", WORK + "/shop"
 OTHERS = ["belfry-drill-0000000000000000", "belfry-drill-1111111111111111", "mine"]  # made by nobody's drill
 CHECKED_EVERY = 25
-WAIT_S = 90
+WAIT_S = 300
 ENDS = ("drill.passed", "drill.failed", "drill.cancelled", "drill.abandoned")
 
 
@@ -265,7 +265,7 @@ class Campaign:
         if self.strike():
             self.daemon.wait()
             self.launch()
-        if random.random() < 0.15:
+        if random.random() < 0.04:  # a cleaner that is killed is followed by another one a minute later
             self.strike_cleaner()
         self.wait(ids)
 

@@ -71,6 +71,22 @@ static void test_marker(void)
     tap_is_int(scratch_remove(workspace, ID, &why), 0, "one that is gone is no trouble");
 }
 
+/* Who was to mark it was killed meanwhile. */
+static void test_unwritten(void)
+{
+    struct why why = { "" };
+    mkdir(at(SCRATCH_PREFIX ID), 0700);
+    tap_is_int(scratch_remove(workspace, ID, &why), 0, "an empty folder without a marker is removed");
+    mkdir(at(SCRATCH_PREFIX ID), 0700);
+    put(SCRATCH_PREFIX ID "/marker", "");
+    put(SCRATCH_PREFIX ID "/other", "x");
+    tap_ok(scratch_remove(workspace, ID, &why) != 0, "one with an empty marker and something else stays");
+    tap_ok(is_there(SCRATCH_PREFIX ID "/marker") && is_there(SCRATCH_PREFIX ID "/other"), "as it is");
+    unlink(at(SCRATCH_PREFIX ID "/other"));
+    tap_is_int(scratch_remove(workspace, ID, &why), 0, "one with an empty marker alone is removed");
+    tap_ok(!is_there(SCRATCH_PREFIX ID), "whole");
+}
+
 /* The supervisor of a daemon that was killed, and who is sent by the next one: what one has taken away must not stop
  * the other. */
 static void test_together(void)
@@ -101,6 +117,7 @@ int main(void)
     if (!mkdtemp(workspace))
         return 1;
     test_marker();
+    test_unwritten();
     for (int i = 0; i < 5; i++)
         test_together();
     unlink(at("mine/keep"));
