@@ -124,8 +124,11 @@ def read(path):
 
 
 def children(pid):
-    return [int(child) for task in (os.listdir(f"/proc/{pid}/task") if os.path.isdir(f"/proc/{pid}/task") else [])
-            for child in read(f"/proc/{pid}/task/{task}/children").split()]
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # it is gone
+        return []
+    return [int(child) for task in tasks for child in read(f"/proc/{pid}/task/{task}/children").split()]
 
 
 def comm(pid):
