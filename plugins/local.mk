@@ -268,6 +268,7 @@ plugins_file_age_la_CFLAGS = $(plugin_cflags)
 plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
+	tests/system/backup-red.test \
 	tests/system/plugin-api.test \
 	tests/system/plugin-backup-restore.test \
 	tests/system/plugin-backup-tools.test \
