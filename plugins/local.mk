@@ -224,11 +224,15 @@ plugins_drill_la_CFLAGS = $(plugin_cflags) $(JANSSON_CFLAGS)
 plugins_drill_la_LDFLAGS = $(plugin_ldflags)
 plugins_drill_la_LIBADD = $(JANSSON_LIBS)
 
+# one code, two plugins: backup-restore starts nothing, backup-tools may
 if PLUGIN_BACKUP_RESTORE
-plugin_LTLIBRARIES += plugins/backup-restore.la
+plugin_LTLIBRARIES += plugins/backup-restore.la plugins/backup-tools.la
 endif
-plugins_backup_restore_la_SOURCES = \
+EXTRA_LTLIBRARIES += plugins/backup-restore/libbackup.la
+backup_cflags = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) $(LZMA_CFLAGS) $(ZSTD_CFLAGS)
+plugins_backup_restore_libbackup_la_SOURCES = \
 	plugins/backup-restore/backup.c plugins/backup-restore/backup.h \
+	plugins/backup-restore/asked.c \
 	plugins/backup-restore/content.c plugins/backup-restore/content.h \
 	plugins/backup-restore/content-crypt.c \
 	plugins/backup-restore/content-pg.c \
@@ -242,12 +246,19 @@ plugins_backup_restore_la_SOURCES = \
 	plugins/backup-restore/repo.c \
 	plugins/backup-restore/retain.c \
 	plugins/backup-restore/tree.c \
-	plugins/backup-restore/unpack.c plugins/backup-restore/unpack.h
-plugins_backup_restore_la_CFLAGS = $(plugin_cflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS) \
-	$(LZMA_CFLAGS) $(ZSTD_CFLAGS)
+	plugins/backup-restore/unpack.c plugins/backup-restore/unpack.h \
+	plugins/exec/child.c plugins/exec/exec.h
+plugins_backup_restore_libbackup_la_CFLAGS = $(backup_cflags)
+plugins_backup_restore_libbackup_la_LIBADD = plugins/common/libweb.la $(JANSSON_LIBS) $(CRYPTO_LIBS) \
+	$(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS)
+plugins_backup_restore_la_SOURCES = plugins/backup-restore/plugin-restore.c
+plugins_backup_restore_la_CFLAGS = $(backup_cflags)
 plugins_backup_restore_la_LDFLAGS = $(plugin_ldflags)
-plugins_backup_restore_la_LIBADD = plugins/common/libweb.la plugins/common/libcommon.la $(JANSSON_LIBS) $(CRYPTO_LIBS) \
-	$(ZLIB_LIBS) $(LZMA_LIBS) $(ZSTD_LIBS) -lm
+plugins_backup_restore_la_LIBADD = plugins/backup-restore/libbackup.la plugins/common/libcommon.la -lm
+plugins_backup_tools_la_SOURCES = plugins/backup-restore/plugin-tools.c
+plugins_backup_tools_la_CFLAGS = $(backup_cflags)
+plugins_backup_tools_la_LDFLAGS = $(plugin_ldflags)
+plugins_backup_tools_la_LIBADD = plugins/backup-restore/libbackup.la plugins/common/libcommon.la -lm
 
 if PLUGIN_FILE_AGE
 plugin_LTLIBRARIES += plugins/file-age.la
@@ -257,6 +268,7 @@ plugins_file_age_la_CFLAGS = $(plugin_cflags)
 plugins_file_age_la_LDFLAGS = $(plugin_ldflags)
 
 plugin_tests = \
+	tests/system/backup-red.test \
 	tests/system/plugin-api.test \
 	tests/system/plugin-backup-restore.test \
 	tests/system/plugin-backup-tools.test \

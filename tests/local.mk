@@ -23,7 +23,8 @@ EXTRA_DIST += tests/peers/misbehave.py
 # benches: by hand, figures in doc/BENCH.md
 EXTRA_DIST += tests/bench/null.c tests/bench/cpu.py tests/bench/family.sh tests/bench/nagios.sh \
 	tests/bench/docker.sh tests/bench/engine.py tests/bench/plugins.sh tests/bench/minimal.h \
-	tests/bench/minimal_http.c tests/bench/minimal_mariadb.c tests/bench/minimal_redis.c tests/bench/recorder.sh tests/bench/graph.sh
+	tests/bench/minimal_http.c tests/bench/minimal_mariadb.c tests/bench/minimal_redis.c tests/bench/recorder.sh tests/bench/graph.sh \
+	tests/bench/drill.sh
 bench: all tests/bench/bench_recorder$(EXEEXT) tests/bench/bench_worker$(EXEEXT)
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/family.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/nagios.sh
@@ -31,4 +32,7 @@ bench: all tests/bench/bench_recorder$(EXEEXT) tests/bench/bench_worker$(EXEEXT)
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/docker.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/graph.sh
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/recorder.sh
-.PHONY: bench
+# of backups and drills; DRILL_BENCH="drill" for one of them
+bench-drill: all
+	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/bench/drill.sh $(DRILL_BENCH)
+.PHONY: bench bench-drill

@@ -29,6 +29,12 @@ tests_unit_test_drill_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
 tests_unit_test_drill_LDFLAGS = $(pie_ldflags)
 tests_unit_test_drill_LDADD = $(model_libs)
 
+unit_tests += tests/unit/test_scratch
+tests_unit_test_scratch_SOURCES = tests/unit/test_scratch.c core/drill/scratch.c tests/tap.h
+tests_unit_test_scratch_CFLAGS = $(pie_cflags) $(JANSSON_CFLAGS)
+tests_unit_test_scratch_LDFLAGS = $(pie_ldflags)
+tests_unit_test_scratch_LDADD = $(model_libs)
+
 system_tests += tests/system/drill.test tests/system/drill-kinds.test tests/system/drill-kill.test \
 	tests/system/drill-hostile.test tests/system/drill-sources.test
 EXTRA_DIST += tests/system/drill.sh tests/peers/panel_backups.py

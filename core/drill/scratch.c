@@ -102,9 +102,16 @@ int64_t scratch_bytes(const struct run *run)
     return scratch_measure(run->folder_fd).bytes;
 }
 
-/* ---- removing ---------------------------------------------------------------------------------------------------- */
+/* ---- removing ----------------------------------------------------------------------------------------------------
+ * Two may be at it at once: the supervisor of a daemon that was killed, and the one that the next daemon has sent. What
+ * the other one has taken away is gone, and that is all that was wanted. */
 
 static int remove_entry(int folder, const char *name, dev_t device, unsigned depth);
+
+static int unless_gone(int error)
+{
+    return error == ENOENT ? 0 : -error;
+}
 
 /* Everything in it but the marker of the top; takes fd over. The rights of folders that a tool made may stand in the
  * way. */
@@ -138,26 +145,34 @@ static int remove_folder(int folder, const char *name, dev_t device, unsigned de
     if (fd < 0 && errno == EACCES && fchmodat(folder, name, 0700, 0) == 0)
         fd = openat(folder, name, flags);
     if (fd < 0)
-        return -errno;
+        return unless_gone(errno);
     if (fstat(fd, &st) != 0 || st.st_dev != device || depth >= DEPTH_MAX) {
         close(fd);
         return -EXDEV;
     }
     int code = empty_folder(fd, device, depth + 1);
-    return code == 0 && unlinkat(folder, name, AT_REMOVEDIR) != 0 ? -errno : code;
+    return code == 0 && unlinkat(folder, name, AT_REMOVEDIR) != 0 ? unless_gone(errno) : code;
 }
 
 static int remove_entry(int folder, const char *name, dev_t device, unsigned depth)
 {
     struct stat st;
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : -errno;
+        return unless_gone(errno);
     if (S_ISDIR(st.st_mode))
         return remove_folder(folder, name, device, depth);
-    return unlinkat(folder, name, 0) != 0 && errno != ENOENT ? -errno : 0;
+    return unlinkat(folder, name, 0) != 0 ? unless_gone(errno) : 0;
 }
 
-/* A folder that was made but not yet marked is empty. */
+/* A folder whose maker was killed before he had marked it holds nothing, or a marker that says nothing yet. */
+static void drop_unwritten_marker(int fd)
+{
+    struct stat st;
+    bool unwritten = fstatat(fd, MARKER, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+    if (unwritten && scratch_measure(fd).files == 1)
+        unlinkat(fd, MARKER, 0);
+}
+
 static bool is_marked(int fd, const char *id)
 {
     char text[64] = "", wanted[64];
@@ -182,7 +197,9 @@ int scratch_remove(const char *workspace, const char *id, struct why *why)
     if (fd >= 0 && code == 0 && is_marked(fd, id)) {
         code = empty_folder(dup(fd), st.st_dev, 0);
         if (code == 0 && unlinkat(fd, MARKER, 0) != 0)
-            code = -errno;
+            code = unless_gone(errno);
+    } else if (fd >= 0 && code == 0) {
+        drop_unwritten_marker(fd);
     }
     if (code == 0 && unlinkat(above, name, AT_REMOVEDIR) != 0) /* not marked: only when it is empty */
         code = -errno;

@@ -31,10 +31,11 @@
 #define PREDECESSORS_LEAST 2
 #define PARTS_MAX 1000
 
-static const struct belfry_option options[] = {
+const struct belfry_option backup_options[] = {
     { "source", BELFRY_TEXT,
       "What to look at, by name: a folder, a pattern, a file, a repository of restic, borg or pgBackRest; "
-      "'panel:SERVER' asks the panel, 'listing:FILE' reads what rclone lsjson wrote",
+      "'panel:SERVER' asks the panel, 'listing:FILE' reads what rclone lsjson wrote; with the plugin backup-tools also "
+      "'restic:REPOSITORY', 'borg:REPOSITORY', 'rclone:REMOTE:PATH' and 'pgbackrest:STANZA', asked with these tools",
       .required = true, .map = true, .example = "/var/backups/mysql" },
     { "exclude", BELFRY_TEXT, "Patterns of names that are no backups", .list = true, .example = "*.old" },
     { "rpo", BELFRY_DURATION, "How old the newest backup may be: the data that may be lost", .fallback = "26h",
@@ -76,13 +77,18 @@ static const struct belfry_option options[] = {
       .example = "false" },
     { "panel", BELFRY_URL, "Pterodactyl panel, for sources that begin with 'panel:'",
       .example = "https://panel.example.net" },
-    { "key", BELFRY_TEXT, "Client API key of the panel, with backup.read", .secret = true, .example = "@panel-client" },
+    { "key", BELFRY_TEXT, "Client API key of the panel, with backup.read; password of restic or borg", .secret = true,
+      .example = "@panel-client" },
+    { "config", BELFRY_PATH, "Configuration file of rclone (with its secrets) or pgBackRest; unset: their own",
+      .example = "/etc/belfry/rclone.conf" },
+    { "env", BELFRY_TEXT, "Environment variables of the tools by name; nothing else is inherited", .map = true,
+      .example = "eu-central-1" },
     { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's, for the panel",
       .example = "/etc/ssl/ca.pem" },
     BELFRY_END,
 };
 
-static const struct belfry_metric metrics[] = {
+const struct belfry_metric backup_metrics[] = {
     { "rpo_used", "%", "Age of the newest backup, of the RPO", .crit = "100", .min = "0" },
     { "age", "s", "Age of the newest backup", .min = "0" },
     { "size", "B", "Size of the newest backup", .min = "0" },
@@ -100,7 +106,7 @@ static const struct belfry_metric metrics[] = {
     BELFRY_END,
 };
 
-static const struct belfry_view views[] = {
+const struct belfry_view backup_views[] = {
     { "rpo", "Age of the newest backup, of the RPO", "rpo_used", .parts = true },
     { "sizes", "Size of the newest backup", "size", .parts = true },
     { "delta", "Size of the newest backup, of the median before it", "size_of_median", .parts = true },
@@ -432,7 +438,10 @@ static void look(struct backup_run *run, const char *source, const char *place)
     static const struct {
         const char *scheme;
         void (*look)(struct backup_run *run, const char *source, const char *rest);
-    } schemes[] = { { "panel:", panel_look }, { "listing:", listing_look } };
+    } schemes[] = {
+        { "panel:", panel_look }, { "listing:", listing_look }, { "restic:", restic_look },
+        { "borg:", borg_look },   { "rclone:", rclone_look },   { "pgbackrest:", pgbackrest_look },
+    };
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         size_t n = strlen(schemes[i].scheme);
         if (strncmp(place, schemes[i].scheme, n) == 0) {
@@ -441,7 +450,10 @@ static void look(struct backup_run *run, const char *source, const char *place)
         }
     }
     if (place[0] != '/')
-        backup_refuse(run, source, BELFRY_UNKNOWN, "'%s' is no absolute path, 'panel:SERVER' or 'listing:FILE'", place);
+        backup_refuse(
+            run, source, BELFRY_UNKNOWN,
+            "'%s' is no absolute path, and begins with none of panel:, listing:, restic:, borg:, rclone:, pgbackrest:",
+            place);
     else if (!repo_look(run, source, place, NULL, folder_kind(place)))
         folder_look(run, source, place);
 }
@@ -465,7 +477,7 @@ static void say_all(struct backup_run *run)
         belfry_unknown(run->p, "%s; %s", all, run->worst);
 }
 
-static void run(struct belfry_probe *p)
+void backup_run(struct belfry_probe *p)
 {
     struct backup_run run = { .p = p, .now = (int64_t)time(NULL), .begin = now_s() };
     const char *why = NULL;
@@ -478,13 +490,3 @@ static void run(struct belfry_probe *p)
         look(&run, belfry_key(p, "source", i), belfry_item(p, "source", i));
     say_all(&run);
 }
-
-BELFRY_PLUGIN(
-    "backup-restore", "1.0", "Backups: new, whole, encrypted, kept as long as they should be", options, metrics, run,
-    .blocking = true, .views = views, .needs = BELFRY_NEEDS_NETWORK | BELFRY_NEEDS_FILES,
-    .description =
-        "Needs to read the backups, no password, and no program. As root, for the user belfry:\n"
-        "    setfacl -m u:belfry:x /var/backups\n"
-        "    setfacl -R -m u:belfry:rX -m d:u:belfry:rX /var/backups/mysql\n"
-        "A panel's key is a client key with backup.read. The newest backup of each series is read to its end, "
-        "once: give the check a timeout of the time that this takes. doc/plugins/backup-restore.md says more.\n")

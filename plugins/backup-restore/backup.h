@@ -3,6 +3,7 @@
 #ifndef PLUGINS_BACKUP_H
 #define PLUGINS_BACKUP_H
 
+#include <jansson.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -31,6 +32,7 @@ struct backup {
     enum backup_kind kind;
     const char *path, *name; /* name: for texts and dates */
     const char *sum;         /* a checksum that its keeper names, or NULL */
+    const char *told;        /* of one that is elsewhere: what it is; NULL: not known */
     int64_t size, when;      /* when: seconds since 1970, by its name or its last change */
     int64_t changed_ns, inode;
     uint64_t device;
@@ -76,7 +78,11 @@ struct backup_run {
     enum belfry_state worst_state;
 };
 
-/* backup.c */
+/* backup.c: what both plugins are made of (plugin-restore.c, plugin-tools.c) */
+extern const struct belfry_option backup_options[];
+extern const struct belfry_metric backup_metrics[];
+extern const struct belfry_view backup_views[];
+void backup_run(struct belfry_probe *p);
 BELFRY_PRINTF(4, 5)
 void backup_find(struct backup_run *run, struct backup_findings *found, enum belfry_state state, const char *format,
                  ...);
@@ -127,6 +133,17 @@ void repo_prove(struct backup_run *run, const struct backup *newest, struct back
 /* remote.c: backups that a panel or a listing tells of. */
 void panel_look(struct backup_run *run, const char *source, const char *server);
 void listing_look(struct backup_run *run, const char *source, const char *file);
+/* Adds one to a list of them; the new first. */
+struct backup *remote_add(struct backup_run *run, struct backup *first, const char *name, int64_t when, int64_t size);
+/* Judges what rclone lsjson has written. */
+void listing_judge(struct backup_run *run, const char *source, const json_t *tree);
+
+/* asked.c: backups that a tool tells of, which is started with its key. */
+extern const bool backup_may_start; /* whether the plugin may start programs */
+void restic_look(struct backup_run *run, const char *source, const char *repository);
+void borg_look(struct backup_run *run, const char *source, const char *repository);
+void rclone_look(struct backup_run *run, const char *source, const char *remote);
+void pgbackrest_look(struct backup_run *run, const char *source, const char *stanza);
 
 /* retain.c: which slots of a retention are filled. Pure. */
 enum retain_slot {

@@ -265,7 +265,7 @@ static void prove(struct backup_run *run, const struct backup *b, struct backup_
         repo_prove(run, b, proof);
         return;
     case BACKUP_REMOTE:
-        proof->what = "backup elsewhere";
+        proof->what = b->told ? b->told : "backup elsewhere";
         return;
     default:
         tree_prove(run, b, proof);

@@ -15,7 +15,7 @@
 
 #define LISTING_MAX ((off_t)32 * 1024 * 1024)
 
-static struct backup *add(struct backup_run *run, struct backup *first, const char *name, int64_t when, int64_t size)
+struct backup *remote_add(struct backup_run *run, struct backup *first, const char *name, int64_t when, int64_t size)
 {
     struct backup *b = backup_new(run, name, name);
     b->kind = BACKUP_REMOTE;
@@ -39,8 +39,8 @@ static struct backup *read_backups(struct backup_run *run, const json_t *tree, s
             bool good = completed > 0 && tree_flag(a, "is_successful", false);
             if (pass == 0 && good) {
                 const char *name = tree_text(run->p, a, "name", tree_text(run->p, a, "uuid", "backup"));
-                first =
-                    add(run, first, say_excerpt(run->p, name, strlen(name)), completed, tree_integer(a, "bytes", 0));
+                first = remote_add(run, first, say_excerpt(run->p, name, strlen(name)), completed,
+                                   tree_integer(a, "bytes", 0));
                 newest = completed > newest ? completed : newest;
             }
             *failed += pass == 1 && !good && completed > newest;
@@ -93,7 +93,7 @@ void panel_look(struct backup_run *run, const char *source, const char *server)
 
 /* ---- a listing ------------------------------------------------------------------------------------------------- */
 
-static void judge_listing(struct backup_run *run, const char *source, const json_t *tree)
+void listing_judge(struct backup_run *run, const char *source, const json_t *tree)
 {
     struct backup *first = NULL;
     size_t count = json_array_size(tree);
@@ -101,7 +101,7 @@ static void judge_listing(struct backup_run *run, const char *source, const json
         const json_t *item = json_array_get(tree, i);
         int64_t when = tree_time(item, "ModTime");
         if (!tree_flag(item, "IsDir", false) && when > 0)
-            first = add(run, first, tree_text(run->p, item, "Path", "?"), when, tree_integer(item, "Size", 0));
+            first = remote_add(run, first, tree_text(run->p, item, "Path", "?"), when, tree_integer(item, "Size", 0));
     }
     if (count > BACKUP_FILES_MAX)
         backup_refuse(run, belfry_print(run->p, "%s (reading)", source), BELFRY_UNKNOWN,
@@ -129,7 +129,7 @@ void listing_look(struct backup_run *run, const char *source, const char *file)
     }
     json_t *tree = json_load_file(file, 0, &error);
     if (json_is_array(tree))
-        judge_listing(run, source, tree);
+        listing_judge(run, source, tree);
     else
         backup_refuse(run, source, BELFRY_UNKNOWN, "'%s' is not what rclone lsjson writes", file);
     json_decref(tree);

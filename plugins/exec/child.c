@@ -24,14 +24,17 @@
 #define GRACE_MIN_MS 100
 #define GRACE_MAX_MS 1000
 #define READS_A_TURN 16
+#define KEY_FD 3
 
 struct pipes {
-    int out[2], err[2], null;
+    int out[2], err[2], key[2], null; /* key: -1 when there is none */
 };
 
 static void close_all(struct pipes *pipes)
 {
-    int fds[] = { pipes->out[0], pipes->out[1], pipes->err[0], pipes->err[1], pipes->null };
+    int fds[] = {
+        pipes->out[0], pipes->out[1], pipes->err[0], pipes->err[1], pipes->key[0], pipes->key[1], pipes->null
+    };
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (fds[i] >= 0)
             close(fds[i]);
@@ -48,9 +51,24 @@ static int raise_fd(int *fd)
     return high < 0 ? -errno : 0;
 }
 
+/* The key is in the pipe before the child is there to read it. */
+static int open_key(struct pipes *pipes, const char *key)
+{
+    size_t length = strlen(key);
+    if (length > EXEC_KEY_MAX)
+        return -EFBIG;
+    if (pipe2(pipes->key, O_CLOEXEC | O_NONBLOCK) != 0)
+        return -errno;
+    bool written = write(pipes->key[1], key, length) == (ssize_t)length;
+    close(pipes->key[1]);
+    pipes->key[1] = -1;
+    fcntl(pipes->key[0], F_SETFL, 0);
+    return written ? 0 : -EIO;
+}
+
 static int open_pipes(struct pipes *pipes)
 {
-    *pipes = (struct pipes){ { -1, -1 }, { -1, -1 }, open("/dev/null", O_RDONLY | O_CLOEXEC) };
+    *pipes = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, open("/dev/null", O_RDONLY | O_CLOEXEC) };
     int failed = pipes->null < 0 || pipe2(pipes->out, O_CLOEXEC) != 0 || pipe2(pipes->err, O_CLOEXEC) != 0;
     if (failed)
         return -errno;
@@ -76,6 +94,10 @@ __attribute__((noreturn)) static void become(const struct exec_child *child, con
     dup2(pipes->out[1], 1);
     dup2(pipes->err[1], 2);
     close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+    if (pipes->key[0] == KEY_FD)
+        fcntl(KEY_FD, F_SETFD, 0);
+    else if (pipes->key[0] >= 0)
+        dup2(pipes->key[0], KEY_FD);
     sigprocmask(SIG_SETMASK, none, NULL);
     execve(child->argv[0], child->argv, child->envp);
     *failure = errno;
@@ -105,6 +127,8 @@ static int start(struct exec_child *child)
 {
     struct pipes pipes;
     int error = open_pipes(&pipes);
+    if (error == 0 && child->key)
+        error = open_key(&pipes, child->key);
     if (error == 0)
         error = spawn(child, &pipes);
     if (error == 0) {
@@ -232,7 +256,7 @@ static void prepare(struct exec_output *output, struct belfry_probe *p, size_t r
 int exec_run(struct exec_child *child)
 {
     child->pidfd = -1;
-    prepare(&child->out, child->p, EXEC_OUTPUT_MAX);
+    prepare(&child->out, child->p, child->room ? child->room : EXEC_OUTPUT_MAX);
     prepare(&child->err, child->p, EXEC_ERRORS_MAX);
     int error = start(child);
     if (error == 0)

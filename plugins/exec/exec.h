@@ -8,6 +8,7 @@
 #define EXEC_OUTPUT_MAX 65536             /* bytes kept of stdout; the rest is read and dropped */
 #define EXEC_ERRORS_MAX 4096              /* likewise of stderr */
 #define EXEC_DRAIN_MAX (16 * 1024 * 1024) /* a child that prints more than this is killed */
+#define EXEC_KEY_MAX 65536                /* as much as a pipe takes at once */
 #define EXEC_SAMPLES_MAX 256              /* performance data */
 
 /* Output of one of the child's streams. */
@@ -21,7 +22,9 @@ struct exec_output {
 struct exec_child {
     struct belfry_probe *p;
     char **argv, **envp;
-    int pid, pidfd; /* pidfd -1: not running */
+    const char *key; /* what it can read from descriptor 3, at most EXEC_KEY_MAX bytes; NULL: nothing */
+    size_t room;     /* bytes kept of stdout; 0: EXEC_OUTPUT_MAX */
+    int pid, pidfd;  /* pidfd -1: not running */
     struct exec_output out, err;
     bool timed_out, flooded, lost; /* lost: killed, yet it does not die */
     int code, status;              /* si_code and si_status of its end */

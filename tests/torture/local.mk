@@ -24,8 +24,12 @@ mutants: all tests/bench/bench_journal
 torture: all
 	$(MAKE) $(AM_MAKEFLAGS) tests/torture/torture tests/bench/bench_journal tests/torture/badisk.la tests/torture/nth.la tests/torture/nth-calls.la
 	$(AM_TESTS_ENVIRONMENT) bash $(top_srcdir)/tests/torture/torture.sh
-.PHONY: torture mutants
+# restore drills alone; DRILL_KILLS=1000
+torture-drill: all
+	$(AM_TESTS_ENVIRONMENT) /usr/bin/python3 $(top_srcdir)/tests/torture/drills.py $(DRILL_KILLS)
+DRILL_KILLS = 1000
+.PHONY: torture torture-drill mutants
 
 system_tests += tests/system/torture.test
 EXTRA_DIST += doc/RELIABILITY.md tests/torture/torture.sh tests/torture/powercut.sh tests/torture/family.py \
-	tests/torture/daemon.py tests/torture/mutants.py
+	tests/torture/daemon.py tests/torture/drills.py tests/torture/mutants.py

@@ -24,6 +24,7 @@ campaign 0 "$torture" restart "$work/restart" "${TORTURE_RECORDS:-1000000}"
 campaign 0 bash "$here/powercut.sh" "${TORTURE_POWERCUTS:-1000}"
 campaign 1 bash "$here/powercut.sh" "${TORTURE_LIES:-40}" lie # without syncs there must be losses
 campaign 0 /usr/bin/python3 "$here/family.py" "${TORTURE_FAMILY:-10000}"
+campaign 0 /usr/bin/python3 "$here/drills.py" "${TORTURE_DRILLS:-1000}"
 campaign 0 /usr/bin/python3 "$here/nth.py" --seconds "${TORTURE_NTH:-600}"
 campaign 0 /usr/bin/python3 "$here/mutants.py" ${TORTURE_MUTANTS:-}
 echo "torture: $held campaigns held, $failed failed, $skipped skipped"
