@@ -125,7 +125,7 @@ static void put_metric(struct buf *out, const struct past_metric *metric)
 
 static int write_bytes(const char *path, const struct buf *bytes)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644); /* as the RRD file */
     if (fd < 0)
         return -errno;
     size_t done = 0;

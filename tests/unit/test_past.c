@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "belfry/plugin.h"
@@ -269,7 +270,10 @@ static void test_file(void)
     put(&metrics[0], TODAY, 9, 0.1, 400);
     put(&metrics[0], TODAY - 1, 9, 3, 2);
     tap_is_int(past_read(&arena, path, &again, NULL), -ENOENT, "there is none");
+    umask(022);
     tap_is_int(past_write(path, &past, NULL), 0, "written");
+    struct stat st;
+    tap_ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0644, "who may read the RRD file may read it, too, to draw");
     tap_is_int(past_read(&arena, path, &again, NULL), 0, "and read");
     const struct past_metric *took = past_find(&again, "took");
     tap_ok(again.last_s == past.last_s && again.count == 2 && took && past_find(&again, "50% <odd>") &&
