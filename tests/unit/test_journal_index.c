@@ -4,8 +4,6 @@
  * or of another journal. One that lies (its checksum holds) can't make a record up, and crashes nobody.
  *
  *     INDEX_JOURNALS=N    so many journals instead of the usual few; INDEX_SEED=N the first of them */
-#include <stdarg.h>
-
 #include "core/base/text.h"
 #include "core/journal/index.h"
 #include "core/journal/pack.h"
@@ -56,14 +54,12 @@ static const char *const forms[] = { "\"check\":\"%s\"",
                                      "\"check\":[\"%s\"]",
                                      "\"text\":\"no JSON %s" };
 
-__attribute__((__format__(__printf__, 2, 0))) static void put_form(struct buf *out, const char *form, ...)
+static void put_form(struct buf *out, const char *form, const char *subject)
 {
-    char text[300];
-    va_list args;
-    va_start(args, form);
-    vsnprintf(text, sizeof text, form, args);
-    va_end(args);
-    buf_text(out, text);
+    const char *at = strstr(form, "%s");
+    buf_add(out, form, (size_t)(at - form));
+    buf_text(out, subject);
+    buf_text(out, at + 2);
 }
 
 /* Now and then most records are of one subject, so that others are missing in whole blocks. */
