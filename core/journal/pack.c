@@ -18,7 +18,8 @@
 
 #define GZIP_BITS (15 + 16) /* the largest window, gzip's frame */
 #define IN_SIZE (16u << 10)
-#define MARK_BYTES 512u /* of beginning and end: hashes stand in both */
+#define SEEK_SIZE (4u << 10) /* so much is read at first where somebody has gone to: most members are smaller */
+#define MARK_BYTES 512u      /* of beginning and end: hashes stand in both */
 #define HEADER_SIZE 10u
 
 /* Deflate, no flags, no time, no hint of the level, Unix. */
@@ -29,9 +30,9 @@ struct pack_reader {
     uint64_t size, at, began; /* of the file; the next member; the last one */
     z_stream z;
     struct buf raw;
-    size_t taken;   /* of raw, by pack_read() */
-    uint64_t in_at; /* where in[0 .. in_size) stands in the file */
-    size_t in_size;
+    size_t taken;         /* of raw, by pack_read() */
+    uint64_t in_at;       /* where in[0 .. in_size) stands in the file */
+    size_t in_size, want; /* want: how much is read next */
     unsigned char in[IN_SIZE];
 };
 
@@ -92,6 +93,7 @@ int pack_open(struct pack_reader **out, int fd)
     struct pack_reader *r = heap_alloc(sizeof *r);
     memset(r, 0, sizeof *r - sizeof r->in);
     r->fd = fd;
+    r->want = SEEK_SIZE;
     r->size = (uint64_t)st.st_size;
     if (inflateInit2(&r->z, GZIP_BITS) != Z_OK) {
         free(r);
@@ -119,10 +121,11 @@ static ssize_t see(struct pack_reader *r, uint64_t at, const unsigned char **byt
     ssize_t n = (ssize_t)r->in_size;
     if (at < r->in_at || at + HEADER_SIZE >= r->in_at + r->in_size) {
         do
-            n = pread(r->fd, r->in, sizeof r->in, (off_t)at);
+            n = pread(r->fd, r->in, r->want, (off_t)at);
         while (n < 0 && errno == EINTR);
         r->in_at = at;
         r->in_size = n < 0 ? 0 : (size_t)n;
+        r->want = IN_SIZE;
     }
     if (n < 0)
         return -errno;
@@ -251,4 +254,5 @@ void pack_seek(struct pack_reader *r, uint64_t at)
     buf_reset(&r->raw);
     r->taken = 0;
     r->at = at;
+    r->want = SEEK_SIZE;
 }

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -55,19 +56,27 @@ static int write_all(const struct journal_options *options, uint64_t records, in
     return journal_close(&journal);
 }
 
-/* As the journal's thread does it while nothing is to be written: how long it takes, and how long a record may wait. */
+static int64_t used_ns(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+}
+
+/* As the journal's thread does it while nothing is to be written: the processor time of all steps and of the longest,
+ * for which a record may have to wait. */
 static void tend_all(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct tend *tend = tend_open(&disk_system, fd);
-    int64_t begun_ns = clock_now_ns(), now_ns = begun_ns, longest_ns = 0;
+    int64_t begun_ns = used_ns(), now_ns = begun_ns, longest_ns = 0;
     for (bool more = true; more;) {
         int64_t before_ns = now_ns;
         more = tend_step(tend);
-        now_ns = clock_now_ns();
+        now_ns = used_ns();
         longest_ns = now_ns - before_ns > longest_ns ? now_ns - before_ns : longest_ns;
     }
-    printf("compressed and indexed in %.1f s, the longest step took %.1f ms\n", (double)(now_ns - begun_ns) / 1e9,
+    printf("compressed and indexed in %.1f s of CPU, the longest step %.1f ms\n", (double)(now_ns - begun_ns) / 1e9,
            (double)longest_ns / 1e6);
     tend_close(&tend);
     close(fd);

@@ -50,7 +50,7 @@ year() {
         # shellcheck disable=SC2086
         took=$(for _ in $(seq "$rounds"); do seconds belfry $what --since "$year" --until "$hour"; done | sort -g | head -1)
         [ "${what%% *}" != graph ] || cp "$work/year.svg" "$work/out"
-        echo "a year, ${what%% -*}, $indexes: $took s (sha256 $(sha256sum <"$work/out" | cut -c1-16))"
+        echo "a year, ${what%% -o*}, $indexes: $took s (sha256 $(sha256sum <"$work/out" | cut -c1-16))"
     done
 }
 now=$(($(date +%s) / 3600 * 3600))
