@@ -230,10 +230,12 @@ static int start(struct cli *cli, const struct args *args, const char *action, c
         return status;
     }
     if (args->detach) {
-        if (cli->globals.format == FORMAT_JSON)
+        if (cli->globals.format == FORMAT_JSON) {
             control_print(cli, answer);
-        else
-            buf_print(&cli->out, "drill '%s' was started; 'belfry drill list' shows how far it is\n", args->name);
+            return EXIT_DONE;
+        }
+        json_decref(answer);
+        buf_print(&cli->out, "drill '%s' was started; 'belfry drill list' shows how far it is\n", args->name);
         return EXIT_DONE;
     }
     const char *id = control_text(cli, answer, "id");

@@ -103,7 +103,7 @@ static bool ask_fresh(struct run *run, const struct drill_assertion *a, struct f
     int64_t most_ms = a->within_ms == 0 && a->loose ? run->config->rpo_ms + ZONES_MS : a->within_ms;
     if (at_ms > run->outcome->data_wall_ms && !a->loose)
         run->outcome->data_wall_ms = at_ms;
-    text_format_age(age, age_ms);
+    text_format_age(age, age_ms > 0 || !a->loose ? age_ms : 0);
     text_format_age(most, most_ms);
     if (most_ms == 0)
         return assert_say(out, true, "is %s old", age);

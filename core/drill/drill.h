@@ -131,6 +131,8 @@ void run_begin(struct run *run, enum phase phase);
 /* ---- main.c, phases.c */
 /* The runner's whole life; 0 when all went well. */
 int run_phases(struct run *run);
+/* Whether what outcome says of room is there; 0, or -1 after run_fail(). */
+int run_check_room(struct run *run);
 
 /* ---- assert.c */
 int assert_all(struct run *run);

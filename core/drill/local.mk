@@ -13,7 +13,7 @@ belfry_drill_SOURCES = \
 	core/drill/phases.c \
 	core/drill/reap.c core/drill/remote.c \
 	core/drill/restore.c core/drill/restore.h core/drill/restore_mariabackup.c \
-	core/drill/restore_postgres.c core/drill/restore_repository.c \
+	core/drill/restore_pgbackrest.c core/drill/restore_postgres.c core/drill/restore_repository.c \
 	core/drill/scratch.c \
 	core/drill/server.c core/drill/server.h \
 	core/drill/server_mariadb.c core/drill/server_postgres.c core/drill/server_redis.c \

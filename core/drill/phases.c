@@ -183,7 +183,7 @@ static void estimate(struct run *run)
     outcome->free_memory_bytes = free_memory();
 }
 
-static int check_room(struct run *run)
+int run_check_room(struct run *run)
 {
     const struct outcome *outcome = run->outcome;
     char need[TEXT_VALUE_SIZE], have[TEXT_VALUE_SIZE];
@@ -245,7 +245,7 @@ int run_phases(struct run *run)
         run_begin(run, PHASE_FETCH);
         name_format(run);
         estimate(run);
-        code = check_room(run);
+        code = run_check_room(run);
     }
     if (code == 0 && !run->plan)
         code = restore(run);

@@ -18,6 +18,7 @@ int64_t restore_read_stamp(const char *text);
 
 int restore_mariabackup(struct run *run);
 int restore_postgres(struct run *run);
+int restore_pgbackrest(struct run *run);
 int restore_restic(struct run *run);
 int restore_borg(struct run *run);
 

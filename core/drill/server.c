@@ -34,6 +34,11 @@ static const char *last_words(struct run *run)
     size_t length = strlen(text);
     while (length > 0 && text[length - 1] == '\n')
         text[--length] = '\0';
+    char *fatal = NULL; /* PostgreSQL says more behind it */
+    for (char *at = text; (at = strstr(at, "FATAL:")) != NULL; at++)
+        fatal = at;
+    if (fatal)
+        fatal[strcspn(fatal, "\n")] = '\0';
     const char *line = strrchr(text, '\n');
     return arena_print(&run->arena, "%.300s", line ? line + 1 : text);
 }

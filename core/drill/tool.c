@@ -44,6 +44,7 @@ static const struct {
     { "mariadb", "mariadb-client" },
     { "mariadb-backup", "mariadb-backup" },
     { "mbstream", "mariadb-backup" },
+    { "pgbackrest", "pgbackrest" },
     { "curl", "curl" },
     { "rclone", "rclone" },
     { "postgres", "postgresql" },
@@ -228,7 +229,7 @@ static char *last_line(char *said)
 static bool is_advice(const char *line)
 {
     static const char *const advice[] = {
-        "age: report unexpected", ": Exiting with failure status", "HINT:  ", "DETAIL:  ", "CONTEXT:  ", "LINE ",
+        "age: report unexpected", ": Exiting with failure status", "HINT: ", "DETAIL:  ", "CONTEXT:  ", "LINE ",
         "streams is left open",   "Error in my_thread_global_end", NULL
     };
     size_t i = 0;

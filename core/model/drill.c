@@ -16,7 +16,8 @@
 #define TIB (INT64_C(1) << 40)
 
 static const char *const kinds[] = { "auto",      "mariadb-dump", "mariadb-backup", "postgres-dump", "redis-rdb",
-                                     "redis-aof", "archive",      "restic",         "borg",          NULL };
+                                     "redis-aof", "archive",      "restic",         "borg",          "pgbackrest",
+                                     NULL };
 static const char *const decrypts[] = { "auto", "none", "age", "gpg", "openssl", NULL };
 static const char *const smokes[] = { "paymenter", "pterodactyl", NULL };
 static const char *const unpacks[] = { "auto", "none", "gzip", "zstd", "xz", "bzip2", NULL };
