@@ -64,6 +64,7 @@ static char *own(struct belfry_probe *p, const char *text)
 /* Times without a zone are UTC's then. */
 static char **make_env(struct belfry_probe *p, const struct asked *asked)
 {
+    static const char *const maps[] = { "env", "secret_env" };
     static const char *const fixed[] = { "LC_ALL=C.UTF-8", "TZ=UTC", "HOME=/nonexistent" };
     char **env = belfry_alloc(p, (ENV_MAX + 1) * sizeof *env);
     size_t n = 0;
@@ -72,9 +73,10 @@ static char **make_env(struct belfry_probe *p, const struct asked *asked)
         env[n++] = own(p, fixed[i]);
     for (size_t i = 0; i < 4 && asked->env[i]; i++)
         env[n++] = own(p, asked->env[i]);
-    for (size_t i = 0; i < belfry_count(p, "env") && n < ENV_MAX; i++)
-        if (strcmp(belfry_key(p, "env", i), "PATH") != 0)
-            env[n++] = own(p, belfry_print(p, "%s=%s", belfry_key(p, "env", i), belfry_item(p, "env", i)));
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < belfry_count(p, maps[k]) && n < ENV_MAX; i++)
+            if (strcmp(belfry_key(p, maps[k], i), "PATH") != 0)
+                env[n++] = own(p, belfry_print(p, "%s=%s", belfry_key(p, maps[k], i), belfry_item(p, maps[k], i)));
     env[n] = NULL;
     return env;
 }

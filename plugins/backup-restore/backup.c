@@ -83,6 +83,8 @@ const struct belfry_option backup_options[] = {
       .example = "/etc/belfry/rclone.conf" },
     { "env", BELFRY_TEXT, "Environment variables of the tools by name; nothing else is inherited", .map = true,
       .example = "eu-central-1" },
+    { "secret_env", BELFRY_TEXT, "The same, of secrets: what opens the place that a repository is at", .secret = true,
+      .map = true, .example = "@s3" },
     { "ca_file", BELFRY_PATH, "Certificates to trust instead of the system's, for the panel",
       .example = "/etc/ssl/ca.pem" },
     BELFRY_END,
