@@ -45,7 +45,7 @@ belfry_recorder_LDFLAGS = $(pie_ldflags)
 belfry_recorder_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 belfry_graph_SOURCES = core/recorder/graph.c
 belfry_graph_CFLAGS = $(pie_cflags)
-belfry_graph_LDFLAGS = $(pie_ldflags)
+belfry_graph_LDFLAGS = $(pie_ldflags) $(LEAN_LDFLAGS)
 belfry_graph_LDADD = core/sandbox/libsandbox.a $(recorder_libs) $(SECCOMP_LIBS)
 
 unit_tests += tests/unit/test_past tests/unit/test_recorder tests/unit/test_recorder_track tests/unit/test_recorder_history \
