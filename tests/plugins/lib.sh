@@ -99,3 +99,9 @@ run_table() {
             printf '%s\n' "want $want within $((limit * 4 + 500)) ms, like '$regex'" "$out" | sed 's/^/# /'
     done
 }
+
+# noon_zone: a zone in which it is about noon: days of a calendar are then whole at whatever hour the test runs.
+noon_zone() {
+    local ahead=$((12 - 10#$(date -u +%H)))
+    printf 'Etc/GMT%+d' $((-ahead)) | sed 's/+0$//'
+}
