@@ -101,7 +101,7 @@ static void print_findings(struct cli *cli, const json_t *evidence)
     table_close(&table);
 }
 
-static void print_target(struct cli *cli, const json_t *evidence, const char *key, const char *title)
+void drill_print_target(struct cli *cli, const json_t *evidence, const char *key, const char *title)
 {
     const json_t *target = json_object_get(evidence, key);
     char value[TEXT_DURATION_SIZE], wanted[TEXT_DURATION_SIZE];
@@ -175,8 +175,8 @@ static int print_evidence(struct cli *cli, const json_t *evidence)
         return EXIT_DONE;
     }
     print_fetch(cli, evidence);
-    print_target(cli, evidence, "rto", "recovery took");
-    print_target(cli, evidence, "rpo", "age of the data");
+    drill_print_target(cli, evidence, "rto", "recovery took");
+    drill_print_target(cli, evidence, "rpo", "age of the data");
     print_phases(cli, evidence);
     print_findings(cli, evidence);
     return good ? EXIT_DONE : EXIT_FAILED;

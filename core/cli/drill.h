@@ -12,6 +12,8 @@ extern const struct verb verb_drill_report, verb_drill_step;
 
 /* For the board: a line for each drill that runs. */
 void drill_print_running(struct cli *cli, const json_t *drills);
+/* Of an evidence: what the member key ("rto", "rpo") says, a line that begins with the title; nothing without it. */
+void drill_print_target(struct cli *cli, const json_t *evidence, const char *key, const char *title);
 
 /* ---- recovery.c: of runbooks */
 

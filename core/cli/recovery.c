@@ -143,25 +143,14 @@ static size_t print_steps(struct cli *cli, const json_t *doc, size_t from, bool 
     return i - from;
 }
 
-static void print_target(struct cli *cli, const json_t *evidence, const char *key, const char *title)
-{
-    const json_t *target = json_object_get(evidence, key);
-    char value[TEXT_DURATION_SIZE], wanted[TEXT_DURATION_SIZE];
-    if (!target)
-        return;
-    text_format_age(value, control_integer(target, "ms"));
-    text_format_age(wanted, control_integer(target, "target_ms"));
-    buf_print(&cli->out, "  %s: %s of %s%s\n", title, value, wanted, control_flag(target, "met") ? "" : ", missed");
-}
-
 static int print_end(struct cli *cli, const json_t *evidence)
 {
     const char *result = control_text(cli, evidence, "result"), *step = control_text(cli, evidence, "phase");
     const char *reason = control_text(cli, evidence, "reason");
     term_text(&cli->term, &cli->out, style_of(result), result);
     buf_print(&cli->out, "%s%s%s%s\n", *step ? " in step " : "", step, *reason ? ": " : "", reason);
-    print_target(cli, evidence, "rto", "recovery took");
-    print_target(cli, evidence, "rpo", "age of the data");
+    drill_print_target(cli, evidence, "rto", "recovery took");
+    drill_print_target(cli, evidence, "rpo", "age of the data");
     return strcmp(result, "passed") == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -212,7 +212,8 @@ static bool has_files(int fd, const char *const *files)
 const struct backup_kind *kind_of_folder(int fd)
 {
     for (const struct backup_kind *kind = backup_kinds; kind->name; kind++)
-        if (kind->folder_files && has_files(fd, kind->folder_files))
-            return kind;
+        for (size_t i = 0; i < 2 && kind->folder_files[i]; i++)
+            if (has_files(fd, kind->folder_files[i]))
+                return kind;
     return NULL;
 }

@@ -30,8 +30,8 @@ const struct decoder *decoder_detect(enum phase phase, const struct head *head);
 struct backup_kind {
     const char *name;
     bool (*is)(const struct head *head); /* NULL: a folder */
-    const char *const *folder_files;     /* that a folder of this kind has; NULL-terminated */
-    const struct server_type *server;    /* or NULL */
+    const char *const *folder_files[2]; /* that a folder of this kind has: the one list or the other, NULL-terminated */
+    const struct server_type *server;   /* or NULL */
     int (*restore)(struct run *run);
     bool server_last;                 /* the server starts on what was restored */
     int disk_tenths, memory_tenths;   /* needed for each 10 bytes of content */

@@ -123,13 +123,13 @@ static int identify_folder(struct run *run)
     const char *wanted = run->config->kind;
     if (run->source.fd < 0) { /* a repository on another machine */
         run->kind = kind_find(wanted);
-        return run->kind && run->kind->folder_files
+        return run->kind && run->kind->folder_files[0]
                    ? 0
                    : run_fail(run, PHASE_FETCH, "'%s' is on another machine: write kind = \"restic\"; or \"borg\"",
                               run->source.path);
     }
     run->kind = strcmp(wanted, "auto") == 0 ? kind_of_folder(run->source.fd) : kind_find(wanted);
-    if (!run->kind || !run->kind->folder_files)
+    if (!run->kind || !run->kind->folder_files[0])
         return run_fail(run, PHASE_FETCH, "'%s' is a folder, and no backup or repository that is known",
                         run->source.path);
     struct scratch_sum sum = scratch_measure(run->source.fd);

@@ -85,7 +85,7 @@ static bool is_backup(const struct run *run, const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const struct backup_kind *named = kind_find(run->config->kind);
-    bool is = fd >= 0 && (kind_of_folder(fd) || (named && named->folder_files));
+    bool is = fd >= 0 && (kind_of_folder(fd) || (named && named->folder_files[0]));
     if (fd >= 0)
         close(fd);
     return is;
