@@ -2,7 +2,8 @@
 /* config_drill - drills: { NAME: { source = ...; assertions = ( { ... } ); }; }; read by the tables of
  * core/model/drill.c. Each drill brings a check with it, drills/NAME, which says how the last one went and is CRITICAL
  * when none has passed for too long: so thresholds, graphs and alerts of a drill are those of any check. It is made as
- * text, as somebody could have written it, and read like the rest. */
+ * text, as somebody could have written it, and read like the rest. With `verify` it brings a second one,
+ * drills/NAME-backups, of the plugin backup-restore. */
 #include "core/config/config_load.h"
 
 #include <string.h>
@@ -111,6 +112,8 @@ void drill_load_all(struct load *load)
 
 /* ---- their checks ------------------------------------------------------------------------------------------------ */
 
+#define VERIFIER "backup-restore"
+
 /* In libconfig's quotes; a $ is written twice to stay one. */
 static void write_text(struct buf *out, const char *text)
 {
@@ -144,6 +147,30 @@ void proof_write_check(struct load *load, const struct proof *proof, struct buf 
     buf_text(out, "}; }");
 }
 
+/* All backups of the drill's source, by the cheap questions. */
+static void write_verification(struct load *load, const struct drill_config *drill, struct buf *out)
+{
+    const struct place place = { drill->place.file, drill->place.line };
+    if (!catalog_find(load->catalog, VERIFIER))
+        report_error(&load->report, place,
+                     "drill '%s': verify = true; needs the plugin '" VERIFIER "', which is not there", drill->name);
+    else if (!drill->source || drill->source[0] != '/')
+        report_error(&load->report, place,
+                     "drill '%s': verify = true; is for backups on this machine: write a check with the plugin "
+                     "'backup-tools' for those elsewhere",
+                     drill->name);
+    else {
+        buf_print(out, ", { name = \"%s-backups\"; title = ", drill->name);
+        write_text(out, arena_print(&load->arena, "%s: all backups", drill->title ? drill->title : drill->name));
+        buf_print(out,
+                  "; plugin = \"" VERIFIER
+                  "\"; every = \"1h\"; timeout = \"30m\"; rpo = \"%llds\"; source = { backups = ",
+                  (long long)(drill->rpo_ms / 1000));
+        write_text(out, drill->source);
+        buf_text(out, "; }; }");
+    }
+}
+
 void drill_write_checks(struct load *load, struct buf *out)
 {
     if (load->config->drill_count == 0 || !catalog_find(load->catalog, "drill"))
@@ -155,6 +182,8 @@ void drill_write_checks(struct load *load, struct buf *out)
                                      drill->rpo_ms, drill->overdue_ms, false };
         buf_text(out, i ? ", " : "");
         proof_write_check(load, &proof, out);
+        if (drill->verify)
+            write_verification(load, drill, out);
     }
     buf_text(out, " ); }; };\n");
 }

@@ -67,6 +67,11 @@ const struct drill_field drill_fields[] = {
     { "user", DRILL_TEXT, OF(user), "nobody", "Who its servers and tools run as when belfryd is root", NULL, 0, 0 },
     { "network", DRILL_FLAG, OF(network), "false", "It may use the network: for a repository on another machine", NULL,
       0, 0 },
+    { "verify", DRILL_FLAG, OF(verify), "false",
+      "Also look at all backups of 'source' every hour, by a check of their own, drills/NAME-backups: age, "
+      "completeness, "
+      "size, retention, place",
+      NULL, 0, 0 },
     { "trailer", DRILL_FLAG, OF(trailer), "true",
       "A plain dump must end with its tool's last line; false for dumps made with --skip-comments or --compact", NULL,
       0, 0 },

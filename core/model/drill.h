@@ -42,7 +42,7 @@ struct drill_config {
     const char *title, *source, *panel, *access, *pick, *kind, *decrypt, *key, *cipher, *decompress, *database, *smoke;
     const char *on, *workspace, *user;
     int64_t stall_ms, rto_ms, rpo_ms, overdue_ms, time_ms, space_bytes, memory_bytes;
-    bool network, trailer;
+    bool network, trailer, verify;
     const char *backup; /* of one run: the backup asked for by name; or NULL */
     struct drill_assertion *assertions;
     uint32_t assertion_count;
