@@ -11,20 +11,15 @@
  * calendar waits while another one runs.
  *
  * Diagnostics: `drill 'NAME' is due and can't be started: WHY`. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 
-#include "core/base/digest.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/keeper/drill.h"
 #include "core/keeper/trouble.h"
 
-#define TEXT_BYTES_MAX (1u << 20)
 #define AGAIN_MS 60000 /* after a start that did not come about */
 
 static void emit(struct drilling *d, struct event *event)
@@ -46,38 +41,6 @@ static void plan_next(struct drilling *d)
 
 /* ---- a run ------------------------------------------------------------------------------------------------------- */
 
-static void on_gone(struct child *child)
-{
-    struct drilling *d = child->owner;
-    d->has_child = false;
-    if (!d->closed)
-        return;
-    json_decref(d->progress);
-    json_decref(d->last);
-    json_decref(d->planned);
-    free(d->workspace);
-    free(d->job);
-    free(d);
-}
-
-static void set_json(json_t **at, json_t *json)
-{
-    json_decref(*at);
-    *at = json;
-}
-
-/* What the journal keeps of the evidence: all but what the record says by itself. */
-static char *figures_of(const json_t *evidence)
-{
-    json_t *copy = json_copy((json_t *)(uintptr_t)evidence);
-    static const char *const said[] = { "drill", "id", "result", "phase", "reason", "started_ms", "ms" };
-    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
-        json_object_del(copy, said[i]);
-    char *text = json_dumps(copy, JSON_COMPACT);
-    json_decref(copy);
-    return text;
-}
-
 static void record_outcome(struct drilling *d, const json_t *evidence)
 {
     static const struct {
@@ -87,7 +50,8 @@ static void record_outcome(struct drilling *d, const json_t *evidence)
                   { "failed", EVENT_DRILL_FAILED },
                   { "cancelled", EVENT_DRILL_CANCELLED } };
     const char *result = json_string_value(json_object_get(evidence, "result"));
-    char id[DRILL_ID_SIZE], *figures = figures_of(evidence);
+    json_t *kept = errand_figures(evidence);
+    char id[DRILL_ID_SIZE], *figures = json_dumps(kept, JSON_COMPACT);
     struct event event = { .type = EVENT_DRILL_FAILED,
                            .id = text_copy(id, sizeof id, d->id) ? id : "",
                            .phase = json_string_value(json_object_get(evidence, "phase")),
@@ -100,6 +64,7 @@ static void record_outcome(struct drilling *d, const json_t *evidence)
             event.type = types[i].type;
     emit(d, &event);
     free(figures);
+    json_decref(kept);
 }
 
 static void abandon(struct drilling *d, const json_t *outcome)
@@ -122,95 +87,62 @@ static bool on_done(struct drilling *d, json_t *outcome)
     if (d->stage == STAGE_REAPING)
         abandon(d, outcome);
     else if (d->plan)
-        set_json(&d->planned, json_incref(outcome));
+        errand_keep(&d->planned, json_incref(outcome));
     else
         record_outcome(d, outcome);
     if (d->stage == STAGE_RUNNING && !d->plan)
-        set_json(&d->last, json_incref(outcome));
+        errand_keep(&d->last, json_incref(outcome));
     return true;
 }
 
-static bool on_frame(struct child *child, struct wire_frame *frame)
+static bool take(void *owner, json_t *json, bool last)
 {
-    struct drilling *d = child->owner;
-    struct arena arena = { 0 };
-    bool done = frame->type == WIRE_DRILL_DONE, good = done || frame->type == WIRE_DRILL_PROGRESS;
-    const char *text = good ? wire_text(&frame->payload, &arena, TEXT_BYTES_MAX) : NULL;
-    json_t *json = text && wire_done(&frame->payload) == 0 ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    good = json_is_object(json);
-    if (good && done)
-        good = on_done(d, json);
-    else if (good)
-        set_json(&d->progress, json_incref(json));
-    json_decref(json);
-    arena_close(&arena);
-    return good;
+    struct drilling *d = owner;
+    if (last)
+        return on_done(d, json);
+    errand_keep(&d->progress, json_incref(json));
+    return true;
 }
 
-/* Its check shows what is new at once. */
-static void refresh_check(struct drilling *d)
+static void on_end(void *owner, const char *end)
 {
-    struct keeper *keeper = d->drills->keeper;
-    char id[80];
-    snprintf(id, sizeof id, "drills/%s", d->name);
-    uint32_t slot = schedule_find(keeper->schedule, id);
-    if (slot == SCHEDULE_NONE || keeper->stopping)
-        return;
-    schedule_run_now(keeper->schedule, slot, clock_instant());
-    dispatch_all(keeper);
-    keeper_plan(keeper);
-}
-
-static void on_exit_of(struct child *child)
-{
-    struct drilling *d = child->owner;
-    char end[64];
-    set_json(&d->progress, NULL);
+    struct drilling *d = owner;
+    errand_keep(&d->progress, NULL);
     if (d->done || d->plan) {
         if (!d->done)
-            set_json(&d->planned, json_pack("{s:s, s:s, s:s}", "id", d->id, "result", "failed", "reason",
-                                            "its process came to an end"));
+            errand_keep(&d->planned, json_pack("{s:s, s:s, s:s}", "id", d->id, "result", "failed", "reason",
+                                               "its process came to an end"));
         d->stage = STAGE_IDLE;
         if (d->plan)
             d->id[0] = '\0';
     } else {
-        snprintf(d->lost, sizeof d->lost, "its process was ended by %s", child_end_text(child, end, sizeof end));
+        snprintf(d->lost, sizeof d->lost, "its process was ended by %s", end);
         d->again_ms = d->stage == STAGE_REAPING ? clock_now_ms() + AGAIN_MS : 0;
         d->stage = STAGE_LEFT;
     }
     d->plan = false;
     plan_next(d);
-    refresh_check(d);
-    child_close(child);
+    errand_show(d->drills->keeper, "drills", d->name);
 }
+
+static void forget(void *owner)
+{
+    struct drilling *d = owner;
+    json_decref(d->progress);
+    json_decref(d->last);
+    json_decref(d->planned);
+    free(d->workspace);
+    free(d->job);
+    free(d);
+}
+
+const struct errand_type drill_errand = { "belfry-drill", "drill", take, on_end, forget };
 
 static int start_child(struct drilling *d, const char *job)
 {
-    struct keeper *keeper = d->drills->keeper;
-    struct child *child = &d->child;
-    memset(child, 0, sizeof *child);
-    snprintf(child->name, sizeof child->name, "drill %s", d->name);
-    child->owner = d;
-    child->on_frame = on_frame;
-    child->on_exit = on_exit_of;
-    child->on_gone = on_gone;
-    const char *argv[] = { "belfry-drill", NULL };
-    const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 } };
-    const struct child_spec spec = { .program = spawn_member("belfry-drill"),
-                                     .argv = argv,
-                                     .limits = limits,
-                                     .limit_count = 1,
-                                     .extra_fd = -1,
-                                     .outlives = true };
-    int failed = child_start(child, &keeper->loop, &keeper->dirty, &spec);
+    int failed = errand_start(&d->errand, d->name, job);
     if (failed)
         return failed;
-    size_t begin = wire_begin(&child->link.out, WIRE_DRILL);
-    wire_put_text(&child->link.out, job);
-    wire_end(&child->link.out, begin);
-    link_changed(&child->link);
-    child_move(child, LIFE_IS_READY);
-    d->has_child = true;
     d->done = false;
     d->by[0] = '\0';
     return 0;
@@ -259,12 +191,9 @@ static char *make_job(struct drilling *d, const struct drill_config *config, con
     struct keeper *keeper = d->drills->keeper;
     struct arena arena = { 0 };
     struct drill_config copy = *config;
-    unsigned char random[(DRILL_ID_SIZE - 1) / 2];
     char *text = NULL;
     copy.backup = backup;
-    digest_random(random, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(d->id + 2 * i, 3, "%02x", random[i]);
+    errand_id(d->id);
     if (read_secret(keeper, &arena, "key", &copy.key, why) &&
         read_secret(keeper, &arena, "access", &copy.access, why)) {
         json_t *job = json_pack("{s:s, s:o, s:s, s:b}", "id", d->id, "drill", drill_encode(&copy), "record",
@@ -281,7 +210,7 @@ int drilling_start(struct drilling *d, const char *backup, bool plan, const char
 {
     struct keeper *keeper = d->drills->keeper;
     const struct drill_config *config = config_drill_find(keeper->config, d->name);
-    if (d->stage != STAGE_IDLE || d->has_child)
+    if (d->stage != STAGE_IDLE || d->errand.busy)
         return why_say(why, ERROR_BUSY, "drill '%s' is running; 'belfry drill cancel %s' ends it", d->name, d->name);
     d->plan = plan;
     d->job = make_job(d, config, backup, why);
@@ -289,7 +218,7 @@ int drilling_start(struct drilling *d, const char *backup, bool plan, const char
         d->id[0] = '\0';
         return ERROR_REFUSED;
     }
-    set_json(&d->planned, NULL);
+    errand_keep(&d->planned, NULL);
     if (plan) {
         begin_run(d);
         return 0;
@@ -306,8 +235,7 @@ int drilling_start(struct drilling *d, const char *backup, bool plan, const char
 void drilling_cancel(struct drilling *d, const char *by)
 {
     text_copy(d->by, sizeof d->by, by);
-    wire_end(&d->child.link.out, wire_begin(&d->child.link.out, WIRE_STOP));
-    link_changed(&d->child.link);
+    errand_stop(&d->errand);
 }
 
 /* ---- the room's surface ------------------------------------------------------------------------------------------ */
@@ -359,10 +287,10 @@ static void start_due(struct drilling *d, int64_t now_ms)
 void drill_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms)
 {
     for (struct drilling *d = keeper->drills->first; d; d = d->next) {
-        if (d->has_child) {
-            child_forgive(&d->child, stalled_ms);
-            child_watch(&d->child, now_ms, true); /* it may have a large folder to remove */
-        } else if (d->stage == STAGE_NOTED && journal_durable(keeper->journal) >= d->seq) {
+        errand_watch(&d->errand, now_ms, stalled_ms);
+        if (d->errand.busy)
+            continue;
+        if (d->stage == STAGE_NOTED && journal_durable(keeper->journal) >= d->seq) {
             begin_run(d);
         } else if (d->stage == STAGE_LEFT && now_ms >= d->again_ms) {
             begin_reaping(d, now_ms);
@@ -375,7 +303,7 @@ void drill_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_m
 bool drill_is_ours(const struct keeper *keeper, pid_t pid)
 {
     const struct drilling *d = keeper->drills ? keeper->drills->first : NULL;
-    while (d && !(d->has_child && d->child.pid == pid))
+    while (d && !errand_is(&d->errand, pid))
         d = d->next;
     return d != NULL;
 }
@@ -386,11 +314,7 @@ void drill_close(struct keeper *keeper)
     struct drilling *next;
     for (struct drilling *d = keeper->drills ? keeper->drills->first : NULL; d; d = next) {
         next = d->next;
-        d->closed = true;
-        if (d->has_child)
-            child_close(&d->child);
-        else
-            on_gone(&(struct child){ .owner = d });
+        errand_close(&d->errand);
     }
     free(keeper->drills);
     keeper->drills = NULL;

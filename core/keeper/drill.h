@@ -4,8 +4,7 @@
 #ifndef KEEPER_DRILL_H
 #define KEEPER_DRILL_H
 
-#include "core/keeper/child.h"
-#include "core/keeper/keeper.h"
+#include "core/keeper/errand.h"
 
 enum stage {
     STAGE_IDLE,
@@ -29,9 +28,8 @@ struct drilling {
     bool plan, done;
     char by[32]; /* who cancels it */
     json_t *progress, *last, *planned;
-    struct child child;
-    bool has_child, closed;
-    char lost[128]; /* why it is left */
+    struct errand errand; /* its belfry-drill */
+    char lost[128];       /* why it is left */
 };
 
 struct drills {
@@ -45,6 +43,7 @@ struct drilling *drilling_find(const struct drills *drills, const char *name);
 struct drilling *drilling_get(struct drills *drills, const char *name);
 
 /* ---- drill.c */
+extern const struct errand_type drill_errand;
 /* backup: its name, or NULL; by: who wants it. 0, or a negative code with *why; the run's id is in d->id. */
 int drilling_start(struct drilling *d, const char *backup, bool plan, const char *by, struct why *why);
 /* Of one that runs. */

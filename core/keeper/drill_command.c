@@ -52,7 +52,7 @@ json_t *drill_command(struct keeper *keeper, const json_t *arguments, const char
     if (!d) {
         code = "unknown-drill";
         why_say(&why, 0, "there is no drill '%s'; 'belfry drill list' shows them", name ? name : "");
-    } else if (stop && d->stage == STAGE_RUNNING && d->has_child) {
+    } else if (stop && d->stage == STAGE_RUNNING && d->errand.busy) {
         drilling_cancel(d, by);
         return json_pack("{s:b, s:s}", "ok", 1, "id", d->id);
     } else if (stop) {

@@ -21,6 +21,7 @@ struct drilling *drilling_get(struct drills *drills, const char *name)
         return d;
     d = heap_alloc(sizeof *d);
     d->drills = drills;
+    d->errand = (struct errand){ .type = &drill_errand, .keeper = drills->keeper, .owner = d };
     text_copy(d->name, sizeof d->name, name);
     d->next = drills->first;
     drills->first = d;

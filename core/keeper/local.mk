@@ -10,6 +10,7 @@ keeper_parts = \
 	core/keeper/control.c \
 	core/keeper/dispatch.c \
 	core/keeper/drill.c core/keeper/drill.h core/keeper/drill_command.c core/keeper/drill_state.c \
+	core/keeper/errand.c core/keeper/errand.h \
 	core/keeper/guard.c \
 	core/keeper/keep.c \
 	core/keeper/keeper.h \

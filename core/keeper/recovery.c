@@ -13,19 +13,15 @@
  * A runbook that is due is called to mind before and told when it is; only one that says so starts by itself.
  *
  * Diagnostics: `runbook 'NAME' is due and can't be started: WHY`. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#include "core/base/digest.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/keeper/recovery.h"
 #include "core/keeper/trouble.h"
 
-#define TEXT_BYTES_MAX (1u << 20)
 #define AGAIN_MS 60000 /* after a start that did not come about */
 
 static const char *text_of(const json_t *json, const char *key)
@@ -156,16 +152,13 @@ int rehearsal_cancel(struct rehearsal *r, const char *by, struct why *why)
 int rehearsal_start(struct rehearsal *r, const char *by, struct why *why)
 {
     const struct runbook *runbook = config_runbook_find(r->all->keeper->config, r->name);
-    unsigned char random[(DRILL_ID_SIZE - 1) / 2];
     char id[DRILL_ID_SIZE];
     if (r->state != RECOVERY_IDLE)
         return why_say(why, ERROR_BUSY, "runbook '%s' is being followed; 'belfry drill cancel %s' ends it", r->name,
                        r->name);
     if (!runbook)
         return why_say(why, ERROR_UNKNOWN_NAME, "runbook '%s' is not in the configuration any more", r->name);
-    digest_random(random, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(id + 2 * i, 3, "%02x", random[i]);
+    errand_id(id);
     json_t *doc = recovery_open(runbook, id, by, clock_wall_ms());
     struct event event = { .type = EVENT_RECOVERY_STARTED, .id = id, .by = by };
     emit(r, &event, doc);
@@ -177,42 +170,12 @@ int rehearsal_start(struct rehearsal *r, const char *by, struct why *why)
 
 /* ---- the end ----------------------------------------------------------------------------------------------------- */
 
-static void set_json(json_t **at, json_t *json)
-{
-    json_decref(*at);
-    *at = json;
-}
-
 /* When the calendar wants it next. */
 static void plan_next(struct rehearsal *r)
 {
     const struct runbook *runbook = config_runbook_find(r->all->keeper->config, r->name);
     r->due_wall_ms =
         runbook ? recovery_due_ms(runbook->on, r->known_wall_ms, r->held_wall_ms, runbook->remind_ms) : INT64_MAX;
-}
-
-/* Its check shows what is new at once. */
-static void refresh_check(struct rehearsal *r)
-{
-    struct keeper *keeper = r->all->keeper;
-    char id[80];
-    snprintf(id, sizeof id, "recovery/%s", r->name);
-    uint32_t slot = schedule_find(keeper->schedule, id);
-    if (slot == SCHEDULE_NONE || keeper->stopping)
-        return;
-    schedule_run_now(keeper->schedule, slot, clock_instant());
-    dispatch_all(keeper);
-    keeper_plan(keeper);
-}
-
-/* What the journal keeps of the evidence: all but what the record says by itself. */
-static json_t *figures_of(const json_t *evidence)
-{
-    static const char *const said[] = { "runbook", "id", "result", "phase", "reason", "ms" };
-    json_t *copy = json_copy((json_t *)(uintptr_t)evidence);
-    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
-        json_object_del(copy, said[i]);
-    return copy;
 }
 
 /* Who cancelled it. */
@@ -241,13 +204,13 @@ static void record_end(struct rehearsal *r, const char *sha256)
                            .pause_ms = json_integer_value(json_object_get(evidence, "ms")),
                            .text = json_string_value(json_object_get(evidence, "reason")) };
     json_object_set_new(evidence, "evidence", json_string(sha256));
-    json_t *figures = figures_of(evidence);
+    json_t *figures = errand_figures(evidence);
     move(r, RECOVERY_KEPT);
     emit(r, &event, figures);
     json_decref(figures);
-    set_json(&r->last, evidence);
+    errand_keep(&r->last, evidence);
     plan_next(r);
-    refresh_check(r);
+    errand_show(r->all->keeper, "recovery", r->name);
 }
 
 static void keep_evidence(struct rehearsal *r)
@@ -267,80 +230,49 @@ static void keep_evidence(struct rehearsal *r)
 
 /* ---- the process of an errand ------------------------------------------------------------------------------------ */
 
-static void on_gone(struct child *child)
+static bool take(void *owner, json_t *json, bool last)
 {
-    struct rehearsal *r = child->owner;
-    r->has_child = false;
-    if (!r->closed)
+    struct rehearsal *r = owner;
+    if (!last || r->answer)
+        return false;
+    errand_keep(&r->answer, json_incref(json));
+    return true;
+}
+
+/* One that was stopped, because its step was skipped or all was cancelled, is not asked. */
+static void on_end(void *owner, const char *end)
+{
+    struct rehearsal *r = owner;
+    enum waited waited = r->waited;
+    r->waited = WAITED_NONE;
+    if (r->all->keeper->stopping)
         return;
+    if (waited == WAITED_EVIDENCE)
+        record_end(r, text_of(r->answer, "sha256"));
+    else if (waited == WAITED_COMMAND)
+        step_answered(r, end);
+}
+
+static void forget(void *owner)
+{
+    struct rehearsal *r = owner;
     json_decref(r->doc);
     json_decref(r->answer);
     json_decref(r->last);
     free(r);
 }
 
-static bool on_frame(struct child *child, struct wire_frame *frame)
-{
-    struct rehearsal *r = child->owner;
-    struct arena arena = { 0 };
-    const char *text =
-        frame->type == WIRE_DRILL_DONE && !r->answer ? wire_text(&frame->payload, &arena, TEXT_BYTES_MAX) : NULL;
-    json_t *json = text && wire_done(&frame->payload) == 0 ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    bool good = json_is_object(json);
-    if (good)
-        set_json(&r->answer, json_incref(json));
-    json_decref(json);
-    arena_close(&arena);
-    return good;
-}
-
-/* One that was stopped, because its step was skipped or all was cancelled, is not asked. */
-static void on_exit_of(struct child *child)
-{
-    struct rehearsal *r = child->owner;
-    char end[64];
-    bool evidence = r->errand == ERRAND_EVIDENCE, waited = r->errand == ERRAND_COMMAND;
-    child_end_text(child, end, sizeof end);
-    r->errand = ERRAND_NONE;
-    if (!r->all->keeper->stopping && evidence)
-        record_end(r, text_of(r->answer, "sha256"));
-    else if (!r->all->keeper->stopping && waited)
-        step_answered(r, end);
-    child_close(child);
-}
+const struct errand_type recovery_errand = { "belfry-recovery", "runbook", take, on_end, forget };
 
 int rehearsal_send(struct rehearsal *r, json_t *job)
 {
-    struct keeper *keeper = r->all->keeper;
-    struct child *child = &r->child;
-    const char *argv[] = { "belfry-recovery", NULL };
-    const struct spawn_limit limits[] = { { RLIMIT_CORE, 0 } };
-    const struct child_spec spec = { .program = spawn_member("belfry-recovery"),
-                                     .argv = argv,
-                                     .limits = limits,
-                                     .limit_count = 1,
-                                     .extra_fd = -1,
-                                     .outlives = true };
-    memset(child, 0, sizeof *child);
-    snprintf(child->name, sizeof child->name, "runbook %s", r->name);
-    child->owner = r;
-    child->on_frame = on_frame;
-    child->on_exit = on_exit_of;
-    child->on_gone = on_gone;
-    set_json(&r->answer, NULL);
-    int failed = child_start(child, &keeper->loop, &keeper->dirty, &spec);
-    if (failed)
-        return failed;
     char *text = json_dumps(job, JSON_COMPACT);
-    size_t begin = wire_begin(&child->link.out, WIRE_DRILL);
-    wire_put_text(&child->link.out, text);
-    wire_end(&child->link.out, begin);
-    link_changed(&child->link);
-    child_move(child, LIFE_IS_READY);
+    errand_keep(&r->answer, NULL);
+    int failed = errand_start(&r->errand, r->name, text);
     free(text);
-    r->has_child = true;
-    r->errand = json_object_get(job, "command") ? ERRAND_COMMAND : ERRAND_EVIDENCE;
-    return 0;
+    if (!failed)
+        r->waited = json_object_get(job, "command") ? WAITED_COMMAND : WAITED_EVIDENCE;
+    return failed;
 }
 
 /* ---- the calendar ------------------------------------------------------------------------------------------------ */
@@ -428,11 +360,11 @@ static void work(struct rehearsal *r, int64_t now_ms)
 {
     if (r->state == RECOVERY_NOTED && r->resumed)
         resume(r);
-    else if (r->state == RECOVERY_NOTED && !r->has_child && journal_durable(r->all->keeper->journal) >= r->seq)
+    else if (r->state == RECOVERY_NOTED && !r->errand.busy && journal_durable(r->all->keeper->journal) >= r->seq)
         begin_step(r);
     else if (r->state == RECOVERY_RUNNING)
         step_watch(r, recovery_step(r->doc), now_ms);
-    else if (r->state == RECOVERY_ENDING && !r->has_child)
+    else if (r->state == RECOVERY_ENDING && !r->errand.busy)
         keep_evidence(r);
     else if (r->state == RECOVERY_IDLE)
         watch_calendar(r, now_ms);
@@ -441,10 +373,7 @@ static void work(struct rehearsal *r, int64_t now_ms)
 void recovery_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalled_ms)
 {
     for (struct rehearsal *r = keeper->rehearsals->first; r; r = r->next) {
-        if (r->has_child) {
-            child_forgive(&r->child, stalled_ms);
-            child_watch(&r->child, now_ms, true); /* the disk of the evidence may be slow */
-        }
+        errand_watch(&r->errand, now_ms, stalled_ms);
         step_tidy(r);
         work(r, now_ms);
     }
@@ -453,7 +382,7 @@ void recovery_housekeeping(struct keeper *keeper, int64_t now_ms, int64_t stalle
 bool recovery_is_ours(const struct keeper *keeper, pid_t pid)
 {
     const struct rehearsal *r = keeper->rehearsals ? keeper->rehearsals->first : NULL;
-    while (r && !(r->has_child && r->child.pid == pid))
+    while (r && !errand_is(&r->errand, pid))
         r = r->next;
     return r != NULL;
 }
@@ -464,11 +393,7 @@ void recovery_close(struct keeper *keeper)
     struct rehearsal *next;
     for (struct rehearsal *r = keeper->rehearsals ? keeper->rehearsals->first : NULL; r; r = next) {
         next = r->next;
-        r->closed = true;
-        if (r->has_child)
-            child_close(&r->child);
-        else
-            on_gone(&(struct child){ .owner = r });
+        errand_close(&r->errand);
     }
     free(keeper->rehearsals);
     keeper->rehearsals = NULL;

@@ -5,14 +5,14 @@
 #ifndef KEEPER_RECOVERY_H
 #define KEEPER_RECOVERY_H
 
-#include "core/keeper/child.h"
-#include "core/keeper/keeper.h"
+#include "core/keeper/errand.h"
 #include "core/model/recovery.h"
 
-enum errand {
-    ERRAND_NONE,
-    ERRAND_COMMAND,
-    ERRAND_EVIDENCE
+/* What belfry-recovery is waited for. */
+enum waited {
+    WAITED_NONE,
+    WAITED_COMMAND,
+    WAITED_EVIDENCE
 };
 
 struct rehearsal {
@@ -30,11 +30,10 @@ struct rehearsal {
     char run[DRILL_ID_SIZE];    /* of its drill */
     struct {
         char drill[65], run[DRILL_ID_SIZE];
-    } unwanted;         /* a drill that was not waited for, until it is cancelled */
-    uint64_t runs;      /* so many runs of its check must be behind it */
-    struct child child; /* the process of an errand */
-    enum errand errand; /* that is waited for */
-    bool has_child, closed;
+    } unwanted;    /* a drill that was not waited for, until it is cancelled */
+    uint64_t runs; /* so many runs of its check must be behind it */
+    struct errand errand;
+    enum waited waited;
     bool resumed;   /* by a daemon that was started anew */
     json_t *answer; /* of that */
     json_t *last;   /* evidence of the last one, since the daemon's start */
@@ -51,6 +50,7 @@ struct rehearsal *rehearsal_find(const struct rehearsals *all, const char *name)
 struct rehearsal *rehearsal_get(struct rehearsals *all, const char *name);
 
 /* ---- recovery.c: 0, or a negative code with *why */
+extern const struct errand_type recovery_errand;
 int rehearsal_start(struct rehearsal *r, const char *by, struct why *why);
 /* What people say of the step: "done", "failed", "skipped"; note: or NULL. */
 int rehearsal_say(struct rehearsal *r, const char *state, const char *note, const char *by, struct why *why);

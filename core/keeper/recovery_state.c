@@ -21,6 +21,7 @@ struct rehearsal *rehearsal_get(struct rehearsals *all, const char *name)
         return r;
     r = heap_alloc(sizeof *r);
     r->all = all;
+    r->errand = (struct errand){ .type = &recovery_errand, .keeper = all->keeper, .owner = r };
     text_copy(r->name, sizeof r->name, name);
     r->next = all->first;
     all->first = r;

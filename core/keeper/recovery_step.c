@@ -52,11 +52,9 @@ void step_answered(struct rehearsal *r, const char *end)
 static void stop_command(struct rehearsal *r, const json_t *step)
 {
     (void)step;
-    r->errand = ERRAND_NONE;
-    if (!r->has_child)
-        return;
-    wire_end(&r->child.link.out, wire_begin(&r->child.link.out, WIRE_STOP));
-    link_changed(&r->child.link);
+    r->waited = WAITED_NONE;
+    if (r->errand.busy)
+        errand_stop(&r->errand);
 }
 
 /* ---- a drill ----------------------------------------------------------------------------------------------------- */
@@ -125,7 +123,7 @@ void step_tidy(struct rehearsal *r)
     char by[80];
     struct drilling *d = r->unwanted.run[0] ? drilling_find(r->all->keeper->drills, r->unwanted.drill) : NULL;
     bool runs = d && strcmp(d->id, r->unwanted.run) == 0;
-    if (runs && (d->stage == STAGE_NOTED || !d->has_child))
+    if (runs && (d->stage == STAGE_NOTED || !d->errand.busy))
         return;
     snprintf(by, sizeof by, "runbook:%s", r->name);
     if (runs)
