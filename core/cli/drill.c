@@ -47,21 +47,21 @@ static json_t *look(struct cli *cli, const char *name, int *status)
 
 /* ---- words ------------------------------------------------------------------------------------------------------- */
 
-/* "restore  43 %  12.4 MB/s  3 min left"; the rate is that since the phase began. */
+const char *drill_progress(struct cli *cli, const char *phase, int64_t ms, const json_t *figures)
+{
+    char rate[TEXT_VALUE_SIZE], left[TEXT_DURATION_SIZE], took[TEXT_DURATION_SIZE];
+    if (!json_object_get(figures, "percent"))
+        return arena_print(&cli->arena, "%s, %s so far", phase, text_format_age(took, ms));
+    text_format_value(rate, (double)control_integer(figures, "rate"), "B");
+    text_format_age(left, control_integer(figures, "left_ms"));
+    return arena_print(&cli->arena, "%s %lld %%, %s/s, %s left", phase, (long long)control_integer(figures, "percent"),
+                       rate, left);
+}
+
+/* Of a drill in the daemon's answer. */
 static const char *tell_progress(struct cli *cli, const json_t *progress)
 {
-    int64_t bytes = control_integer(progress, "bytes"), total = control_integer(progress, "total");
-    int64_t ms = control_integer(progress, "ms"), phase_ms = control_integer(progress, "phase_ms");
-    char rate[TEXT_VALUE_SIZE], left[TEXT_DURATION_SIZE], took[TEXT_DURATION_SIZE];
-    const char *phase = control_text(cli, progress, "phase");
-    text_format_age(took, ms);
-    if (total <= 0 || bytes <= 0 || phase_ms <= 0 || strcmp(phase, "restore") != 0)
-        return arena_print(&cli->arena, "%s, %s so far", phase, took);
-    double per_second = (double)bytes * 1000 / (double)phase_ms;
-    text_format_value(rate, per_second, "B");
-    text_format_age(left, (int64_t)((double)(total - bytes) * 1000 / per_second));
-    return arena_print(&cli->arena, "%s %.0f %%, %s/s, %s left", phase, 100.0 * (double)bytes / (double)total, rate,
-                       left);
+    return drill_progress(cli, control_text(cli, progress, "phase"), control_integer(progress, "ms"), progress);
 }
 
 static enum style result_style(const char *result)

@@ -10,6 +10,8 @@
 
 extern const struct verb verb_drill_report, verb_drill_step;
 
+/* "restore 43 %, 12.4 MB/s, 3 min left"; ms: since it began; where figures have no percent, "start, 4 s so far". */
+const char *drill_progress(struct cli *cli, const char *phase, int64_t ms, const json_t *figures);
 /* For the board: a line for each drill that runs. */
 void drill_print_running(struct cli *cli, const json_t *drills);
 /* Of an evidence: what the member key ("rto", "rpo") says, a line that begins with the title; nothing without it. */

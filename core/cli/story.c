@@ -12,6 +12,7 @@
 
 #include "core/base/text.h"
 #include "core/cli/control.h"
+#include "core/cli/drill.h"
 #include "core/model/state.h"
 
 #define SUBJECT_COLUMNS 20
@@ -50,6 +51,7 @@ static const struct sentence {
     { "child.died", "name", "{text}" },
     { "daemon.panicked", "=belfryd", "crashed  {text}" },
     { "drill.started", "drill", "drill began, by {by}" },
+    { "drill.progress", "drill", "drill runs: {progress}" },
     { "drill.passed", "drill", "drill passed in {ms}" },
     { "drill.failed", "drill", "drill failed in phase {phase} after {ms}  {text}" },
     { "drill.cancelled", "drill", "drill cancelled after {ms} by {by}" },
@@ -123,6 +125,9 @@ static void add_member(struct cli *cli, struct buf *out, const json_t *record, c
         add_change(cli, out, record);
     else if (strcmp(name, "tries") == 0)
         add_tries(out, record);
+    else if (strcmp(name, "progress") == 0)
+        buf_text(out, drill_progress(cli, control_text(cli, record, "phase"), control_integer(record, "ms"),
+                                     json_object_get(record, "figures")));
     else if (json_is_string(value))
         buf_text(out, cli_visible(cli, json_string_value(value)));
     else if (json_is_integer(value) && strcmp(name, "ms") == 0)

@@ -87,17 +87,31 @@ static void listen_to_keeper(struct supervisor *s, int64_t wait_ms)
     }
 }
 
+/* How much of the backup, how fast since the phase began (bytes a second), and how long the rest takes at that rate. */
+static void add_rate(json_t *json, int64_t bytes, int64_t total, int64_t phase_ms)
+{
+    if (bytes <= 0 || total < bytes || phase_ms <= 0)
+        return;
+    double rate = (double)bytes * 1000 / (double)phase_ms;
+    json_object_set_new(json, "percent", json_integer((json_int_t)(100.0 * (double)bytes / (double)total)));
+    json_object_set_new(json, "rate", json_integer((json_int_t)rate));
+    json_object_set_new(json, "left_ms", json_integer((json_int_t)((double)(total - bytes) * 1000 / rate)));
+}
+
 static void tell_progress(struct supervisor *s, int64_t now_ms)
 {
     struct outcome *outcome = s->run.outcome;
     if (now_ms - s->told_ms < PROGRESS_MS)
         return;
     s->told_ms = now_ms;
-    json_t *json = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I}", "phase", phase_name((enum phase)atomic_load(&outcome->phase)), "bytes",
-        (json_int_t)atomic_load(&outcome->bytes), "total", (json_int_t)atomic_load(&outcome->bytes_total), "ms",
-        (json_int_t)(now_ms - s->run.started_ms), "disk", (json_int_t)outcome->peak_bytes, "phase_ms",
-        (json_int_t)(now_ms - atomic_load(&outcome->phase_began_ms)));
+    enum phase phase = (enum phase)atomic_load(&outcome->phase);
+    int64_t bytes = atomic_load(&outcome->bytes), total = atomic_load(&outcome->bytes_total);
+    int64_t phase_ms = now_ms - atomic_load(&outcome->phase_began_ms);
+    json_t *json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "phase", phase_name(phase), "bytes", (json_int_t)bytes,
+                             "total", (json_int_t)total, "ms", (json_int_t)(now_ms - s->run.started_ms), "disk",
+                             (json_int_t)outcome->peak_bytes, "phase_ms", (json_int_t)phase_ms);
+    if (phase == PHASE_RESTORE)
+        add_rate(json, bytes, total, phase_ms);
     send_json(s, WIRE_DRILL_PROGRESS, json);
     json_decref(json);
 }

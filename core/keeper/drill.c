@@ -5,10 +5,11 @@
  *     idle ──due, command──► noted ──record on disk──► running ──outcome──► idle
  *                              └──plan───────────────────┘ └──it died──► left ──reaped──► idle
  *
- * drill.started, with the run's id and its workspace, is on disk before anything else happens; each run ends with one
- * of drill.passed, drill.failed, drill.cancelled and drill.abandoned. A start of the daemon that finds one without an
- * end has a belfry-drill clean up exactly that run's processes and folder, and records it as abandoned. A drill of the
- * calendar waits while another one runs.
+ * drill.started, with the run's id and its workspace, is on disk before anything else happens; drill.progress tells of
+ * each phase, each tenth of the backup and each minute as it goes; each run ends with one of drill.passed,
+ * drill.failed, drill.cancelled and drill.abandoned. A start of the daemon that finds one without an end has a
+ * belfry-drill clean up exactly that run's processes and folder, and records it as abandoned. A drill of the calendar
+ * waits while another one runs.
  *
  * Diagnostics: `drill 'NAME' is due and can't be started: WHY`. */
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "core/keeper/trouble.h"
 
 #define AGAIN_MS 60000 /* after a start that did not come about */
+#define NEWS_MS 60000  /* between records of a drill that comes no further */
 
 static void emit(struct drilling *d, struct event *event)
 {
@@ -95,12 +97,43 @@ static bool on_done(struct drilling *d, json_t *outcome)
     return true;
 }
 
+static int64_t number_of(const json_t *progress, const char *key)
+{
+    return json_integer_value(json_object_get(progress, key));
+}
+
+/* A phase, a tenth of the backup or a minute further than what the journal has. */
+static bool is_news(const struct drilling *d, const json_t *progress)
+{
+    return !json_equal(json_object_get(d->noted, "phase"), json_object_get(progress, "phase")) ||
+           number_of(d->noted, "percent") / 10 != number_of(progress, "percent") / 10 ||
+           number_of(d->noted, "ms") / NEWS_MS != number_of(progress, "ms") / NEWS_MS;
+}
+
+static void record_progress(struct drilling *d, json_t *progress)
+{
+    if (d->plan || !is_news(d, progress))
+        return;
+    errand_keep(&d->noted, json_incref(progress));
+    json_t *kept = errand_figures(progress);
+    char *figures = json_dumps(kept, JSON_COMPACT);
+    struct event event = { .type = EVENT_DRILL_PROGRESS,
+                           .id = d->id,
+                           .phase = json_string_value(json_object_get(progress, "phase")),
+                           .pause_ms = number_of(progress, "ms"),
+                           .figures = figures };
+    emit(d, &event);
+    free(figures);
+    json_decref(kept);
+}
+
 static bool take(void *owner, json_t *json, bool last)
 {
     struct drilling *d = owner;
     if (last)
         return on_done(d, json);
     errand_keep(&d->progress, json_incref(json));
+    record_progress(d, json);
     return true;
 }
 
@@ -108,6 +141,7 @@ static void on_end(void *owner, const char *end)
 {
     struct drilling *d = owner;
     errand_keep(&d->progress, NULL);
+    errand_keep(&d->noted, NULL);
     if (d->done || d->plan) {
         if (!d->done)
             errand_keep(&d->planned, json_pack("{s:s, s:s, s:s}", "id", d->id, "result", "failed", "reason",
@@ -129,6 +163,7 @@ static void forget(void *owner)
 {
     struct drilling *d = owner;
     json_decref(d->progress);
+    json_decref(d->noted);
     json_decref(d->last);
     json_decref(d->planned);
     free(d->workspace);

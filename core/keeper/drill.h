@@ -26,10 +26,10 @@ struct drilling {
     uint64_t seq;
     char *job; /* until it is sent */
     bool plan, done;
-    char by[32]; /* who cancels it */
-    json_t *progress, *last, *planned;
-    struct errand errand; /* its belfry-drill */
-    char lost[128];       /* why it is left */
+    char by[32];                               /* who cancels it */
+    json_t *progress, *noted, *last, *planned; /* noted: the progress that the journal has */
+    struct errand errand;                      /* its belfry-drill */
+    char lost[128];                            /* why it is left */
 };
 
 struct drills {

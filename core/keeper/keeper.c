@@ -60,6 +60,7 @@ static enum log_level level_of(const struct event *event)
     case EVENT_RECOVERY_FAILED:
     case EVENT_RECOVERY_DUE:
         return LOG_LEVEL_WARN;
+    case EVENT_DRILL_PROGRESS:
     case EVENT_DRILL_STANDING:
     case EVENT_RECOVERY_STANDING:
     case EVENT_RECOVERY_KNOWN:

@@ -48,6 +48,7 @@
     X(EVENT_CHILD_DIED, "child.died", E_NAME | E_CHECK | E_TEXT)                                                       \
     X(EVENT_DAEMON_PANICKED, "daemon.panicked", E_TEXT)                                                                \
     X(EVENT_DRILL_STARTED, "drill.started", E_DRILL | E_WHO | E_PATH)                                                  \
+    X(EVENT_DRILL_PROGRESS, "drill.progress", E_DRILL | E_PHASE | E_PAUSE | E_FIGURES)                                 \
     X(EVENT_DRILL_PASSED, "drill.passed", E_DRILL | E_PAUSE | E_FIGURES | E_TEXT)                                      \
     X(EVENT_DRILL_FAILED, "drill.failed", E_DRILL | E_PHASE | E_PAUSE | E_FIGURES | E_TEXT)                            \
     X(EVENT_DRILL_CANCELLED, "drill.cancelled", E_DRILL | E_PHASE | E_PAUSE | E_FIGURES | E_WHO | E_TEXT)              \
