@@ -242,7 +242,7 @@ void remote_blame(struct run *run)
     const struct remote *remote = run->source.remote;
     struct outcome *outcome = run->outcome;
     enum phase phase = outcome->failed_phase;
-    if (!remote || !remote->hash || remote->ended ||
+    if (run->plan || !remote || !remote->hash || remote->ended ||
         (phase != PHASE_DECRYPT && phase != PHASE_UNPACK && phase != PHASE_RESTORE))
         return;
     const char *why = arena_text(&run->arena, outcome->why);
