@@ -183,6 +183,14 @@ FILE *backup_open(const char *path)
     return f;
 }
 
+void backup_close(FILE *f)
+{
+    if (!f)
+        return;
+    posix_fadvise(fileno(f), 0, 0, POSIX_FADV_DONTNEED);
+    fclose(f);
+}
+
 static void say_part(struct backup_run *run, const char *part, enum belfry_state state, const char *text)
 {
     const char *shown = say_excerpt(run->p, part, strlen(part));
