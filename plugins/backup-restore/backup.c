@@ -67,7 +67,7 @@ const struct belfry_option backup_options[] = {
     { "public", BELFRY_FLAG, "Whether everybody may read them", .fallback = "false", .example = "true" },
     { "may_be_empty", BELFRY_FLAG, "Whether a dump without a table, key or file is right", .fallback = "false",
       .example = "true" },
-    { "unproven", BELFRY_FLAG, "Whether dumps that can't say that they are whole (--compact) are taken so",
+    { "unproven", BELFRY_FLAG, "Whether what can't say that it is whole (dumps of --compact, zip, bzip2) is taken so",
       .fallback = "false", .example = "true" },
     { "unchanged", BELFRY_FLAG, "Whether two backups may be the same, byte by byte", .fallback = "false",
       .example = "true" },

@@ -71,7 +71,8 @@ static int read_all(struct reading *r, int fd)
     }
 }
 
-static void compare_sum(struct reading *r, const struct backup *file, struct backup_proof *proof)
+/* Whether there is a sum to compare with, and it is the right one. */
+static bool compare_sum(struct reading *r, const struct backup *file, struct backup_proof *proof)
 {
     unsigned char sum[EVP_MAX_MD_SIZE];
     char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
@@ -79,9 +80,13 @@ static void compare_sum(struct reading *r, const struct backup *file, struct bac
     EVP_DigestFinal_ex(r->hash, sum, &n);
     for (unsigned i = 0; i < n; i++)
         snprintf(hex + (size_t)2 * i, 3, "%02x", sum[i]);
-    if (file->sum && strcmp(file->sum, hex) != 0)
-        backup_find(r->run, &proof->bad, BELFRY_CRITICAL, "its SHA-256 is %.12s..., its manifest says %.12s...", hex,
-                    file->sum);
+    if (!file->sum)
+        return false;
+    if (strcmp(file->sum, hex) == 0)
+        return true;
+    backup_find(r->run, &proof->bad, BELFRY_CRITICAL, "its SHA-256 is %.12s..., its manifest says %.12s...", hex,
+                file->sum);
+    return false;
 }
 
 static void conclude(struct reading *r, const struct backup *file, struct backup_proof *proof, int error)
@@ -95,6 +100,7 @@ static void conclude(struct reading *r, const struct backup *file, struct backup
                     say_bytes(r->run->p, (double)r->done), say_bytes(r->run->p, (double)file->size));
         return;
     }
+    r->content.summed = compare_sum(r, file, proof);
     if (error == 0 && unpacked) {
         content_end(&r->content, r->unpack.format, proof);
     } else {
@@ -102,7 +108,6 @@ static void conclude(struct reading *r, const struct backup *file, struct backup
         backup_find(r->run, &proof->bad, error ? BELFRY_UNKNOWN : BELFRY_CRITICAL, "%s",
                     error ? belfry_print(r->run->p, "can't be read: %s", say_error(r->run->p, error)) : r->unpack.why);
     }
-    compare_sum(r, file, proof);
     if (error == 0 && unpacked && !r->unpack.format && memcmp(r->content.head, "PGDMP", 5) == 0 && !proof->bad.text)
         pg_read_archive(r->run, file->path, proof);
 }
