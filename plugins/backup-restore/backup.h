@@ -53,7 +53,7 @@ struct backup_proof {
     const char *database; /* its own word for what it is of, or NULL */
     const char *data;     /* the folder that such a server usually has its data in, or NULL */
     int64_t made;         /* by its own word, or 0 */
-    bool whole;           /* read to its end, and the end is right */
+    bool whole;           /* read to its end, and the end is right; not when only its own words are */
     bool unread;          /* the time was up: not to be kept */
     bool piece;           /* of a greater backup: alone it may be empty */
 };

@@ -195,7 +195,7 @@ static void end_postgres(struct content *c, struct backup_proof *proof)
     proof->what = cluster ? "PostgreSQL cluster dump" : "PostgreSQL dump";
     proof->data = "/var/lib/postgresql";
     const char *name = after(c, c->head, c->head_size, "\\connect ");
-    proof->database = name && *name ? name : NULL;
+    proof->database = name && *name && !cluster ? name : NULL;
     end_sql(c, proof,
             cluster ? "-- PostgreSQL database cluster dump complete" : "-- PostgreSQL database dump complete");
 }

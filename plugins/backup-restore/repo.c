@@ -273,7 +273,8 @@ static void prove_pgbackrest(struct backup_run *run, const struct backup *newest
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "was made with errors (page checksums)");
     if (line)
         prove_wal(run, stanza, line + 1, proof);
-    proof->whole = proof->bad.state == BELFRY_OK;
+    if (!proof->bad.text)
+        proof->what = line ? "pgBackRest backup that ended and has its WAL" : "pgBackRest backup that ended";
     free(info);
 }
 

@@ -93,14 +93,12 @@ static void prove_mariabackup(struct backup_run *run, const char *folder, struct
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "is not whole: its log ends before the position it needs");
     else if (!has_file(run, folder, "ibdata1") && !has_file(run, folder, "ibdata1.delta"))
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "has no 'ibdata1'");
-    else
-        proof->whole = true;
     if (ended && strlen(ended) >= 19) {
         int64_t made = zone_time(run->zone, ended);
         proof->made = made > 0 ? made : 0;
     }
     if (type)
-        proof->what = belfry_print(run->p, "mariabackup (%s)", type);
+        proof->what = belfry_print(run->p, "mariabackup (%s)%s", type, info ? " that ended" : "");
 }
 
 /* ---- pg_dump -Fd ----------------------------------------------------------------------------------------------- */
@@ -312,7 +310,6 @@ static void prove_binlogs(struct backup_run *run, const char *folder, struct bac
                         numbers[i - 1] + 1);
             break;
         }
-    proof->whole = proof->bad.state == BELFRY_OK;
 }
 
 void tree_prove(struct backup_run *run, const struct backup *tree, struct backup_proof *proof)
