@@ -37,6 +37,7 @@ struct backup {
     int64_t changed_ns, inode;
     uint64_t device;
     unsigned mode;
+    bool alone; /* the source itself: it is replaced, and there never are others */
 };
 
 /* What was found about one thing; the worst of its states, and texts joined with "; ". */
