@@ -168,6 +168,9 @@ struct retain_ask {
 size_t retain_missing(const struct retain_ask *ask, const int64_t *local, size_t count,
                       int64_t missing[BACKUP_SLOTS_MAX]);
 
+/* disks.c: whether two devices lie on the same disk, or share one of several; sys: where sysfs is. */
+bool disks_shared(const char *sys, dev_t a, dev_t b);
+
 /* place.c: who may read it, and whether it is on the disk that it protects. */
 void place_judge(struct backup_run *run, const struct backup *newest, const struct backup_proof *proof,
                  struct backup_findings *found);
