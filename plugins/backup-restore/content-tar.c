@@ -48,8 +48,9 @@ bool tar_begins(const unsigned char *bytes, size_t count)
 static void read_records(struct tar_walk *w)
 {
     for (size_t at = 0; at < w->record_bytes;) {
-        const char *record = w->records + at, *end;
-        size_t length = strtoul(record, (char **)&end, 10), left = w->record_bytes - at;
+        const char *record = w->records + at;
+        char *end;
+        size_t length = strtoul(record, &end, 10), left = w->record_bytes - at;
         if (length == 0 || length > left)
             return;
         if (strncmp(end, " size=", 6) == 0) {
