@@ -111,7 +111,8 @@ static void *serve(void *argument)
     free(argument);
     char emergency[EMERGENCY_BYTES]; /* for signal handlers when the rest of the stack is used up */
     const stack_t stack = { .ss_sp = emergency, .ss_size = sizeof(emergency) };
-    sigaltstack(&stack, NULL);
+    stack_t before;
+    sigaltstack(&stack, &before);
     book_take_slot(start.pool->setup.book, start.slot);
     int standing = sched_getscheduler(0);
     for (struct job *job; (job = take_job(start.pool)) != NULL;) {
@@ -121,6 +122,7 @@ static void *serve(void *argument)
             break;
         }
     }
+    sigaltstack(&before, NULL); /* ours ends with this function */
     return NULL;
 }
 
