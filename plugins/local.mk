@@ -241,6 +241,7 @@ plugins_backup_restore_libbackup_la_SOURCES = \
 	plugins/backup-restore/folder.c \
 	plugins/backup-restore/manifest.c \
 	plugins/backup-restore/place.c \
+	plugins/backup-restore/disks.c \
 	plugins/backup-restore/proof.c \
 	plugins/backup-restore/remote.c \
 	plugins/backup-restore/repo.c \
@@ -364,6 +365,10 @@ unit_tests += tests/unit/test_retain
 tests_unit_test_retain_SOURCES = tests/unit/test_retain.c plugins/backup-restore/retain.c tests/tap.h
 tests_unit_test_retain_CFLAGS = $(pie_cflags) -D_GNU_SOURCE
 tests_unit_test_retain_LDFLAGS = $(pie_ldflags)
+unit_tests += tests/unit/test_disks
+tests_unit_test_disks_SOURCES = tests/unit/test_disks.c plugins/backup-restore/disks.c tests/tap.h
+tests_unit_test_disks_CFLAGS = $(pie_cflags) -D_GNU_SOURCE
+tests_unit_test_disks_LDFLAGS = $(pie_ldflags)
 
 # the plugins' tests run them in a host of a few lines, one process a run
 check_PROGRAMS += tests/plugins/drive

@@ -179,6 +179,8 @@ bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms,
 int remote_find(struct run *run);
 int remote_rewind(struct run *run);
 ssize_t remote_read(struct run *run, void *bytes, size_t n, bool keep);
+/* After a failure: when the backup was damaged on its way, which its checksum tells at its end, that is the reason. */
+void remote_blame(struct run *run);
 
 /* ---- evidence.c */
 json_t *evidence_make(const struct run *run);

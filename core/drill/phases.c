@@ -251,6 +251,8 @@ int run_phases(struct run *run)
         code = restore(run);
     if (code == 0 && !run->plan)
         code = assert_all(run);
+    if (code != 0)
+        remote_blame(run);
     run_begin(run, PHASE_CLEAN);
     if (code == 0)
         outcome->result = run->plan ? DRILL_PLANNED : DRILL_PASSED;

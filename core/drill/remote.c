@@ -4,6 +4,7 @@
  * believed when the tool that sends it ended well, as many bytes came as were announced, and the checksum is right. */
 #include <errno.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "core/drill/fetch.h"
 
 #define KEPT_BYTES_MAX (16u << 20)
+#define GULP_BYTES (256u << 10)
+#define WAIT_MS 50
 
 struct remote {
     struct fetch_choice choice;
@@ -215,4 +218,37 @@ ssize_t remote_read(struct run *run, void *bytes, size_t n, bool keep)
         remote->dropped = true;
     }
     return got;
+}
+
+/* Reads on to the end, whoever has given up on it. */
+static void read_out(struct run *run)
+{
+    struct remote *remote = run->source.remote;
+    unsigned char *bytes = heap_alloc(GULP_BYTES);
+    ssize_t n = 1;
+    while (!remote->ended && (n > 0 || (n < 0 && errno == EAGAIN))) {
+        struct pollfd ready = { run->source.fd, POLLIN, 0 };
+        n = remote_read(run, bytes, GULP_BYTES, false);
+        if (n > 0)
+            atomic_fetch_add(&run->outcome->bytes, n);
+        else
+            poll(&ready, 1, WAIT_MS);
+    }
+    free(bytes);
+}
+
+void remote_blame(struct run *run)
+{
+    const struct remote *remote = run->source.remote;
+    struct outcome *outcome = run->outcome;
+    enum phase phase = outcome->failed_phase;
+    if (run->plan || !remote || !remote->hash || remote->ended ||
+        (phase != PHASE_DECRYPT && phase != PHASE_UNPACK && phase != PHASE_RESTORE))
+        return;
+    const char *why = arena_text(&run->arena, outcome->why);
+    run_begin(run, PHASE_FETCH);
+    outcome->result = DRILL_RUNNING;
+    read_out(run);
+    if (outcome->result != DRILL_FAILED) /* it came as it was */
+        run_fail(run, phase, "%s", why);
 }

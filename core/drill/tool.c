@@ -228,10 +228,16 @@ static char *last_line(char *said)
 /* An advice behind the reason is not the reason. */
 static bool is_advice(const char *line)
 {
-    static const char *const advice[] = {
-        "age: report unexpected", ": Exiting with failure status", "HINT: ", "DETAIL:  ", "CONTEXT:  ", "LINE ",
-        "streams is left open",   "Error in my_thread_global_end", NULL
-    };
+    static const char *const advice[] = { "age: report unexpected",
+                                          ": Exiting with failure status",
+                                          "HINT: ",
+                                          "DETAIL:  ",
+                                          "CONTEXT:  ",
+                                          "LINE ",
+                                          "streams is left open",
+                                          "Error in my_thread_global_end",
+                                          "Error] on retry after",
+                                          NULL };
     size_t i = 0;
     while (advice[i] && !strstr(line, advice[i]))
         i++;

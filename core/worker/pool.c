@@ -3,11 +3,13 @@
  *
  * The loop puts jobs into a queue; a thread takes one, runs it inside the bracket of its own ledger slot, and writes
  * the result's frame into the buffer of all threads, from where the loop fetches it. When the keeper is slow and that
- * buffer is long, threads wait before they take more work. */
+ * buffer is long, threads wait before they take more work. A thread that a run has made way with (SCHED_IDLE, which it
+ * may not leave again) takes no other: it ends, and another one has its place when it is needed. */
 #include "core/worker/pool.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +29,11 @@ struct pool {
     struct job_queue waiting;
     struct job *ended;
     struct buf out;
-    unsigned started, idle;
+    unsigned started, idle, gone; /* started: places that were taken; gone: of these, whose thread has ended */
     bool closed;
     int ready_fd;
     pthread_t threads[POOL_THREADS_MAX];
+    bool is_gone[POOL_THREADS_MAX];
 };
 
 struct thread_start {
@@ -90,35 +93,76 @@ static struct job *take_job(struct pool *pool)
     return job;
 }
 
+static void leave(struct pool *pool, uint32_t slot)
+{
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->closed) { /* else pool_close() waits for us */
+        pthread_detach(pthread_self());
+        pool->is_gone[slot - 1] = true;
+        pool->gone++;
+        announce(pool); /* a job may wait for a thread */
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 static void *serve(void *argument)
 {
     struct thread_start start = *(struct thread_start *)argument;
     free(argument);
     char emergency[EMERGENCY_BYTES]; /* for signal handlers when the rest of the stack is used up */
     const stack_t stack = { .ss_sp = emergency, .ss_size = sizeof(emergency) };
-    sigaltstack(&stack, NULL);
+    stack_t before;
+    sigaltstack(&stack, &before);
     book_take_slot(start.pool->setup.book, start.slot);
-    for (struct job *job; (job = take_job(start.pool)) != NULL;)
+    int standing = sched_getscheduler(0);
+    for (struct job *job; (job = take_job(start.pool)) != NULL;) {
         run_job(start.pool, job, start.slot);
+        if (sched_getscheduler(0) != standing) {
+            leave(start.pool, start.slot);
+            break;
+        }
+    }
+    sigaltstack(&before, NULL); /* ours ends with this function */
     return NULL;
+}
+
+/* Called with the lock held: a place without a thread. */
+static unsigned find_place(struct pool *pool)
+{
+    unsigned place = 0;
+    while (place < pool->started && !pool->is_gone[place])
+        place++;
+    return place;
 }
 
 /* Called with the lock held. */
 static int start_thread(struct pool *pool)
 {
     pthread_attr_t attributes;
+    unsigned place = find_place(pool);
     struct thread_start *start = heap_alloc(sizeof(*start));
-    *start = (struct thread_start){ .pool = pool, .slot = pool->started + 1 };
+    *start = (struct thread_start){ .pool = pool, .slot = place + 1 };
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
-    int rc = pthread_create(&pool->threads[pool->started], &attributes, serve, start);
+    int rc = pthread_create(&pool->threads[place], &attributes, serve, start);
     pthread_attr_destroy(&attributes);
     if (rc != 0) {
         free(start);
         return -rc;
     }
-    pool->started++;
+    if (pool->is_gone[place]) {
+        pool->is_gone[place] = false;
+        pool->gone--;
+    } else {
+        pool->started++;
+    }
     return 0;
+}
+
+/* Called with the lock held. */
+static unsigned count_threads(const struct pool *pool)
+{
+    return pool->started - pool->gone;
 }
 
 int pool_submit(struct pool *pool, struct job *job)
@@ -126,9 +170,9 @@ int pool_submit(struct pool *pool, struct job *job)
     int rc = 0;
     pthread_mutex_lock(&pool->lock);
     bool queued = pool->waiting.first != NULL; /* those threads are spoken for */
-    if ((pool->idle == 0 || queued) && pool->started < pool->setup.threads_max)
+    if ((pool->idle == 0 || queued) && count_threads(pool) < pool->setup.threads_max)
         rc = start_thread(pool);
-    if (rc == 0 || pool->started > 0) {
+    if (rc == 0 || count_threads(pool) > 0) {
         job_queue_put(&pool->waiting, job);
         pthread_cond_signal(&pool->work);
         rc = 0;
@@ -144,6 +188,8 @@ struct job *pool_collect(struct pool *pool, struct buf *out)
     eventfd_read(pool->ready_fd, &ignored);
     if (pool->out.length > 0)
         buf_add(out, pool->out.data, pool->out.length);
+    for (unsigned n = pool->gone; n > 0 && pool->waiting.first && pool->idle == 0; n--)
+        start_thread(pool);
     bool was_high = pool->out.length >= OUT_HIGH_BYTES;
     buf_reset(&pool->out);
     struct job *ended = pool->ended;
@@ -193,7 +239,8 @@ void pool_close(struct pool **at)
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->started; i++)
-        pthread_join(pool->threads[i], NULL);
+        if (!pool->is_gone[i])
+            pthread_join(pool->threads[i], NULL);
     if (pool->ready_fd >= 0)
         close(pool->ready_fd);
     buf_close(&pool->out);

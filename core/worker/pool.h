@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pool - runs the jobs of a `.blocking` plugin on threads. Threads are started as they are needed and stay. */
+/* pool - runs the jobs of a `.blocking` plugin on threads. Threads are started as they are needed and stay, but
+ * for those that a run has made way with. */
 #ifndef WORKER_POOL_H
 #define WORKER_POOL_H
 

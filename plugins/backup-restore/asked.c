@@ -27,6 +27,7 @@
 #define WORDS_MAX 16
 #define ENV_MAX 40
 #define KEY_FILE "/dev/fd/3"
+#define SAID_MAX 240 /* of what a tool complains: it may name a long path before it says what is wrong with it */
 
 /* One question to a tool. */
 struct asked {
@@ -108,9 +109,19 @@ static const char *complaint(struct belfry_probe *p, const struct exec_child *ch
     if (is_key_wrong(said))
         return belfry_print(p, "%s: the key in option 'key' does not open it", name);
     if (end > line)
-        return belfry_print(p, "%s: %s", name, say_excerpt(p, line, (size_t)(end - line)));
+        return belfry_print(p, "%s: %.*s", name, (int)(end - line < SAID_MAX ? end - line : SAID_MAX), line);
     return belfry_print(p, child->code == CLD_EXITED ? "%s ended with exit status %d" : "%s was ended by signal %d",
                         name, child->status);
+}
+
+/* pgBackRest quotes bytes that are no text, where it should have a key and has none. */
+static json_t *read_tree(char *bytes, size_t count)
+{
+    json_error_t error;
+    json_t *tree = json_loadb(bytes, count, 0, &error);
+    for (size_t i = 0; i < count && !tree; i++)
+        bytes[i] = (unsigned char)bytes[i] < ' ' ? ' ' : (unsigned char)bytes[i] > '~' ? '?' : bytes[i];
+    return tree ? tree : json_loadb(bytes, count, 0, &error);
 }
 
 /* What it answered; NULL when that was said. */
@@ -119,7 +130,6 @@ static json_t *start(struct backup_run *run, const char *source, struct asked *a
     struct belfry_probe *p = run->p;
     const char *name = asked->argv[0], *path = find_program(p, name);
     struct exec_child child = { .p = p, .room = LIST_MAX, .envp = make_env(p, asked) };
-    json_error_t error;
     if (!path) {
         backup_refuse(run, source, BELFRY_UNKNOWN, "'%s' is not installed; on Debian: apt-get install %s", name,
                       asked->package);
@@ -140,7 +150,7 @@ static json_t *start(struct backup_run *run, const char *source, struct asked *a
     else if (child.out.total > child.out.kept)
         backup_refuse(run, source, BELFRY_UNKNOWN, "%s lists more than 6 MiB: name less of it", name);
     else {
-        json_t *tree = json_loadb(child.out.bytes, child.out.kept, 0, &error);
+        json_t *tree = read_tree(child.out.bytes, child.out.kept);
         if (tree)
             return tree;
         backup_refuse(run, source, BELFRY_UNKNOWN, "%s answered with what is no JSON", name);
@@ -287,6 +297,28 @@ void rclone_look(struct backup_run *run, const char *source, const char *remote)
 
 /* ---- pgBackRest ------------------------------------------------------------------------------------------------ */
 
+/* The first line, cut to fit; what follows a file that can't be read is bytes of it. */
+static const char *repository_trouble(struct belfry_probe *p, const char *said)
+{
+    size_t n = strcspn(said, "\n");
+    if (strstr(said, "unable to load info file") && (strstr(said, "FormatError: ") || strstr(said, "CryptoError: ")))
+        return "backup.info can't be read: the cipher type and pass in pgBackRest's configuration do not open it, or "
+               "it is damaged";
+    return belfry_print(p, "%.*s", (int)(n < SAID_MAX ? n : SAID_MAX), said);
+}
+
+/* The first repository that is not well knows why; of the stanza it is said that it is so. */
+static const char *stanza_trouble(struct belfry_probe *p, const json_t *stanza)
+{
+    for (size_t i = 0; i < tree_count(stanza, "repo"); i++) {
+        const json_t *repo = tree_item(stanza, "repo", i);
+        const char *said = tree_text(p, repo, "status.message", "");
+        if (tree_integer(repo, "status.code", 0) != 0 && *said)
+            return repository_trouble(p, said);
+    }
+    return tree_text(p, stanza, "status.message", "it says that it is not well");
+}
+
 static void judge_stanza(struct backup_run *run, const char *source, const json_t *stanza)
 {
     const char *name = tree_text(run->p, stanza, "name", "?");
@@ -304,11 +336,11 @@ static void judge_stanza(struct backup_run *run, const char *source, const json_
                           "was made with errors (page checksums)");
     }
     if (tree_integer(stanza, "status.code", 0) != 0)
-        backup_refuse(run, belfry_print(run->p, "%s/%s (status)", source, name), BELFRY_CRITICAL, "%s",
-                      tree_text(run->p, stanza, "status.message", "pgBackRest says that it is not well"));
+        backup_refuse(run, belfry_print(run->p, "%s/%s (status)", source, name), BELFRY_CRITICAL, "pgbackrest: %s",
+                      stanza_trouble(run->p, stanza));
     if (first)
         judge_series(run, source, name, first);
-    else
+    else if (tree_integer(stanza, "status.code", 0) == 0)
         backup_refuse(run, belfry_print(run->p, "%s/%s", source, name), BELFRY_CRITICAL, "no backup");
 }
 

@@ -67,7 +67,7 @@ const struct belfry_option backup_options[] = {
     { "public", BELFRY_FLAG, "Whether everybody may read them", .fallback = "false", .example = "true" },
     { "may_be_empty", BELFRY_FLAG, "Whether a dump without a table, key or file is right", .fallback = "false",
       .example = "true" },
-    { "unproven", BELFRY_FLAG, "Whether dumps that can't say that they are whole (--compact) are taken so",
+    { "unproven", BELFRY_FLAG, "Whether what can't say that it is whole (dumps of --compact, zip, bzip2) is taken so",
       .fallback = "false", .example = "true" },
     { "unchanged", BELFRY_FLAG, "Whether two backups may be the same, byte by byte", .fallback = "false",
       .example = "true" },
@@ -183,6 +183,14 @@ FILE *backup_open(const char *path)
     return f;
 }
 
+void backup_close(FILE *f)
+{
+    if (!f)
+        return;
+    posix_fadvise(fileno(f), 0, 0, POSIX_FADV_DONTNEED);
+    fclose(f);
+}
+
 static void say_part(struct backup_run *run, const char *part, enum belfry_state state, const char *text)
 {
     const char *shown = say_excerpt(run->p, part, strlen(part));
@@ -252,13 +260,18 @@ static const struct {
     { RETAIN_MONTH, "monthly", "monthly_missing", "the month of " },
 };
 
+/* One thing that grows, or is replaced: what it holds of which day can't be told. */
+static bool is_one(const struct backup *b)
+{
+    return b->alone || b->kind == BACKUP_BORG || b->kind == BACKUP_BINLOGS || b->kind == BACKUP_AOF;
+}
+
 /* The text that names the slots; the metric's threshold judges how many are too many. */
 static const char *judge_retention(struct backup_run *run, const struct backup_series *series)
 {
     const char *text = NULL;
-    if (series->list[0]->kind == BACKUP_BORG || series->list[0]->kind == BACKUP_BINLOGS ||
-        series->list[0]->kind == BACKUP_AOF)
-        return NULL; /* it is one thing that grows: what it holds of which day can't be told */
+    if (is_one(series->list[0]))
+        return NULL;
     int64_t *local = belfry_alloc(run->p, series->count * sizeof *local), missing[BACKUP_SLOTS_MAX];
     for (size_t i = 0; i < series->count; i++)
         local[i] = zone_local(run->zone, series->list[i]->when);
@@ -333,7 +346,8 @@ static const char *judge_size(struct backup_run *run, const struct backup_series
         sizes[n] = s->list[s->count - 2 - n]->size;
         n++;
     }
-    belfry_measure_part(run->p, s->part, "size", (double)size);
+    if (size > 0 || s->list[0]->kind < BACKUP_RESTIC) /* of others it may not be known */
+        belfry_measure_part(run->p, s->part, "size", (double)size);
     if (n < PREDECESSORS_LEAST)
         return NULL;
     qsort(sizes, n, sizeof *sizes, by_size);
@@ -344,7 +358,7 @@ static const char *judge_size(struct backup_run *run, const struct backup_series
     belfry_measure_part(run->p, s->part, "size_of_median", share);
     if (share >= 50 && share <= 200)
         return NULL;
-    return belfry_print(run->p, "%.0f %% of the median of %zu before it (%s)", share, n, say_bytes(run->p, median));
+    return belfry_print(run->p, "has %.0f %% of the median of %zu before it (%s)", share, n, say_bytes(run->p, median));
 }
 
 /* Its own word about its time, and what its name says. */
@@ -378,19 +392,20 @@ static const char *add(struct backup_run *run, const char *text, const char *mor
     return !more ? text : text ? belfry_print(run->p, "%s; %s", text, more) : more;
 }
 
+/* noted: of the newest, and of the retention; or NULL. */
 static void say_series(struct backup_run *run, const struct backup_series *s, const struct backup_proof *proof,
-                       int64_t made, const char *noted)
+                       int64_t made, const char *const noted[2])
 {
     const struct backup *newest = s->list[s->count - 1];
     const char *name = say_excerpt(run->p, newest->name, strlen(newest->name));
-    const char *bad = add(run, add(run, proof->bad.text, s->found.text), noted);
+    const char *bad = add(run, add(run, proof->bad.text, s->found.text), noted[0]);
     const char *size = newest->size > 0 ? belfry_print(run->p, ", %s", say_bytes(run->p, (double)newest->size)) : "";
     const char *about = belfry_print(run->p, "%s%s%s, %s ago", proof->what ? proof->what : "backup",
                                      proof->whole ? " read to its end" : "", size, belfry_ago(run->p, made));
     const char *more = s->writing ? belfry_print(run->p, "; '%s' is being written", s->writing) : "";
-    say_part(run, s->part, worse(s->found.state, proof->bad.state),
-             bad ? belfry_print(run->p, "'%s' %s (%s; %zu kept%s)", name, bad, about, s->count, more)
-                 : belfry_print(run->p, "'%s': %s; %zu kept%s", name, about, s->count, more));
+    const char *text = bad ? belfry_print(run->p, "'%s' %s (%s; %zu kept%s)", name, bad, about, s->count, more)
+                           : belfry_print(run->p, "'%s': %s; %zu kept%s", name, about, s->count, more);
+    say_part(run, s->part, worse(s->found.state, proof->bad.state), add(run, text, noted[1]));
 }
 
 void backup_judge(struct backup_run *run, const char *part, struct backup *first)
@@ -414,12 +429,12 @@ void backup_judge(struct backup_run *run, const char *part, struct backup *first
     place_judge(run, s.list[s.count - 1], &proof, &s.found);
     for (size_t i = 0; i < s.count; i++)
         stored += (double)s.list[i]->size;
-    const char *size = judge_size(run, &s);
-    const char *retention = judge_retention(run, &s);
-    say_series(run, &s, &proof, made, add(run, size, retention));
+    const char *noted[] = { judge_size(run, &s), judge_retention(run, &s) };
+    say_series(run, &s, &proof, made, noted);
     judge_age(run, &s, made);
     belfry_measure_part(run->p, s.part, "backups", (double)s.count);
-    belfry_measure_part(run->p, s.part, "stored", stored);
+    if (stored > 0 || s.list[0]->kind < BACKUP_RESTIC)
+        belfry_measure_part(run->p, s.part, "stored", stored);
     belfry_measure_part(run->p, s.part, "proven", proof.whole && proof.bad.state == BELFRY_OK);
 }
 
@@ -462,7 +477,7 @@ static void look(struct backup_run *run, const char *source, const char *place)
 
 static void say_all(struct backup_run *run)
 {
-    const char *all = belfry_print(run->p, "%zu of %zu series of backups good", run->good, run->series);
+    const char *all = belfry_print(run->p, "newest backup sound in %zu of %zu series", run->good, run->series);
     belfry_measure(run->p, "series", (double)run->series);
     belfry_measure(run->p, "bytes_read", (double)run->read);
     belfry_measure(run->p, "time", now_s() - run->begin);

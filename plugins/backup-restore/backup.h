@@ -37,6 +37,7 @@ struct backup {
     int64_t changed_ns, inode;
     uint64_t device;
     unsigned mode;
+    bool alone; /* the source itself: it is replaced, and there never are others */
 };
 
 /* What was found about one thing; the worst of its states, and texts joined with "; ". */
@@ -53,7 +54,7 @@ struct backup_proof {
     const char *database; /* its own word for what it is of, or NULL */
     const char *data;     /* the folder that such a server usually has its data in, or NULL */
     int64_t made;         /* by its own word, or 0 */
-    bool whole;           /* read to its end, and the end is right */
+    bool whole;           /* read to its end, and the end is right; not when only its own words are */
     bool unread;          /* the time was up: not to be kept */
     bool piece;           /* of a greater backup: alone it may be empty */
 };
@@ -73,6 +74,7 @@ struct backup_run {
     const struct zone *zone;
     double begin; /* now_s() */
     int64_t read; /* bytes of backups */
+    double due;   /* when the bytes read so far should have taken their time, as now_s() */
     size_t series, good, files;
     const char *worst; /* of the series */
     enum belfry_state worst_state;
@@ -98,8 +100,9 @@ void backup_judge(struct backup_run *run, const char *part, struct backup *first
 /* The part of a source that can't be looked at. */
 BELFRY_PRINTF(4, 5)
 void backup_refuse(struct backup_run *run, const char *part, enum belfry_state state, const char *format, ...);
-/* A regular file to read from, or NULL: a pipe would never end. */
+/* A regular file to read from, or NULL: a pipe would never end. Closed, the page cache forgets what was read. */
 FILE *backup_open(const char *path);
+void backup_close(FILE *f);
 /* Days since 1970 of the site's calendar; of 1970-01-01 itself 0. */
 int64_t backup_day(const struct zone *zone, int64_t when);
 const char *backup_date(struct backup_run *run, int64_t when);
@@ -117,6 +120,8 @@ enum backup_kind folder_kind(const char *path);
 
 /* proof.c: proves one backup, or remembers that it was. */
 void proof_make(struct backup_run *run, struct backup_series *series, struct backup_proof *proof);
+/* After so many bytes of a backup were read: waits as long as `rate` wants. False when the time is up. */
+bool proof_pace(struct backup_run *run, int64_t bytes);
 /* A file read to its end, through gzip, zstd or xz. */
 void proof_file(struct backup_run *run, const struct backup *file, struct backup_proof *proof);
 
@@ -162,6 +167,9 @@ struct retain_ask {
  * newest first, and how many there are. */
 size_t retain_missing(const struct retain_ask *ask, const int64_t *local, size_t count,
                       int64_t missing[BACKUP_SLOTS_MAX]);
+
+/* disks.c: whether two devices lie on the same disk, or share one of several; sys: where sysfs is. */
+bool disks_shared(const char *sys, dev_t a, dev_t b);
 
 /* place.c: who may read it, and whether it is on the disk that it protects. */
 void place_judge(struct backup_run *run, const struct backup *newest, const struct backup_proof *proof,

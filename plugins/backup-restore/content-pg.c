@@ -12,7 +12,7 @@
 
 #define STRING_MAX (64 * 1024 * 1024)
 #define ENTRIES_MAX 1000000
-#define SPARE_MS 300
+#define PACE_BYTES (256 * 1024)
 #define VERSION(major, minor) ((major)*100 + (minor))
 
 /* Reads from memory (the head) or from a file. */
@@ -22,6 +22,7 @@ struct archive {
     int version, int_size, offset_size, format;
     bool ended; /* there was nothing more to read */
     bool late;
+    int64_t passed; /* bytes of the file that were not looked at */
     struct backup_run *run;
 };
 
@@ -44,8 +45,11 @@ static int64_t get_int(struct archive *a)
 
 static void pass(struct archive *a, int64_t count)
 {
-    for (int64_t i = 0; i < count && !a->ended; i++)
+    for (int64_t i = 0; i < count && !a->ended && !a->late; i++) {
         get_byte(a);
+        if (a->file && ++a->passed % PACE_BYTES == 0)
+            a->late = !proof_pace(a->run, PACE_BYTES);
+    }
 }
 
 /* The string, cut to fit; its length, -1 for none. */
@@ -132,10 +136,8 @@ static bool read_entry(struct archive *a)
 /* The pieces of an item to the one of no bytes. */
 static void pass_data(struct archive *a)
 {
-    for (int64_t n; !a->ended && !a->late && (n = get_int(a)) > 0;) {
+    for (int64_t n; !a->ended && !a->late && (n = get_int(a)) > 0;)
         pass(a, n);
-        a->late = belfry_left_ms(a->run->p) < SPARE_MS;
-    }
 }
 
 static void pass_blobs(struct archive *a)
@@ -182,5 +184,5 @@ void pg_read_archive(struct backup_run *run, const char *path, struct backup_pro
     else if (known && wanted == 0)
         backup_find_empty(run, proof, "table with data");
     proof->whole = known && !a.ended && found == wanted;
-    fclose(a.file);
+    backup_close(a.file);
 }

@@ -195,7 +195,7 @@ static void end_postgres(struct content *c, struct backup_proof *proof)
     proof->what = cluster ? "PostgreSQL cluster dump" : "PostgreSQL dump";
     proof->data = "/var/lib/postgresql";
     const char *name = after(c, c->head, c->head_size, "\\connect ");
-    proof->database = name && *name ? name : NULL;
+    proof->database = name && *name && !cluster ? name : NULL;
     end_sql(c, proof,
             cluster ? "-- PostgreSQL database cluster dump complete" : "-- PostgreSQL database dump complete");
 }
@@ -212,14 +212,37 @@ static void end_tar(struct content *c, struct backup_proof *proof)
     proof->whole = c->tar.ended && !c->tar.broken;
 }
 
+/* Packings that are not read. */
+static const char *other_packing(const struct content *c)
+{
+    static const struct {
+        const char *magic, *name;
+    } packings[] = { { "BZh", "bzip2" },
+                     { "PK\003\004", "zip" },
+                     { "7z\274\257\047\034", "7z" },
+                     { "\004\"M\030", "lz4" },
+                     { "Rar!", "rar" } };
+    for (size_t i = 0; i < sizeof packings / sizeof packings[0]; i++)
+        if (strncmp((const char *)c->head, packings[i].magic, strlen(packings[i].magic)) == 0)
+            return packings[i].name;
+    return NULL;
+}
+
 /* SQL that says nothing of itself, or bytes of which we know nothing. */
 static void end_other(struct content *c, struct backup_proof *proof, bool packed)
 {
-    proof->what = c->tables + c->rows > 0 ? "SQL without comments" : "file";
-    proof->whole = packed; /* the packing has a checksum and an end */
-    if (c->tables + c->rows > 0 && !belfry_flag(c->run->p, "unproven"))
+    bool sql = c->tables + c->rows > 0, taken = c->summed || belfry_flag(c->run->p, "unproven");
+    const char *packing = other_packing(c);
+    proof->what = sql ? "SQL without comments" : packing ? belfry_print(c->run->p, "%s file", packing) : "file";
+    proof->whole = packed || c->summed; /* the packing has a checksum and an end */
+    if (sql && !taken)
         backup_find(c->run, &proof->bad, BELFRY_WARNING,
                     "says nowhere that it is complete (--compact or --skip-comments?); 'unproven = true' takes it so");
+    else if (packing && !packed && !taken)
+        backup_find(c->run, &proof->bad, BELFRY_WARNING,
+                    "is packed by %s, which is not read, so nothing proves it: pack it by gzip, zstd or xz, lay a "
+                    ".sha256 beside it, or 'unproven = true' takes it so",
+                    packing);
 }
 
 static double bits_a_byte(const struct content *c, uint64_t *n)

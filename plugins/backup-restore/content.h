@@ -10,11 +10,17 @@
 #define CONTENT_TAIL 4096
 #define CONTENT_EXPECT_MAX 16
 
+#define TAR_RECORDS_MAX 8192
+
 struct tar_walk {
     unsigned char header[512];
     size_t filled;
     uint64_t skip; /* bytes of the member's data that are still to pass */
+    uint64_t size; /* of those that come behind what describes the member further */
     uint64_t members;
+    char records[TAR_RECORDS_MAX]; /* of pax, as they pass */
+    size_t record_bytes;
+    bool in_records, in_map, has_size;
     int zeros; /* blocks of zeros in a row */
     bool ended, broken;
 };
@@ -40,6 +46,7 @@ struct content {
     struct tar_walk tar;
     struct pgp_walk pgp;
     bool is_rdb, is_tar, is_pgp, known;
+    bool summed;                            /* its checksum is the one that its manifest says */
     uint64_t tables, rows;                  /* statements that make them */
     const char *expect[CONTENT_EXPECT_MAX]; /* texts that must be there */
     bool seen[CONTENT_EXPECT_MAX];

@@ -375,6 +375,8 @@ void folder_look(struct backup_run *run, const char *source, const char *place)
         take_tree(&scan, place, base ? base + 1 : place, &st, kind);
     else
         walk(&scan, folder, "", 0);
+    if (scan.first && !pattern && (S_ISREG(st.st_mode) || kind != BACKUP_FILE))
+        scan.first->alone = true;
     run->files += scan.count;
     if (scan.trouble)
         backup_refuse(run, belfry_print(run->p, "%s (reading)", source), BELFRY_UNKNOWN, "%s", scan.trouble);

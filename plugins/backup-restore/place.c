@@ -2,15 +2,12 @@
 /* place - where a backup lies: not where everybody may read it, and not on the disk that it protects.
  *
  * A backup in a folder that others may not enter is safe whatever its own mode says. Two places are on the same disk
- * when they are the same file system, or partitions of one disk by /sys/dev/block. */
+ * when they are the same file system, or share one (disks.c). */
 #include <libgen.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "plugins/backup-restore/backup.h"
 
@@ -40,30 +37,11 @@ static void judge_mode(struct backup_run *run, const struct backup *b, const str
                     b->mode);
 }
 
-/* The whole disk below a device as a path in /sys; false when there is none (tmpfs, overlay, btrfs). */
-static bool disk_of(dev_t device, char disk[PATH_MAX])
-{
-    char link[64], partition[PATH_MAX + 16];
-    snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(device), minor(device));
-    if (!realpath(link, disk))
-        return false;
-    snprintf(partition, sizeof partition, "%s/partition", disk);
-    if (access(partition, F_OK) == 0)
-        *strrchr(disk, '/') = '\0';
-    return true;
-}
-
-static bool same_disk(dev_t a, dev_t b)
-{
-    char disk_a[PATH_MAX], disk_b[PATH_MAX];
-    return a == b || (disk_of(a, disk_a) && disk_of(b, disk_b) && strcmp(disk_a, disk_b) == 0);
-}
-
 static void judge_disk(struct backup_run *run, const struct backup *b, const char *data, enum belfry_state state,
                        struct backup_findings *found)
 {
     struct stat st;
-    if (stat(data, &st) == 0 && same_disk(st.st_dev, (dev_t)b->device))
+    if (stat(data, &st) == 0 && disks_shared("/sys", st.st_dev, (dev_t)b->device))
         backup_find(run, found, state,
                     "is on the disk that it protects ('%s'): copy it elsewhere, or 'same_disk = true'", data);
     else if (state == BELFRY_CRITICAL && stat(data, &st) != 0)

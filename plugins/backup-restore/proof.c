@@ -22,7 +22,9 @@
 #include "plugins/common/say.h"
 
 #define CHUNK ((size_t)256 * 1024)
+#define PIECE ((size_t)65536)
 #define SPARE_MS 400
+#define BURST_S 0.1
 #define FIELDS 9
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
@@ -33,18 +35,19 @@ struct reading {
     struct unpack unpack;
     EVP_MD_CTX *hash;
     unsigned char buffer[CHUNK];
-    double begin;
     int64_t done;
 };
 
-/* Waits as long as the bytes read so far should have taken. */
-static bool keep_pace(struct reading *r)
+/* What was not used of the time before is not made up for, but for a moment's. */
+bool proof_pace(struct backup_run *run, int64_t bytes)
 {
-    int64_t rate = belfry_integer(r->run->p, "rate");
-    double ahead = rate > 0 ? (double)r->done / (double)rate - (now_s() - r->begin) : 0;
-    if (ahead > 0.01 && belfry_sleep(r->run->p, (int64_t)(ahead * 1000)) < 0)
+    int64_t rate = belfry_integer(run->p, "rate");
+    double now = now_s();
+    run->read += bytes;
+    run->due = (run->due > now - BURST_S ? run->due : now - BURST_S) + (rate > 0 ? (double)bytes / (double)rate : 0);
+    if (run->due > now + 0.01 && belfry_sleep(run->p, (int64_t)((run->due - now) * 1000)) < 0)
         return false;
-    return belfry_left_ms(r->run->p) > SPARE_MS;
+    return belfry_left_ms(run->p) > SPARE_MS;
 }
 
 /* Reads to the end: 0, -errno, or -ETIMEDOUT. A stream that is broken ends it, too. */
@@ -63,13 +66,13 @@ static int read_all(struct reading *r, int fd)
             unpack_feed(&r->unpack, r->buffer, (size_t)n); /* a broken one is read on for its checksum */
         posix_fadvise(fd, r->done, n, POSIX_FADV_DONTNEED);
         r->done += n;
-        r->run->read += n;
-        if (!keep_pace(r))
+        if (!proof_pace(r->run, n))
             return -ETIMEDOUT;
     }
 }
 
-static void compare_sum(struct reading *r, const struct backup *file, struct backup_proof *proof)
+/* Whether there is a sum to compare with, and it is the right one. */
+static bool compare_sum(struct reading *r, const struct backup *file, struct backup_proof *proof)
 {
     unsigned char sum[EVP_MAX_MD_SIZE];
     char hex[2 * EVP_MAX_MD_SIZE + 1] = "";
@@ -77,9 +80,13 @@ static void compare_sum(struct reading *r, const struct backup *file, struct bac
     EVP_DigestFinal_ex(r->hash, sum, &n);
     for (unsigned i = 0; i < n; i++)
         snprintf(hex + (size_t)2 * i, 3, "%02x", sum[i]);
-    if (file->sum && strcmp(file->sum, hex) != 0)
-        backup_find(r->run, &proof->bad, BELFRY_CRITICAL, "its SHA-256 is %.12s..., its manifest says %.12s...", hex,
-                    file->sum);
+    if (!file->sum)
+        return false;
+    if (strcmp(file->sum, hex) == 0)
+        return true;
+    backup_find(r->run, &proof->bad, BELFRY_CRITICAL, "its SHA-256 is %.12s..., its manifest says %.12s...", hex,
+                file->sum);
+    return false;
 }
 
 static void conclude(struct reading *r, const struct backup *file, struct backup_proof *proof, int error)
@@ -93,6 +100,7 @@ static void conclude(struct reading *r, const struct backup *file, struct backup
                     say_bytes(r->run->p, (double)r->done), say_bytes(r->run->p, (double)file->size));
         return;
     }
+    r->content.summed = compare_sum(r, file, proof);
     if (error == 0 && unpacked) {
         content_end(&r->content, r->unpack.format, proof);
     } else {
@@ -100,7 +108,6 @@ static void conclude(struct reading *r, const struct backup *file, struct backup
         backup_find(r->run, &proof->bad, error ? BELFRY_UNKNOWN : BELFRY_CRITICAL, "%s",
                     error ? belfry_print(r->run->p, "can't be read: %s", say_error(r->run->p, error)) : r->unpack.why);
     }
-    compare_sum(r, file, proof);
     if (error == 0 && unpacked && !r->unpack.format && memcmp(r->content.head, "PGDMP", 5) == 0 && !proof->bad.text)
         pg_read_archive(r->run, file->path, proof);
 }
@@ -112,14 +119,6 @@ static void read_expected(struct reading *r)
         c->expect[c->expected] = belfry_item(r->run->p, "expect", c->expected);
         c->expected++;
     }
-}
-
-/* Refused where the kernel or a sandbox doesn't let us: then it is done all the same. */
-static void be_gentle(struct belfry_probe *p)
-{
-    const struct sched_param none = { 0 };
-    if (belfry_flag(p, "gentle"))
-        sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 void proof_file(struct backup_run *run, const struct backup *file, struct backup_proof *proof)
@@ -136,10 +135,8 @@ void proof_file(struct backup_run *run, const struct backup *file, struct backup
     if (r && hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL)) {
         r->run = run;
         r->hash = hash;
-        r->begin = now_s();
         r->content.run = run;
         read_expected(r);
-        be_gentle(run->p);
         conclude(r, file, proof, read_all(r, fd));
         unpack_close(&r->unpack);
     } else {
@@ -279,19 +276,25 @@ static bool is_copy(struct backup_run *run, const struct backup_series *s)
     if (!b || a->kind != BACKUP_FILE || b->kind != BACKUP_FILE || a->size != b->size || a->size == 0)
         return false;
     FILE *x = backup_open(a->path), *y = backup_open(b->path);
-    char *bytes = malloc(2 * 65536);
+    char *bytes = malloc(2 * PIECE);
     bool same = x && y && bytes;
     for (size_t n = 1; same && n > 0;) {
-        n = belfry_left_ms(run->p) > SPARE_MS ? fread(bytes, 1, 65536, x) : 0;
-        same = belfry_left_ms(run->p) > SPARE_MS && fread(bytes + 65536, 1, 65536, y) == n &&
-               memcmp(bytes, bytes + 65536, n) == 0;
+        n = fread(bytes, 1, PIECE, x);
+        same = fread(bytes + PIECE, 1, PIECE, y) == n && memcmp(bytes, bytes + PIECE, n) == 0 &&
+               proof_pace(run, 2 * (int64_t)n);
     }
     free(bytes);
-    if (x)
-        fclose(x);
-    if (y)
-        fclose(y);
+    backup_close(x);
+    backup_close(y);
     return same;
+}
+
+/* Refused where the kernel or a sandbox doesn't let us: then it is done all the same. */
+static void be_gentle(struct belfry_probe *p)
+{
+    const struct sched_param none = { 0 };
+    if (belfry_flag(p, "gentle"))
+        sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 void proof_make(struct backup_run *run, struct backup_series *series, struct backup_proof *proof)
@@ -304,6 +307,7 @@ void proof_make(struct backup_run *run, struct backup_series *series, struct bac
                     newest->name);
     const char *identity = identify(run, newest), *key = key_of(run, series->part);
     if (!recall(run, belfry_kept(run->p, key), identity, proof)) {
+        be_gentle(run->p);
         prove(run, newest, proof);
         if (!belfry_flag(run->p, "unchanged") && is_copy(run, series))
             backup_find(run, &proof->bad, BELFRY_WARNING,

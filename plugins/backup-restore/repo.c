@@ -22,7 +22,7 @@
 
 #define DAY_NS ((int64_t)86400 * 1000000000)
 #define SEGMENT_MAX ((uint32_t)21 * 1024 * 1024) /* of one entry: borg bounds objects at 20 MiB */
-#define SPARE_MS 300
+#define SPARE_MS 400
 #define INFO_MAX ((size_t)4 * 1024 * 1024)
 
 /* Which files of a folder. */
@@ -143,8 +143,7 @@ static const char *walk_segment(struct backup_run *run, FILE *f, unsigned char *
             return "is damaged: a checksum is wrong";
         if ((*tag == TAG_PUT || *tag == TAG_PUT2) && size > data)
             *byte = entry[data];
-        run->read += size;
-        if (belfry_left_ms(run->p) < SPARE_MS)
+        if (!proof_pace(run, size))
             return NULL; /* prove_borg() says it */
     }
     return NULL;
@@ -159,8 +158,7 @@ static void prove_segment(struct backup_run *run, const struct backup *b, int *b
     if (why)
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "segment '%s' %s", b->name, why);
     free(entry);
-    if (f)
-        fclose(f);
+    backup_close(f);
 }
 
 static int by_number(const void *a, const void *b)
@@ -275,7 +273,8 @@ static void prove_pgbackrest(struct backup_run *run, const struct backup *newest
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "was made with errors (page checksums)");
     if (line)
         prove_wal(run, stanza, line + 1, proof);
-    proof->whole = proof->bad.state == BELFRY_OK;
+    if (!proof->bad.text)
+        proof->what = line ? "pgBackRest backup that ended and has its WAL" : "pgBackRest backup that ended";
     free(info);
 }
 

@@ -22,6 +22,8 @@
 
 #define SMALL_MAX ((size_t)256 * 1024)
 #define NUMBERS_MAX 100000
+#define PACE_BYTES (256 * 1024)
+#define TOC_MAX ((size_t)64 * 1024 * 1024)
 
 /* The text of a small file; NULL when it can't be read. */
 static char *read_small(struct backup_run *run, const char *folder, const char *name)
@@ -91,17 +93,20 @@ static void prove_mariabackup(struct backup_run *run, const char *folder, struct
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "is not whole: its log ends before the position it needs");
     else if (!has_file(run, folder, "ibdata1") && !has_file(run, folder, "ibdata1.delta"))
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "has no 'ibdata1'");
-    else
-        proof->whole = true;
     if (ended && strlen(ended) >= 19) {
         int64_t made = zone_time(run->zone, ended);
         proof->made = made > 0 ? made : 0;
     }
     if (type)
-        proof->what = belfry_print(run->p, "mariabackup (%s)", type);
+        proof->what = belfry_print(run->p, "mariabackup (%s)%s", type, info ? " that ended" : "");
 }
 
 /* ---- pg_dump -Fd ----------------------------------------------------------------------------------------------- */
+
+struct text {
+    char *bytes;
+    size_t size;
+};
 
 /* The file of data as toc.dat names it, packed or not. */
 static const char *data_file(struct backup_run *run, const char *folder, const char *name)
@@ -115,21 +120,19 @@ static const char *data_file(struct backup_run *run, const char *folder, const c
     return NULL;
 }
 
-/* Names of files in the contents: digits and ".dat", after a byte that is no digit. */
-static void prove_pgdir(struct backup_run *run, const char *folder, struct backup_proof *proof)
+/* Names of files in the contents: digits and ".dat", after a byte that is no digit. How many there were. */
+static size_t prove_named(struct backup_run *run, const char *folder, const struct text *toc,
+                          struct backup_proof *proof)
 {
-    const unsigned char *toc = (const unsigned char *)read_small(run, folder, "toc.dat"), *end = toc + SMALL_MAX;
+    const char *end = toc->bytes + toc->size;
     size_t files = 0;
-    prove_file(run, folder, "toc.dat", proof);
-    proof->what = "PostgreSQL folder";
-    proof->data = "/var/lib/postgresql";
-    for (const unsigned char *at = toc; at && (at = memmem(at, (size_t)(end - at), ".dat", 4)); at += 4) {
-        const unsigned char *begin = at;
-        while (begin > toc && isdigit(begin[-1]))
+    for (const char *at = toc->bytes; !proof->unread && (at = memmem(at, (size_t)(end - at), ".dat", 4)); at += 4) {
+        const char *begin = at;
+        while (begin > toc->bytes && isdigit((unsigned char)begin[-1]))
             begin--;
-        if (begin == at || belfry_left_ms(run->p) < 500)
+        if (begin == at)
             continue;
-        const char *name = belfry_print(run->p, "%.*s.dat", (int)(at - begin), (const char *)begin);
+        const char *name = belfry_print(run->p, "%.*s.dat", (int)(at - begin), begin);
         const char *file = data_file(run, folder, name);
         files++;
         if (file)
@@ -137,18 +140,38 @@ static void prove_pgdir(struct backup_run *run, const char *folder, struct backu
         else
             backup_find(run, &proof->bad, BELFRY_CRITICAL, "'%s' is missing", name);
     }
-    if (files == 0)
+    return files;
+}
+
+static void prove_pgdir(struct backup_run *run, const char *folder, struct backup_proof *proof)
+{
+    struct text toc = { .bytes = malloc(TOC_MAX) };
+    FILE *f = backup_open(belfry_print(run->p, "%s/toc.dat", folder));
+    toc.size = f && toc.bytes ? fread(toc.bytes, 1, TOC_MAX, f) : 0;
+    backup_close(f);
+    prove_file(run, folder, "toc.dat", proof);
+    proof->what = "PostgreSQL folder";
+    proof->data = "/var/lib/postgresql";
+    if (toc.size == TOC_MAX)
+        backup_find(run, &proof->bad, BELFRY_UNKNOWN, "'toc.dat' is too large to be looked through");
+    else if (prove_named(run, folder, &toc, proof) == 0 && !proof->unread)
         backup_find_empty(run, proof, "table with data");
     proof->whole = proof->bad.state == BELFRY_OK;
+    free(toc.bytes);
 }
 
 /* ---- Redis AOF ------------------------------------------------------------------------------------------------- */
 
-/* Reads "*3\r\n$3\r\nSET\r\n..." to its end; also "#TS:..." lines. False when it stops within a command. */
-static bool increment_whole(FILE *f)
+/* Reads "*3\r\n$3\r\nSET\r\n..." to its end, or until the time is up; also "#TS:..." lines. False when it stops
+ * within a command. */
+static bool increment_whole(struct backup_run *run, FILE *f, bool *late)
 {
     char line[64];
-    while (fgets(line, sizeof line, f)) {
+    for (int64_t paced = 0, at; !*late && fgets(line, sizeof line, f);) {
+        if ((at = (int64_t)ftello(f)) - paced >= PACE_BYTES) {
+            *late = !proof_pace(run, at - paced);
+            paced = at;
+        }
         if (line[0] == '#')
             continue;
         long words = line[0] == '*' ? strtol(line + 1, NULL, 10) : -1;
@@ -166,6 +189,7 @@ static bool increment_whole(FILE *f)
 static void prove_increment(struct backup_run *run, const char *folder, const char *name, struct backup_proof *proof)
 {
     FILE *f = backup_open(belfry_print(run->p, "%s/%s", folder, name));
+    bool late = false;
     int first = f ? getc(f) : EOF;
     if (f)
         rewind(f);
@@ -174,10 +198,13 @@ static void prove_increment(struct backup_run *run, const char *folder, const ch
     if (first == 'R' &&
         f) /* a base in the old format may begin with an RDB, followed by commands: only its head is known */
         proof->whole = false;
-    else if (f && !increment_whole(f))
+    else if (f && !increment_whole(run, f, &late))
         backup_find(run, &proof->bad, BELFRY_CRITICAL, "'%s' is cut off or damaged", name);
-    if (f)
-        fclose(f);
+    if (late)
+        backup_find(run, &proof->bad, BELFRY_UNKNOWN, "'%s' could not be read to its end in the time; raise timeout",
+                    name);
+    proof->unread |= late;
+    backup_close(f);
 }
 
 /* One line: "file appendonly.aof.1.base.rdb seq 1 type b". */
@@ -283,7 +310,6 @@ static void prove_binlogs(struct backup_run *run, const char *folder, struct bac
                         numbers[i - 1] + 1);
             break;
         }
-    proof->whole = proof->bad.state == BELFRY_OK;
 }
 
 void tree_prove(struct backup_run *run, const struct backup *tree, struct backup_proof *proof)

@@ -17,8 +17,18 @@ import standin
 FOLDER = sys.argv[1]
 GOOD = '1a7ce997'
 ways = {'bad00001': 'short', 'bad00002': 'checksum', 'bad00003': 'forbidden', 'bad00004': 'gone', 'bad00005': 'stall',
-        'bad00006': 'size', 'bad00007': 'html', 'bad00008': 'none', 'bad00009': 'drop'}
+        'bad00006': 'size', 'bad00007': 'html', 'bad00008': 'none', 'bad00009': 'drop',
+        'bad0000a': 'hole', 'bad0000b': 'head', 'bad0000c': 'rotten', 'bad0000d': 'silent'}
 links, lock = {}, threading.Lock()
+
+
+def spoil(way, body):
+    """What is sent in place of it."""
+    if way in ('short', 'stall', 'drop'):
+        return body[:len(body) // 2]
+    if way in ('hole', 'rotten'):
+        return body[:len(body) // 2] + bytes(200000) + body[len(body) // 2 + 200000:]
+    return bytes(64) + body[64:] if way == 'head' else body
 
 
 def backups(server):
@@ -30,10 +40,11 @@ def backups(server):
     for name in [] if way == 'none' else sorted(os.listdir(FOLDER)):
         path = os.path.join(FOLDER, name)
         body = open(path, 'rb').read()
+        stored = spoil(way, body) if way == 'rotten' else body + (b'x' if way == 'checksum' else b'')
         zone = time.gmtime(os.stat(path).st_mtime + 7200)
         out.append({'uuid': hashlib.md5(name.encode()).hexdigest(), 'name': name, 'is_successful': True,
                     'bytes': len(body) + (way == 'size'), 'is_locked': False, 'ignored_files': [],
-                    'checksum': 'sha1:' + hashlib.sha1(body + (b'x' if way == 'checksum' else b'')).hexdigest(),
+                    'checksum': 'sha1:' + hashlib.sha1(stored).hexdigest(),
                     'completed_at': time.strftime('%Y-%m-%dT%H:%M:%S+02:00', zone)})
     return out
 
@@ -57,6 +68,8 @@ class Panel(standin.Handler):
             self.fail(401 if key == '-' else 403)
         elif parts[:3] != ['api', 'client', 'servers'] or (parts[3] != GOOD and parts[3] not in ways):
             self.fail(404)
+        elif ways.get(parts[3]) == 'silent':
+            time.sleep(300)
         elif ways.get(parts[3]) == 'html':
             self.send(200, {'Content-Type': 'text/html'}, b'<html>hello</html>')
         elif len(parts) == 5:
@@ -90,7 +103,7 @@ class Panel(standin.Handler):
         if way != 'drop':
             self.send_header('Content-Length', str(len(body)))
         self.end_headers()
-        self.wfile.write(body[:len(body) // 2] if way in ('short', 'stall', 'drop') else body)
+        self.wfile.write(spoil(way, body))
         self.wfile.flush()
         if way == 'stall':
             time.sleep(60)
