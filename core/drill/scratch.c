@@ -77,6 +77,7 @@ static void add_folder(int fd, struct scratch_sum *sum)
         sum->bytes += (int64_t)st.st_blocks * 512;
         int64_t wall_ms = (int64_t)st.st_mtim.tv_sec * 1000;
         sum->newest_wall_ms = wall_ms > sum->newest_wall_ms ? wall_ms : sum->newest_wall_ms;
+        sum->too_deep = sum->too_deep || (S_ISDIR(st.st_mode) && sum->depth == DEPTH_MAX);
         int below = S_ISDIR(st.st_mode) && sum->depth < DEPTH_MAX
                         ? openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                         : -1;
@@ -96,11 +97,6 @@ struct scratch_sum scratch_measure(int fd)
     if (copy >= 0)
         add_folder(copy, &sum);
     return sum;
-}
-
-int64_t scratch_bytes(const struct run *run)
-{
-    return scratch_measure(run->folder_fd).bytes;
 }
 
 /* ---- removing ----------------------------------------------------------------------------------------------------

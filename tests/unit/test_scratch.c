@@ -59,6 +59,10 @@ static void test_marker(void)
 {
     struct why why = { "" };
     make("belfry-drill fedcba9876543210\n");
+    int fd = open(at(SCRATCH_PREFIX ID), O_RDONLY | O_DIRECTORY);
+    struct scratch_sum sum = scratch_measure(fd);
+    tap_ok(sum.files == 1 + FOLDERS * (1 + FILES) && !sum.too_deep, "all that is in it is counted");
+    close(fd);
     tap_ok(scratch_remove(workspace, ID, &why) != 0, "a folder whose marker says another id stays");
     tap_ok(is_there(SCRATCH_PREFIX ID "/1/1"), "with all that is in it");
     put(SCRATCH_PREFIX ID "/marker", "belfry-drill " ID "\n");
@@ -131,6 +135,9 @@ static void test_deep(void)
     struct why why = { "" };
     make("belfry-drill " ID "\n");
     put_deep(600);
+    int fd = open(at(SCRATCH_PREFIX ID), O_RDONLY | O_DIRECTORY);
+    tap_ok(scratch_measure(fd).too_deep, "what can't be counted there is told");
+    close(fd);
     tap_is_int(scratch_remove(workspace, ID, &why), 0, "it is removed");
     tap_ok(!is_there(SCRATCH_PREFIX ID), "with all above it");
 }
