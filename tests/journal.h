@@ -41,6 +41,14 @@ static inline char *path_of(const char *name)
     return path;
 }
 
+static inline int open_folder(void)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        die(folder);
+    return fd;
+}
+
 static inline void empty_folder(void)
 {
     DIR *dir = opendir(folder);

@@ -143,13 +143,14 @@ int assert_all(struct run *run);
 int scratch_make(struct run *run, struct why *why);
 /* Makes a folder in it that belongs to the tools' user. */
 int scratch_folder(struct run *run, const char *name, char path[PATH_MAX]);
-/* What lies in the folder that fd is open on, and below it; not all of it when there are very many files. */
+/* What lies in the folder that fd is open on, and below it; not all of it when there are very many files, or when some
+ * lie too deep. */
 struct scratch_sum {
     int64_t bytes, newest_wall_ms;
     unsigned files, depth;
+    bool too_deep;
 };
 struct scratch_sum scratch_measure(int fd);
-int64_t scratch_bytes(const struct run *run);
 /* Removes workspace/belfry-drill-ID when its marker says so; never follows a link or leaves the file system. 0 also
  * when there is none. */
 int scratch_remove(const char *workspace, const char *id, struct why *why);

@@ -28,9 +28,11 @@ static json_t *utc(int64_t wall_ms)
     return wall_ms > 0 ? json_string(text_format_utc(text, wall_ms)) : json_null();
 }
 
+/* A file's name may hold any bytes; JSON holds text. */
 static json_t *text_or_null(const char *text)
 {
-    return text && text[0] ? json_string(text) : json_null();
+    char visible[PATH_MAX];
+    return text && text[0] ? json_string(text_visible(visible, sizeof visible, text, false)) : json_null();
 }
 
 /* What took how long. A tool that ran beside another phase is told by the processor time that it used. */

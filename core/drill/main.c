@@ -146,11 +146,13 @@ static const char *find_reason(struct supervisor *s, int64_t now_ms)
         return arena_print(&s->arena, "it took longer than 'time' allows (%s)", text_format_age(text, config->time_ms));
     if (now_ms - s->measured_ms < MEASURE_MS)
         return NULL;
-    int64_t bytes = scratch_bytes(&s->run);
+    struct scratch_sum sum = scratch_measure(s->run.folder_fd);
     s->measured_ms = clock_now_ms();
-    if (bytes > s->run.outcome->peak_bytes)
-        s->run.outcome->peak_bytes = bytes;
-    if (bytes > config->space_bytes)
+    if (sum.bytes > s->run.outcome->peak_bytes)
+        s->run.outcome->peak_bytes = sum.bytes;
+    if (sum.too_deep)
+        return "its folders lie too deep for what is in them to be counted";
+    if (sum.bytes > config->space_bytes)
         return arena_print(&s->arena, "it used more than 'space' allows (%s)",
                            text_format_value(text, (double)config->space_bytes, "B"));
     return NULL;

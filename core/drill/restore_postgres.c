@@ -36,7 +36,8 @@ static int find_shape(struct run *run, enum shape *out)
 static void prepare(struct run *run, struct tool *tool, enum shape shape)
 {
     bool plain = shape == SHAPE_PLAIN || shape == SHAPE_CLUSTER;
-    *tool = (struct tool){ .phase = PHASE_RESTORE };
+    *tool = (struct tool){ .phase = PHASE_RESTORE, .excuse = "role \"postgres\" already exists" };
+    tool->error = shape == SHAPE_CLUSTER ? "ERROR:" : NULL;
     tool->argv[0] = plain ? "psql" : "pg_restore";
     tool_add(tool, "--host");
     tool_add(tool, run->data);
@@ -73,17 +74,6 @@ static bool make_missing_role(struct run *run)
            ask(run, arena_print(&run->arena, "CREATE DATABASE \"%s\"", database)) == 0;
 }
 
-/* What psql goes on after is told on stderr. */
-static int judge_cluster(struct run *run, const struct tool *tool)
-{
-    for (const char *at = tool->said; (at = strstr(at, "ERROR:")) != NULL; at++) {
-        size_t length = strcspn(at, "\n");
-        if (!memmem(at, length, "already exists", 14))
-            return run_fail(run, PHASE_RESTORE, "%.*s", (int)length, at);
-    }
-    return 0;
-}
-
 static int restore_folder(struct run *run)
 {
     char path[PATH_MAX];
@@ -109,8 +99,9 @@ static int restore_file(struct run *run, enum shape shape)
         if (code == 0 || shape != SHAPE_PLAIN || !make_missing_role(run))
             break;
     }
-    if (code == 0 && shape == SHAPE_CLUSTER)
-        code = judge_cluster(run, &tool);
+    const char *error = code == 0 && shape == SHAPE_CLUSTER ? tool_error(&tool) : NULL; /* psql went on */
+    if (error)
+        return run_fail(run, PHASE_RESTORE, "%s", error);
     return code == 0 && shape != SHAPE_CUSTOM ? restore_check_trailer(run, &flow) : code;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* scratch - the folder of a drill. Its file "marker" is written first and holds the drill's id; nothing is removed
  * unless that file is there and says the id that was asked for. Removing goes by descriptors, folder by folder, never
- * through a link and never onto another file system. */
+ * through a link and never onto another file system. What a backup has brought may lie deeper than there are
+ * descriptors, in folders that nobody may write to. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -76,6 +77,7 @@ static void add_folder(int fd, struct scratch_sum *sum)
         sum->bytes += (int64_t)st.st_blocks * 512;
         int64_t wall_ms = (int64_t)st.st_mtim.tv_sec * 1000;
         sum->newest_wall_ms = wall_ms > sum->newest_wall_ms ? wall_ms : sum->newest_wall_ms;
+        sum->too_deep = sum->too_deep || (S_ISDIR(st.st_mode) && sum->depth == DEPTH_MAX);
         int below = S_ISDIR(st.st_mode) && sum->depth < DEPTH_MAX
                         ? openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                         : -1;
@@ -97,25 +99,25 @@ struct scratch_sum scratch_measure(int fd)
     return sum;
 }
 
-int64_t scratch_bytes(const struct run *run)
-{
-    return scratch_measure(run->folder_fd).bytes;
-}
-
 /* ---- removing ----------------------------------------------------------------------------------------------------
  * Two may be at it at once: the supervisor of a daemon that was killed, and the one that the next daemon has sent. What
  * the other one has taken away is gone, and that is all that was wanted. */
 
-static int remove_entry(int folder, const char *name, dev_t device, unsigned depth);
+struct removing {
+    int top;
+    dev_t device;
+    unsigned moved; /* folders that lay too deep, and lie below the top since */
+};
+
+static int remove_entry(struct removing *r, int folder, const char *name, unsigned depth);
 
 static int unless_gone(int error)
 {
     return error == ENOENT ? 0 : -error;
 }
 
-/* Everything in it but the marker of the top; takes fd over. The rights of folders that a tool made may stand in the
- * way. */
-static int empty_folder(int fd, dev_t device, unsigned depth)
+/* Everything in it but the marker of the top; takes fd over. */
+static int empty_folder(struct removing *r, int fd, unsigned depth)
 {
     const struct dirent *entry;
     int code = 0;
@@ -128,7 +130,7 @@ static int empty_folder(int fd, dev_t device, unsigned depth)
         const char *name = entry->d_name;
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || (depth == 0 && strcmp(name, MARKER) == 0))
             continue;
-        int failed = remove_entry(fd, name, device, depth);
+        int failed = remove_entry(r, fd, name, depth);
         if (failed)
             code = failed;
     }
@@ -136,32 +138,65 @@ static int empty_folder(int fd, dev_t device, unsigned depth)
     return code;
 }
 
-static int remove_folder(int folder, const char *name, dev_t device, unsigned depth)
+/* A descriptor of it. The rights of folders that a tool made may stand in the way; it is no link: remove_entry() has
+ * looked, and nothing of the drill lives. */
+static int open_folder(int folder, const char *name)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     struct stat st;
     int fd = openat(folder, name, flags);
-    /* it is no link: remove_entry() has looked, and nothing of the drill lives */
     if (fd < 0 && errno == EACCES && fchmodat(folder, name, 0700, 0) == 0)
         fd = openat(folder, name, flags);
+    if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+        fchmod(fd, 0700);
+    return fd;
+}
+
+/* The top is gone through once more. */
+static int move_up(struct removing *r, int folder, const char *name)
+{
+    char there[64];
+    snprintf(there, sizeof there, "deep-%d-%u", (int)getpid(), r->moved++);
+    return renameat(folder, name, r->top, there) != 0 ? unless_gone(errno) : 0;
+}
+
+static int remove_folder(struct removing *r, int folder, const char *name, unsigned depth)
+{
+    struct stat st;
+    int fd = open_folder(folder, name);
     if (fd < 0)
         return unless_gone(errno);
-    if (fstat(fd, &st) != 0 || st.st_dev != device || depth >= DEPTH_MAX) {
+    bool same = fstat(fd, &st) == 0 && st.st_dev == r->device;
+    if (!same || depth >= DEPTH_MAX) {
         close(fd);
-        return -EXDEV;
+        return same ? move_up(r, folder, name) : -EXDEV;
     }
-    int code = empty_folder(fd, device, depth + 1);
+    int code = empty_folder(r, fd, depth + 1);
     return code == 0 && unlinkat(folder, name, AT_REMOVEDIR) != 0 ? unless_gone(errno) : code;
 }
 
-static int remove_entry(int folder, const char *name, dev_t device, unsigned depth)
+static int remove_entry(struct removing *r, int folder, const char *name, unsigned depth)
 {
     struct stat st;
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return unless_gone(errno);
     if (S_ISDIR(st.st_mode))
-        return remove_folder(folder, name, device, depth);
+        return remove_folder(r, folder, name, depth);
     return unlinkat(folder, name, 0) != 0 ? unless_gone(errno) : 0;
+}
+
+/* Everything in the top but its marker. */
+static int empty_top(int top, dev_t device)
+{
+    struct removing r = { .top = top, .device = device };
+    unsigned before;
+    int code;
+    do {
+        before = r.moved;
+        int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        code = fd < 0 ? -errno : empty_folder(&r, fd, 0);
+    } while (code == 0 && r.moved != before);
+    return code;
 }
 
 /* A folder whose maker was killed before he had marked it holds nothing, or a marker that says nothing yet. */
@@ -195,7 +230,7 @@ int scratch_remove(const char *workspace, const char *id, struct why *why)
     if (fd >= 0 && fstat(fd, &st) != 0)
         code = -errno;
     if (fd >= 0 && code == 0 && is_marked(fd, id)) {
-        code = empty_folder(dup(fd), st.st_dev, 0);
+        code = empty_top(fd, st.st_dev);
         if (code == 0 && unlinkat(fd, MARKER, 0) != 0)
             code = unless_gone(errno);
     } else if (fd >= 0 && code == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* server - the life of a scratch server: installed into a fresh folder, started, asked until it answers, ended. What it
- * says goes into server.log in the scratch folder; when it does not come up, its last line is the reason. */
+ * says goes into server.log in the scratch folder; when it does not come up, the line that tells why is the reason. */
 #include "core/drill/server.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 
 static const char *last_words(struct run *run)
 {
-    char text[2048];
+    char text[4096];
     int fd = openat(run->folder_fd, "server.log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
     off_t from = size > (off_t)sizeof text - 1 ? size - (off_t)sizeof text + 1 : 0;
@@ -34,11 +34,11 @@ static const char *last_words(struct run *run)
     size_t length = strlen(text);
     while (length > 0 && text[length - 1] == '\n')
         text[--length] = '\0';
-    char *fatal = NULL; /* PostgreSQL says more behind it */
+    char *reason = strstr(text, "[ERROR]"); /* MariaDB says what follows from it behind it; PostgreSQL, other things */
     for (char *at = text; (at = strstr(at, "FATAL:")) != NULL; at++)
-        fatal = at;
-    if (fatal)
-        fatal[strcspn(fatal, "\n")] = '\0';
+        reason = at;
+    if (reason)
+        reason[strcspn(reason, "\n")] = '\0';
     const char *line = strrchr(text, '\n');
     return arena_print(&run->arena, "%.300s", line ? line + 1 : text);
 }
@@ -57,13 +57,13 @@ static int spawn_server(struct run *run)
     if (run->server->command(run, &tool) != 0)
         return -1;
     tool.out = log;
+    tool.one_log = true;
     tool.folder = run->data;
     int code = tool_start(run, &tool);
     if (log >= 0)
         close(log);
     if (code == 0) {
-        /* its stderr has a reader as long as we live: a full pipe would stop it */
-        fcntl(tool.said_fd, F_SETPIPE_SZ, 1 << 20);
+        close(tool.said_fd);
         run->server_pid = tool.pid;
     }
     return code;

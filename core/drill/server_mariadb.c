@@ -54,7 +54,6 @@ static int command(struct run *run, struct tool *tool)
     tool_add(tool, arena_print(&run->arena, "--datadir=%s", run->data));
     tool_add(tool, arena_print(&run->arena, "--socket=%s", server_socket(run)));
     tool_add(tool, arena_print(&run->arena, "--pid-file=%s/pid", run->data));
-    tool_add(tool, arena_print(&run->arena, "--log-error=%s/error.log", run->data));
     tool_add(tool, arena_print(&run->arena, "--tmpdir=%s/tmp", run->folder));
     tool_add(tool, arena_print(&run->arena, "--secure-file-priv=%s/none", run->folder));
     tool_add(tool, arena_print(&run->arena, "--plugin-dir=%s/none", run->folder));

@@ -137,7 +137,8 @@ int tool_start(struct run *run, struct tool *tool)
     tool->argv[0] = path; /* initdb looks for its like beside itself */
     if (pipe2(said, O_CLOEXEC) != 0)
         return run_fail(run, tool->phase, "no pipe: %s", strerror(errno));
-    const int fds[] = { tool->out > 0 ? tool->out : -1, said[1], tool->key_fd > 0 ? tool->key_fd : -1 };
+    const int fds[] = { tool->out > 0 ? tool->out : -1, tool->one_log ? tool->out : said[1],
+                        tool->key_fd > 0 ? tool->key_fd : -1 };
     const struct spawn spawn = { .program = path,
                                  .argv = tool->argv,
                                  .env = environment(run, tool),
@@ -165,19 +166,28 @@ int tool_start(struct run *run, struct tool *tool)
     return run_fail(run, tool->phase, "'%s' can't be started: %s", path, error_text(code));
 }
 
-/* The last bytes are the ones that tell. */
+/* The first line of what was said, or all when it has no end. */
+static void drop_line(struct tool *tool)
+{
+    char *end = memchr(tool->said, '\n', tool->said_length);
+    size_t n = end ? (size_t)(end - tool->said) + 1 : tool->said_length;
+    tool->said[end ? n - 1 : n] = '\0';
+    if (tool->error && !tool->first_error[0] && strstr(tool->said, tool->error) && !strstr(tool->said, tool->excuse))
+        text_copy(tool->first_error, sizeof tool->first_error, strstr(tool->said, tool->error));
+    tool->said_length -= n;
+    memmove(tool->said, tool->said + n, tool->said_length);
+    tool->said[tool->said_length] = '\0';
+}
+
+/* The last lines are the ones that tell. */
 void tool_hear(struct tool *tool)
 {
     char bytes[1024];
     ssize_t n;
     while (tool->said_fd > 0 && (n = read(tool->said_fd, bytes, sizeof bytes)) > 0) {
-        size_t room = sizeof tool->said - 1, length = (size_t)n;
-        if (tool->said_length + length > room) {
-            size_t drop = tool->said_length + length - room;
-            drop = drop > tool->said_length ? tool->said_length : drop;
-            memmove(tool->said, tool->said + drop, tool->said_length - drop);
-            tool->said_length -= drop;
-        }
+        size_t length = (size_t)n;
+        while (tool->said_length + length >= sizeof tool->said)
+            drop_line(tool);
         memcpy(tool->said + tool->said_length, bytes, length);
         tool->said_length += length;
         tool->said[tool->said_length] = '\0';
@@ -212,6 +222,13 @@ void tool_kill(struct run *run, struct tool *tool)
 bool tool_good(const struct tool *tool)
 {
     return tool->ended && WIFEXITED(tool->status) && WEXITSTATUS(tool->status) == 0;
+}
+
+const char *tool_error(struct tool *tool)
+{
+    while (tool->said_length > 0)
+        drop_line(tool);
+    return tool->first_error[0] ? tool->first_error : NULL;
 }
 
 /* The last line that says something. */

@@ -18,13 +18,16 @@ struct tool {
     int key_fd;                      /* becomes descriptor 3; 0: none */
     bool dies_with_us;               /* as whatever is outside of the runner's namespace */
     bool as_self;                    /* not as the drill's user: it has to read the backup */
+    bool one_log;                    /* what it says goes to `out`, too, and is not kept */
     const char *folder;              /* working directory; NULL: the scratch folder */
+    const char *error, *excuse;      /* it goes on after a line with the one, which the other excuses */
     /* what became of it */
     pid_t pid;
     int said_fd, status;
     bool ended;
     size_t said_length;
     char said[TOOL_SAID_MAX];
+    char first_error[512]; /* of those lines, without excuse */
 };
 
 /* Adds an argument. */
@@ -39,6 +42,8 @@ bool tool_ended(struct run *run, struct tool *tool);
 /* SIGKILL, and waits for it. */
 void tool_kill(struct run *run, struct tool *tool);
 bool tool_good(const struct tool *tool);
+/* The first line with `error` and without `excuse` of all that it said until it ended; NULL: there was none. */
+const char *tool_error(struct tool *tool);
 /* "age: no identity matched", or how it ended. */
 const char *tool_complaint(struct run *run, const struct tool *tool);
 /* Runs it to its end with stdout into out (bounded; or NULL): 0 when it ended well, else -1 without run_fail(). */

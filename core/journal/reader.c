@@ -68,20 +68,6 @@ struct query {
 
 /* ---- which segments --------------------------------------------------------------------------------------------- */
 
-/* The time of a segment's first record. */
-static int64_t first_time(const struct query *q, const char *name)
-{
-    struct segment_lines lines;
-    struct segment_line line;
-    struct record record;
-    int64_t wall_ms = TIME_UNKNOWN;
-    if (segment_lines_open(&lines, q->folder, name) == 0 && segment_lines_next(&lines, &line) == SEGMENT_LINE &&
-        record_parse(line.text, line.length, &record) == 0)
-        wall_ms = record_wall_ms(&record);
-    segment_lines_close(&lines);
-    return wall_ms;
-}
-
 /* The time of a segment's last record, when it stands in the file's last bytes. */
 static int64_t last_time(const struct query *q, const char *name)
 {
@@ -104,7 +90,7 @@ static void read_begins(struct query *q)
     size_t count = q->list.count;
     q->begins = heap_alloc((count + 1) * sizeof *q->begins);
     for (size_t i = 0; i < count; i++)
-        q->begins[i] = first_time(q, q->list.names[i]);
+        q->begins[i] = record_begin_ms(q->folder, q->list.names[i], TIME_UNKNOWN);
     q->begins[count] = count > 0 ? last_time(q, q->list.names[count - 1]) : TIME_UNKNOWN;
 }
 

@@ -396,3 +396,16 @@ void record_compose_dropped(struct buf *members, const struct record_dropped *d)
                   (unsigned long long)d->begun, (unsigned long long)d->epoch, (unsigned long long)d->every_s,
                   text_format_utc(sealed, d->sealed_ms));
 }
+
+int64_t record_begin_ms(int folder, const char *segment, int64_t otherwise)
+{
+    struct segment_lines lines;
+    struct segment_line line;
+    struct record record;
+    int64_t wall_ms = otherwise;
+    if (segment_lines_open(&lines, folder, segment) == 0 && segment_lines_next(&lines, &line) == SEGMENT_LINE &&
+        record_parse(line.text, line.length, &record) == 0)
+        wall_ms = record_wall_ms(&record);
+    segment_lines_close(&lines);
+    return wall_ms;
+}

@@ -80,4 +80,7 @@ int record_parse_dropped(const struct record *record, struct record_dropped *out
 bool record_is(const struct record *record, const char *type);
 int record_parse_seal(const struct record *record, struct record_seal *out);
 
+/* The time of a segment's first record; otherwise, when that can't be read. */
+int64_t record_begin_ms(int folder, const char *segment, int64_t otherwise);
+
 #endif

@@ -267,15 +267,7 @@ static bool is_indexed(const struct tend *t, const char *segment)
 
 static int64_t begin_of(const struct tend *t, const char *segment)
 {
-    struct segment_lines lines;
-    struct segment_line line;
-    struct record record;
-    int64_t wall_ms = INT64_MAX; /* not known: not old */
-    if (segment_lines_open(&lines, t->folder, segment) == 0 && segment_lines_next(&lines, &line) == SEGMENT_LINE &&
-        record_parse(line.text, line.length, &record) == 0)
-        wall_ms = record_wall_ms(&record);
-    segment_lines_close(&lines);
-    return wall_ms;
+    return record_begin_ms(t->folder, segment, INT64_MAX); /* not known: not old */
 }
 
 static uint64_t size_of(const struct tend *t, const char *segment)

@@ -10,7 +10,8 @@
  * the fold knows where it was: people are asked again, drills and checks begin again, a command never does. The end is
  * one of recovery.passed, recovery.failed and recovery.cancelled, when the evidence is written.
  *
- * A runbook that is due is called to mind before and told when it is; only one that says so starts by itself.
+ * A runbook that is due is called to mind before and told when it is; only one that says so starts by itself. When
+ * somebody cancels that, it is told to be due like any other, and waits for people or for its next date.
  *
  * Diagnostics: `runbook 'NAME' is due and can't be started: WHY`. */
 #include <stdio.h>
@@ -298,13 +299,21 @@ static void start_due(struct rehearsal *r, int64_t now_ms)
         log_warn("keeper", "runbook '%s' is due and can't be started: %s", r->name, why.text);
 }
 
+/* When it begins by itself, INT64_MAX: never. What was cancelled since it was due waits for the next date. */
+static int64_t begins_wall_ms(const struct rehearsal *r, const struct runbook *runbook)
+{
+    if (!runbook_starts_itself(runbook))
+        return INT64_MAX;
+    return r->cancelled_wall_ms < r->due_wall_ms ? r->due_wall_ms : drill_on_next(runbook->on, r->cancelled_wall_ms);
+}
+
 static void watch_calendar(struct rehearsal *r, int64_t now_ms)
 {
     const struct runbook *runbook = config_runbook_find(r->all->keeper->config, r->name);
     int64_t wall_ms = clock_wall_ms(), due_ms = r->due_wall_ms;
     if (!runbook || due_ms == INT64_MAX)
         return;
-    if (runbook_starts_itself(runbook) && wall_ms >= due_ms)
+    if (wall_ms >= begins_wall_ms(r, runbook))
         start_due(r, now_ms);
     else if (wall_ms >= due_ms && r->told_wall_ms != due_ms)
         tell(r, EVENT_RECOVERY_DUE);

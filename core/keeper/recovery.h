@@ -23,6 +23,7 @@ struct rehearsal {
     json_t *doc;  /* what is being followed; NULL: nothing is */
     uint64_t seq; /* of the record that must be on disk before the step begins */
     int64_t known_wall_ms, held_wall_ms, passed_wall_ms;
+    int64_t cancelled_wall_ms; /* when the one began that was cancelled last: by itself it begins on a later date */
     int64_t reminded_wall_ms, told_wall_ms; /* what was due, when it was called to mind, and told to be due */
     int64_t due_wall_ms;                    /* follows from these and the configuration */
     char result[16];

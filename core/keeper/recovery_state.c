@@ -40,8 +40,10 @@ static void set_doc(struct rehearsal *r, json_t *doc)
 
 static void end(struct rehearsal *r, const char *result, int64_t wall_ms)
 {
-    if (r->doc && strcmp(result, "cancelled") != 0)
-        r->held_wall_ms = json_integer_value(json_object_get(r->doc, "started_ms"));
+    bool cancelled = strcmp(result, "cancelled") == 0;
+    if (r->doc)
+        *(cancelled ? &r->cancelled_wall_ms : &r->held_wall_ms) =
+            json_integer_value(json_object_get(r->doc, "started_ms"));
     if (strcmp(result, "passed") == 0)
         r->passed_wall_ms = wall_ms;
     text_copy(r->result, sizeof r->result, result);
@@ -54,6 +56,7 @@ static void take_standing(struct rehearsal *r, const json_t *standing)
     r->known_wall_ms = json_integer_value(json_object_get(standing, "known"));
     r->held_wall_ms = json_integer_value(json_object_get(standing, "held"));
     r->passed_wall_ms = json_integer_value(json_object_get(standing, "passed"));
+    r->cancelled_wall_ms = json_integer_value(json_object_get(standing, "cancelled"));
     r->reminded_wall_ms = json_integer_value(json_object_get(standing, "reminded"));
     r->told_wall_ms = json_integer_value(json_object_get(standing, "told"));
     text_copy(r->result, sizeof r->result, result ? result : "");
@@ -106,9 +109,10 @@ void recovery_fold(struct keeper *keeper, const struct event *event)
 
 static json_t *standing_of(const struct rehearsal *r)
 {
-    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "known", (json_int_t)r->known_wall_ms, "held",
-                             (json_int_t)r->held_wall_ms, "passed", (json_int_t)r->passed_wall_ms, "reminded",
-                             (json_int_t)r->reminded_wall_ms, "told", (json_int_t)r->told_wall_ms, "result", r->result);
+    json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "known", (json_int_t)r->known_wall_ms, "held",
+                             (json_int_t)r->held_wall_ms, "passed", (json_int_t)r->passed_wall_ms, "cancelled",
+                             (json_int_t)r->cancelled_wall_ms, "reminded", (json_int_t)r->reminded_wall_ms, "told",
+                             (json_int_t)r->told_wall_ms, "result", r->result);
     if (r->doc)
         json_object_set(json, "doc", r->doc);
     return json;

@@ -91,14 +91,6 @@ static void make_journal(void)
     journal_close(&journal);
 }
 
-static int open_folder(void)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        die(folder);
-    return fd;
-}
-
 static void tend_all(void)
 {
     int fd = open_folder();

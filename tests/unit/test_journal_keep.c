@@ -52,14 +52,6 @@ static void make_journal(void)
     journal_close(&journal);
 }
 
-static int open_folder(void)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        die(folder);
-    return fd;
-}
-
 /* Compresses and indexes all there is to do. */
 static void tend_all(const struct journal_disk *disk)
 {

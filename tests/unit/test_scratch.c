@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* test_scratch - removing a drill's folder: by its marker alone, never through a link, and by several at once. */
+/* test_scratch - removing a drill's folder: by its marker alone, never through a link, by several at once, and whatever
+ * a backup has put there. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,10 @@ static void test_marker(void)
 {
     struct why why = { "" };
     make("belfry-drill fedcba9876543210\n");
+    int fd = open(at(SCRATCH_PREFIX ID), O_RDONLY | O_DIRECTORY);
+    struct scratch_sum sum = scratch_measure(fd);
+    tap_ok(sum.files == 1 + FOLDERS * (1 + FILES) && !sum.too_deep, "all that is in it is counted");
+    close(fd);
     tap_ok(scratch_remove(workspace, ID, &why) != 0, "a folder whose marker says another id stays");
     tap_ok(is_there(SCRATCH_PREFIX ID "/1/1"), "with all that is in it");
     put(SCRATCH_PREFIX ID "/marker", "belfry-drill " ID "\n");
@@ -110,6 +115,57 @@ static void test_together(void)
     tap_ok(!is_there(SCRATCH_PREFIX ID), "and it is gone");
 }
 
+/* Deeper than there are descriptors. */
+static void put_deep(unsigned levels)
+{
+    int folder = open(at(SCRATCH_PREFIX ID), O_RDONLY | O_DIRECTORY);
+    for (unsigned i = 0; i < levels; i++) {
+        int below = mkdirat(folder, "d", 0700) == 0 ? openat(folder, "d", O_RDONLY | O_DIRECTORY) : -1;
+        close(folder);
+        folder = below;
+    }
+    int fd = openat(folder, "file", O_WRONLY | O_CREAT, 0600);
+    tap_ok(fd >= 0, "a file lies %u folders deep", levels);
+    close(fd);
+    close(folder);
+}
+
+static void test_deep(void)
+{
+    struct why why = { "" };
+    make("belfry-drill " ID "\n");
+    put_deep(600);
+    int fd = open(at(SCRATCH_PREFIX ID), O_RDONLY | O_DIRECTORY);
+    tap_ok(scratch_measure(fd).too_deep, "what can't be counted there is told");
+    close(fd);
+    tap_is_int(scratch_remove(workspace, ID, &why), 0, "it is removed");
+    tap_ok(!is_there(SCRATCH_PREFIX ID), "with all above it");
+}
+
+/* A daemon that is not root; whoever is may do it all. */
+static void test_read_only(void)
+{
+    struct why why = { "" };
+    int status = 1;
+    if (geteuid() == 0 && chmod(workspace, 0777) != 0)
+        perror("chmod");
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+            _exit(2);
+        make("belfry-drill " ID "\n");
+        for (int i = 0; i < FOLDERS; i++) {
+            char name[128];
+            snprintf(name, sizeof name, SCRATCH_PREFIX ID "/%d", i);
+            chmod(at(name), i % 2 ? 0500 : 0);
+        }
+        _exit(scratch_remove(workspace, ID, &why) != 0);
+    }
+    waitpid(pid, &status, 0);
+    tap_is_int(status, 0, "folders that may not be written to, or read, are removed");
+    tap_ok(!is_there(SCRATCH_PREFIX ID), "whole");
+}
+
 int main(void)
 {
     const char *top = getenv("TMPDIR");
@@ -120,6 +176,8 @@ int main(void)
     test_unwritten();
     for (int i = 0; i < 5; i++)
         test_together();
+    test_deep();
+    test_read_only();
     unlink(at("mine/keep"));
     rmdir(at("mine"));
     rmdir(workspace);
