@@ -110,13 +110,6 @@ static void begin_paper(struct paper *p)
 
 /* ---- what is told ------------------------------------------------------------------------------------------------ */
 
-static const char *duration(struct cli *cli, const json_t *of, const char *key)
-{
-    char text[TEXT_DURATION_SIZE];
-    const json_t *value = json_object_get(of, key);
-    return json_is_integer(value) ? arena_text(&cli->arena, text_format_age(text, json_integer_value(value))) : "-";
-}
-
 static const char *result_of(struct cli *cli, const json_t *record)
 {
     const char *type = control_text(cli, record, "type");
@@ -130,12 +123,25 @@ static const char *name_of(struct cli *cli, const json_t *record)
     return *runbook ? runbook : control_text(cli, record, "drill");
 }
 
-static const char *against(struct cli *cli, const json_t *target)
+static bool has_passed(struct cli *cli, const json_t *record)
 {
+    return strcmp(result_of(cli, record), "passed") == 0;
+}
+
+/* Only what passed has met a target: a drill that fails after a second has recovered nothing in that second. */
+static const char *against(struct cli *cli, const json_t *record, const char *key)
+{
+    const json_t *target = json_object_get(json_object_get(record, "figures"), key);
     if (!target)
         return "-";
-    return arena_print(&cli->arena, "%s of %s (%s)", duration(cli, target, "ms"), duration(cli, target, "target_ms"),
-                       control_flag(target, "met") ? "met" : "missed");
+    char most[TEXT_DURATION_SIZE];
+    const char *is = drill_time(cli, control_integer(target, "ms"));
+    text_format_age(most, control_integer(target, "target_ms"));
+    if (!control_flag(target, "met"))
+        return arena_print(&cli->arena, "%s of %s (missed)", is, most);
+    if (has_passed(cli, record))
+        return arena_print(&cli->arena, "%s of %s (met)", is, most);
+    return strcmp(key, "rto") == 0 ? arena_print(&cli->arena, "none: it ended after %s", is) : is;
 }
 
 static void tell_all(struct paper *p, const json_t *records)
@@ -148,13 +154,11 @@ static void tell_all(struct paper *p, const json_t *records)
     table_head(p, titles, 6);
     json_array_foreach(records, i, record)
     {
-        const json_t *figures = json_object_get(record, "figures");
-        const char *const cells[] = { control_text(cli, record, "at"),
-                                      name_of(cli, record),
-                                      result_of(cli, record),
-                                      against(cli, json_object_get(figures, "rto")),
-                                      against(cli, json_object_get(figures, "rpo")),
-                                      arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq")) };
+        const char *const cells[] = {
+            control_text(cli, record, "at"), name_of(cli, record),
+            result_of(cli, record),          against(cli, record, "rto"),
+            against(cli, record, "rpo"),     arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq"))
+        };
         row(p, cells, 6, "td");
     }
     table_foot(p);
@@ -173,6 +177,7 @@ static void tell_facts(struct paper *p, const json_t *record)
         { "By", control_text(cli, figures, "by") },
         { "Tier", control_text(cli, figures, "tier") },
         { "Backup", control_text(cli, backup, "path") },
+        { "Id of the snapshot or archive", control_text(cli, backup, "id") },
         { "Size in bytes",
           backup ? arena_print(&cli->arena, "%lld", (long long)control_integer(backup, "bytes")) : "" },
         { "Written", control_text(cli, backup, "written") },
@@ -180,8 +185,8 @@ static void tell_facts(struct paper *p, const json_t *record)
         { "SHA-256 of the backup", control_text(cli, backup, "sha256") },
         { "Restored into", control_text(cli, figures, "server") },
         { "Isolation", control_text(cli, figures, "isolation") },
-        { "Recovery time", against(cli, json_object_get(figures, "rto")) },
-        { "Age of the data", against(cli, json_object_get(figures, "rpo")) },
+        { "Recovery time", against(cli, record, "rto") },
+        { "Age of the data", against(cli, record, "rpo") },
         { "SHA-256 of the evidence", control_text(cli, figures, "evidence") },
         { "Record of the journal", arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq")) },
         { "Hash of the record", control_text(cli, record, "hash") },
@@ -239,6 +244,10 @@ static void tell_details(struct paper *p, const json_t *figures)
         row(p, cells, 2, "td");
     }
     table_foot(p);
+    if (json_array_size(control_list(figures, "assertions")) == 0) { /* it did not get so far */
+        paragraph(p, "Nothing was asked.");
+        return;
+    }
     table_head(p, titles, 3);
     json_array_foreach(control_list(figures, "assertions"), i, one)
     {

@@ -75,7 +75,7 @@ struct outcome {
     enum drill_result result;
     enum phase failed_phase;
     char why[512];
-    char backup[PATH_MAX], sha256[65], format[128], server[128], isolation[320];
+    char backup[PATH_MAX], backup_id[80], sha256[65], format[128], server[128], isolation[320];
     int64_t backup_bytes, backup_wall_ms; /* size; when it was written, as far as it says itself */
     int64_t data_wall_ms;                 /* of the newest data that was found in it; 0: not asked */
     int64_t need_bytes, free_bytes, need_memory_bytes, free_memory_bytes, tables;
@@ -134,6 +134,11 @@ int run_phases(struct run *run);
 /* Whether what outcome says of room is there; 0, or -1 after run_fail(). */
 int run_check_room(struct run *run);
 
+/* Not a random one, or one that was named by hand: those are not held against the RPO. */
+bool run_takes_newest(const struct run *run);
+/* From when ages of rows count: from now; in a random backup from when it was made. */
+int64_t run_asked_at_ms(const struct run *run);
+
 /* ---- assert.c */
 int assert_all(struct run *run);
 
@@ -167,6 +172,9 @@ unsigned reap_processes(const char *id, const char *workspace);
 /* ---- source.c */
 int source_find(struct run *run);
 int source_rewind(struct run *run);
+/* Of a file that lies beside backups (checksums, logs), or is not written to its end: no backup, newest or not, unless
+ * it is asked for by its name. The verification of backup-restore leaves out the same. */
+bool source_is_beside(const struct run *run, const char *name);
 /* As read(); keep: it will be read again. errno is EAGAIN: later; ENOBUFS: no more can be kept; after run_fail(): EIO.
  */
 ssize_t source_read(struct run *run, void *bytes, size_t n, bool keep);

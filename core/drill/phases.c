@@ -73,6 +73,17 @@ int run_fail(struct run *run, enum phase phase, const char *format, ...)
     return -1;
 }
 
+bool run_takes_newest(const struct run *run)
+{
+    return !run->config->backup && strcmp(run->config->pick, "random") != 0;
+}
+
+int64_t run_asked_at_ms(const struct run *run)
+{
+    bool random = strcmp(run->config->backup ? run->config->backup : run->config->pick, "random") == 0;
+    return random && run->outcome->backup_wall_ms > 0 ? run->outcome->backup_wall_ms : clock_wall_ms();
+}
+
 /* ---- what it is -------------------------------------------------------------------------------------------------- */
 
 static int probe(struct run *run, struct head *head, bool raw)
@@ -97,19 +108,33 @@ static int find_layer(struct run *run, enum phase phase, const struct head *head
     return 0;
 }
 
+/* The first bytes, as far as they can be shown. */
+static const char *beginning(const struct head *head, char text[33])
+{
+    size_t n = head->length < 32 ? head->length : 32;
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)(head->bytes[i] >= ' ' && head->bytes[i] < 0x7f ? head->bytes[i] : '.');
+    text[n] = '\0';
+    return text;
+}
+
 static int find_kind(struct run *run, const struct head *head)
 {
     const char *wanted = run->config->kind;
+    char text[33];
     run->kind = strcmp(wanted, "auto") == 0 ? kind_detect(head) : kind_find(wanted);
     if (head->length == 0)
         return run_fail(run, PHASE_UNPACK, "it is empty once unpacked");
     if (run->kind && (!run->kind->is || run->kind->is(head)))
         return 0;
     if (run->decrypt && strcmp(run->decrypt->name, "openssl") == 0)
-        return run_fail(run, PHASE_DECRYPT, "the key does not open it: what comes out is no backup that is known");
+        return run_fail(run, PHASE_DECRYPT,
+                        "the key does not open it: what comes out is no backup that is known (is 'key' the right "
+                        "secret, and 'cipher' what it was encrypted with?)");
     if (run->kind)
-        return run_fail(run, PHASE_UNPACK, "it is no %s: it does not begin like one", wanted);
-    return run_fail(run, PHASE_UNPACK, "it is no backup that is known: write kind = \"...\";");
+        return run_fail(run, PHASE_UNPACK, "it is no %s: it does not begin like one, but with '%s'", wanted,
+                        beginning(head, text));
+    return run_fail(run, PHASE_UNPACK, "it is no backup that is known: it begins with '%s'", beginning(head, text));
 }
 
 static void name_format(struct run *run)
@@ -118,25 +143,36 @@ static void name_format(struct run *run)
              run->unpack ? run->unpack->name : "", run->decrypt ? ", " : "", run->decrypt ? run->decrypt->name : "");
 }
 
+/* Which one of a repository, and whether the key opens it. */
+static int look(struct run *run)
+{
+    if (!run->kind->look)
+        return 0;
+    run_begin(run, PHASE_DECRYPT);
+    return run->kind->look(run);
+}
+
 static int identify_folder(struct run *run)
 {
     const char *wanted = run->config->kind;
     if (run->source.fd < 0) { /* a repository on another machine */
         run->kind = kind_find(wanted);
         return run->kind && run->kind->folder_files[0]
-                   ? 0
+                   ? look(run)
                    : run_fail(run, PHASE_FETCH, "'%s' is on another machine: write kind = \"restic\"; or \"borg\"",
                               run->source.path);
     }
     run->kind = strcmp(wanted, "auto") == 0 ? kind_of_folder(run->source.fd) : kind_find(wanted);
     if (!run->kind || !run->kind->folder_files[0])
-        return run_fail(run, PHASE_FETCH, "'%s' is a folder, and no backup or repository that is known",
-                        run->source.path);
+        return run_fail(run, PHASE_FETCH,
+                        "'%s' is a folder, and no backup or repository that is known: when backups lie in it, write a "
+                        "pattern that names them, like source = \"%s/*/*.gz\";",
+                        run->source.path, run->config->source);
     struct scratch_sum sum = scratch_measure(run->source.fd);
     run->source.bytes = run->outcome->backup_bytes = sum.bytes;
     if (sum.newest_wall_ms > 0)
         run->outcome->backup_wall_ms = sum.newest_wall_ms;
-    return 0;
+    return look(run);
 }
 
 static int identify(struct run *run)

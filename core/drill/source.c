@@ -17,6 +17,12 @@
 #include "core/base/text.h"
 #include "core/drill/format.h"
 
+static bool has_end(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
 struct candidate {
     const char *path;
     int64_t wall_ms;
@@ -49,11 +55,37 @@ bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms,
     return strcmp(pick, name) == 0 || strcmp(pick, other) == 0;
 }
 
+/* What the drill compares its tables with: of "shop.sql.gz.counts" beside "shop.sql.gz" the drill names the ending. */
+static bool is_compared_with(const struct run *run, const char *name)
+{
+    for (uint32_t i = 0; i < run->config->assertion_count; i++) {
+        const struct drill_assertion *a = &run->config->assertions[i];
+        const char *end = a->counts ? a->counts : a->checksums;
+        if (end && end[0] != '/' && has_end(name, end))
+            return true;
+    }
+    return false;
+}
+
+bool source_is_beside(const struct run *run, const char *name)
+{
+    static const char *const ends[] = { ".sha256", ".sha512",    ".sha1", ".md5",     ".sig",  ".asc.sig",
+                                        ".log",    ".tmp",       ".part", ".partial", ".lock", ".pid",
+                                        ".json",   ".conf",      ".cnf",  ".txt",     ".md",   ".sh",
+                                        ".counts", ".checksums", "SUMS",  "~" };
+    if (strcmp(run->config->backup ? run->config->backup : run->config->pick, name) == 0)
+        return false;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (has_end(name, ends[i]))
+            return true;
+    return name[0] == '.' || strcmp(name, "lost+found") == 0 || is_compared_with(run, name);
+}
+
 static void consider(struct run *run, struct choice *choice, const char *path)
 {
     struct stat st;
     const char *name = strrchr(path, '/') + 1;
-    if (stat(path, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) || name[0] == '.')
+    if (stat(path, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) || source_is_beside(run, name))
         return;
     struct candidate one = { arena_text(&run->arena, path), written(&st) };
     choice->count++;
