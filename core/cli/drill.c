@@ -152,6 +152,10 @@ static void print_backup(struct cli *cli, const json_t *evidence)
 {
     const json_t *backup = json_object_get(evidence, "backup");
     char size[TEXT_VALUE_SIZE];
+    if (!*control_text(cli, backup, "written")) { /* it was not opened */
+        buf_print(&cli->out, "  backup: %s\n", control_text(cli, backup, "path"));
+        return;
+    }
     text_format_value(size, (double)control_integer(backup, "bytes"), "B");
     buf_print(&cli->out, "  backup: %s (%s, written %s)%s%s\n", control_text(cli, backup, "path"), size,
               control_text(cli, backup, "written"), *control_text(cli, backup, "format") ? ", " : "",

@@ -16,6 +16,7 @@
 #include "core/drill/server.h"
 
 #define RESERVE_BYTES (INT64_C(64) << 20) /* that a drill leaves free */
+#define FULL_BYTES (INT64_C(32) << 20)    /* with less, servers and tools fail, each in words of its own */
 
 static const char *const phase_names[PHASE_COUNT] = {
 #define PHASE_NAME_(id, name, doc) [id] = name,
@@ -55,6 +56,26 @@ static void hide_secret(const char *line, char *text)
     }
 }
 
+static int64_t free_bytes(const struct run *run)
+{
+    struct statvfs fs;
+    return run->folder_fd >= 0 && fstatvfs(run->folder_fd, &fs) == 0 ? (int64_t)fs.f_bavail * (int64_t)fs.f_frsize : -1;
+}
+
+/* What fails on a full disk says so in many ways, or not at all. */
+static void add_full_disk(const struct run *run, char *text, size_t size)
+{
+    char have[TEXT_VALUE_SIZE];
+    int64_t bytes = free_bytes(run);
+    size_t length = strlen(text);
+    if (bytes < 0 || bytes >= FULL_BYTES)
+        return;
+    text_format_value(have, (double)bytes, "B");
+    snprintf(text + length, size - length,
+             " (the disk is full: %s are free in '%.200s'; write workspace = \"...\"; for another one)", have,
+             run->config->workspace);
+}
+
 int run_fail(struct run *run, enum phase phase, const char *format, ...)
 {
     struct outcome *outcome = run->outcome;
@@ -65,6 +86,8 @@ int run_fail(struct run *run, enum phase phase, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (phase > PHASE_FETCH && run->config)
+        add_full_disk(run, text, sizeof text);
     hide_secret(run->config ? run->config->key : NULL, text);
     hide_secret(run->config ? run->config->access : NULL, text);
     text_visible(outcome->why, sizeof outcome->why, text, false);
@@ -209,13 +232,12 @@ static int64_t free_memory(void)
 static void estimate(struct run *run)
 {
     struct outcome *outcome = run->outcome;
-    struct statvfs fs;
     int64_t content = run->source.bytes * (run->unpack ? run->unpack->growth : 1);
     run->content_bytes = content;
     outcome->need_bytes = content / 10 * run->kind->disk_tenths + run->kind->disk_bytes;
     outcome->need_memory_bytes = content / 10 * run->kind->memory_tenths + run->kind->memory_bytes;
-    if (fstatvfs(run->folder_fd, &fs) == 0)
-        outcome->free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    if (free_bytes(run) >= 0)
+        outcome->free_bytes = free_bytes(run);
     outcome->free_memory_bytes = free_memory();
 }
 

@@ -123,6 +123,31 @@ static bool is_backup(const struct run *run, const char *path)
     return is;
 }
 
+/* It is there, and its name alone doesn't help: who may see it? */
+static int refuse(struct run *run, const char *path, int code)
+{
+    return run_fail(run, PHASE_FETCH, "'%s' can't be read: %s%s", path, strerror(code),
+                    code == EACCES ? "; the user that belfryd runs as needs to: setfacl -R -m u:USER:rX FOLDER" : "");
+}
+
+/* Why nothing was found: the folder that the pattern begins with may be missing, or not be ours to read. */
+static int find_no_backup(struct run *run, const char *source)
+{
+    char *folder = arena_text(&run->arena, source);
+    folder[strcspn(folder, "*?[")] = '\0';
+    char *slash = strrchr(folder, '/');
+    if (slash && strcmp(folder, source) != 0)
+        slash[slash == folder] = '\0';
+    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_NONBLOCK), code = fd < 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    if (code == ENOENT && strcmp(folder, source) != 0)
+        return run_fail(run, PHASE_FETCH, "there is no backup at '%s': there is no folder '%s'", source, folder);
+    if (code != 0 && code != ENOENT)
+        return refuse(run, folder, code);
+    return run_fail(run, PHASE_FETCH, "there is no backup at '%s'", source);
+}
+
 static int choose(struct run *run, const char **path)
 {
     const char *source = run->config->source;
@@ -142,7 +167,7 @@ static int choose(struct run *run, const char **path)
     if (choice.best.path)
         return 0;
     if (choice.count == 0)
-        return run_fail(run, PHASE_FETCH, "there is no backup at '%s'", source);
+        return find_no_backup(run, source);
     return run_fail(run, PHASE_FETCH, "none of the %u backups at '%s' is called '%s'", choice.count, source,
                     run->config->backup ? run->config->backup : run->config->pick);
 }
@@ -163,7 +188,7 @@ static int open_backup(struct run *run, const char *path)
     }
     source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (source->fd < 0 || fstat(source->fd, &st) != 0)
-        return run_fail(run, PHASE_FETCH, "'%s' can't be opened: %s", path, strerror(errno));
+        return refuse(run, path, errno);
     source->folder = S_ISDIR(st.st_mode);
     if (!source->folder && !S_ISREG(st.st_mode))
         return run_fail(run, PHASE_FETCH, "'%s' is no regular file", path);
