@@ -198,6 +198,8 @@ static int print_evidence(struct cli *cli, const json_t *evidence)
     buf_char(&cli->out, '\n');
     if (*control_text(cli, json_object_get(evidence, "backup"), "path"))
         print_backup(cli, evidence);
+    if (*control_text(cli, evidence, "others"))
+        buf_print(&cli->out, "  not restored by this drill: %s\n", control_text(cli, evidence, "others"));
     if (strcmp(result, "planned") == 0) {
         print_room(cli, evidence);
         print_questions(cli, evidence);

@@ -183,6 +183,7 @@ static void tell_facts(struct paper *p, const json_t *record)
         { "Written", control_text(cli, backup, "written") },
         { "Format", control_text(cli, backup, "format") },
         { "SHA-256 of the backup", control_text(cli, backup, "sha256") },
+        { "Not restored by this drill", control_text(cli, figures, "others") },
         { "Restored into", control_text(cli, figures, "server") },
         { "Isolation", control_text(cli, figures, "isolation") },
         { "Recovery time", against(cli, record, "rto") },

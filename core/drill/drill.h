@@ -11,6 +11,7 @@
  *     isolate.c    namespaces
  *     reap.c       processes that a drill left behind
  *     source.c     which backup, and what it is; remote.c, fetch.c: when it is elsewhere
+ *     fingerprint.c the SHA-256 of one that is a folder
  *     format.c     what first bytes mean; the tools that undo encryption and compression
  *     tool.c       a tool: found, started, heard, ended
  *     flow.c       backup → tools → restore, hashed and counted on its way
@@ -75,6 +76,7 @@ struct outcome {
     enum drill_result result;
     enum phase failed_phase;
     char why[512];
+    char others[256]; /* series of backups at the source beside the one that was taken */
     char backup[PATH_MAX], backup_id[80], sha256[65], format[128], server[128], isolation[320];
     int64_t backup_bytes, backup_wall_ms; /* size; when it was written, as far as it says itself */
     int64_t data_wall_ms;                 /* of the newest data that was found in it; 0: not asked */
@@ -118,7 +120,7 @@ struct run {
     const struct backup_kind *kind;
     int64_t content_bytes; /* unpacked, as far as it is known; else an estimate */
     const struct server_type *server;
-    pid_t server_pid;
+    pid_t server_pid, fingerprint;
     bool open_server; /* it asks nobody who he is: what was restored has changed its users */
     const char *server_options[SERVER_OPTIONS_MAX]; /* more of its options, that the restored wants */
     char data[PATH_MAX];                            /* the server's folder, or where files are restored */
@@ -187,6 +189,11 @@ bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms,
 int remote_find(struct run *run);
 int remote_rewind(struct run *run);
 ssize_t remote_read(struct run *run, void *bytes, size_t n, bool keep);
+
+/* ---- fingerprint.c: of a folder that is no repository, while it is restored */
+void fingerprint_begin(struct run *run);
+/* wait: it is wanted; else it is ended. */
+void fingerprint_end(struct run *run, bool wait);
 
 /* ---- evidence.c */
 json_t *evidence_make(const struct run *run);

@@ -108,6 +108,8 @@ json_t *evidence_make(const struct run *run)
                   target(took_ms, run->config->rto_ms), "phases", phases(outcome), "assertions", assertions(outcome),
                   "tables", (json_int_t)outcome->tables, "server", text_or_null(outcome->server), "isolation",
                   text_or_null(outcome->isolation), "room", room(outcome), "belfry", PACKAGE_VERSION);
+    if (outcome->others[0])
+        json_object_set_new(json, "others", json_string(outcome->others));
     if (run->plan)
         json_object_set_new(json, "questions", questions(run->config));
     if (outcome->fetch_bytes > 0)

@@ -282,6 +282,7 @@ static int restore(struct run *run)
     if (run->server && !run->kind->server_last && server_start(run) != 0)
         return -1;
     run_begin(run, PHASE_RESTORE);
+    fingerprint_begin(run);
     if (run->kind->restore(run) != 0)
         return -1;
     return run->server && run->kind->server_last ? server_start(run) : 0;
@@ -309,6 +310,7 @@ int run_phases(struct run *run)
         code = restore(run);
     if (code == 0 && !run->plan)
         code = assert_all(run);
+    fingerprint_end(run, code == 0);
     run_begin(run, PHASE_CLEAN);
     if (code == 0)
         outcome->result = run->plan ? DRILL_PLANNED : DRILL_PASSED;

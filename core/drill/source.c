@@ -2,6 +2,7 @@
 /* source - which backup is drilled: a file, a folder that is a backup or a repository, or one of the files of a folder
  * or pattern: the newest, a random one, or one that is named. It is opened for reading and stays open: what is restored
  * is what was looked at. */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +29,12 @@ struct candidate {
     int64_t wall_ms;
 };
 
+#define SERIES_MAX 16
+
 struct choice {
     struct candidate best;
-    unsigned count;
+    unsigned count, series_count;
+    const char *series[SERIES_MAX];
 };
 
 static int64_t written(const struct stat *st)
@@ -50,9 +54,11 @@ bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms,
         digest_random(&dice, sizeof dice);
         return dice % count == 0;
     }
-    if (strcmp(pick, "newest") == 0)
-        return !best_ms || (wall_ms <= clock_wall_ms() + INT64_C(86400000) && wall_ms > *best_ms);
-    return strcmp(pick, name) == 0 || strcmp(pick, other) == 0;
+    if (strcmp(pick, "newest") != 0)
+        return strcmp(pick, name) == 0 || strcmp(pick, other) == 0;
+    int64_t latest_ms = clock_wall_ms() + INT64_C(86400000);
+    bool ahead = wall_ms > latest_ms, best_ahead = best_ms && *best_ms > latest_ms;
+    return !best_ms || (ahead == best_ahead ? wall_ms > *best_ms : best_ahead);
 }
 
 /* What the drill compares its tables with: of "shop.sql.gz.counts" beside "shop.sql.gz" the drill names the ending. */
@@ -81,6 +87,53 @@ bool source_is_beside(const struct run *run, const char *name)
     return name[0] == '.' || strcmp(name, "lost+found") == 0 || is_compared_with(run, name);
 }
 
+/* How many characters of it are a date, a time or a number. */
+static size_t count_stamp(const char *name, const char *at)
+{
+    size_t length = strspn(at, "0123456789");
+    if (length > 0 && length < 4 && at > name && isalpha((unsigned char)at[-1])) /* bz2, db1 */
+        return 0;
+    while (length > 0 && at[length] && strchr("-_.:T", at[length]) && isdigit((unsigned char)at[length + 1]))
+        length += 1 + strspn(at + length + 1, "0123456789");
+    return length;
+}
+
+/* "shop-2026-11-21.sql.gz" is one of "shop-*.sql.gz". */
+static const char *name_series(struct run *run, const char *name)
+{
+    char *series = arena_text(&run->arena, name), *to = series;
+    for (const char *at = name; *at;) {
+        size_t stamp = count_stamp(name, at);
+        *to++ = stamp > 0 ? '*' : *at;
+        at += stamp > 0 ? stamp : 1;
+    }
+    *to = '\0';
+    return series;
+}
+
+static void note_series(struct run *run, struct choice *choice, const char *name)
+{
+    const char *series = name_series(run, name);
+    for (unsigned i = 0; i < choice->series_count; i++)
+        if (strcmp(choice->series[i], series) == 0)
+            return;
+    if (choice->series_count < SERIES_MAX)
+        choice->series[choice->series_count++] = series;
+}
+
+/* A drill restores one backup. That others lie beside it, of something else, is not to be overlooked. */
+static void tell_others(struct run *run, const struct choice *choice)
+{
+    const char *taken = name_series(run, strrchr(choice->best.path, '/') + 1);
+    char *others = run->outcome->others;
+    for (unsigned i = 0; i < choice->series_count; i++) {
+        size_t length = strlen(others);
+        if (strcmp(choice->series[i], taken) != 0)
+            snprintf(others + length, sizeof run->outcome->others - length, "%s%s", length ? ", " : "",
+                     choice->series[i]);
+    }
+}
+
 static void consider(struct run *run, struct choice *choice, const char *path)
 {
     struct stat st;
@@ -89,6 +142,7 @@ static void consider(struct run *run, struct choice *choice, const char *path)
         return;
     struct candidate one = { arena_text(&run->arena, path), written(&st) };
     choice->count++;
+    note_series(run, choice, name);
     if (source_wants(run, choice->count, choice->best.path ? &choice->best.wall_ms : NULL, one.wall_ms, name, path))
         choice->best = one;
 }
@@ -151,7 +205,7 @@ static int find_no_backup(struct run *run, const char *source)
 static int choose(struct run *run, const char **path)
 {
     const char *source = run->config->source;
-    struct choice choice = { { NULL, 0 }, 0 };
+    struct choice choice = { .count = 0 };
     struct stat st;
     *path = source;
     if (run->config->network && source[0] != '/')
@@ -164,8 +218,10 @@ static int choose(struct run *run, const char **path)
         consider_pattern(run, &choice, source);
     }
     *path = choice.best.path;
-    if (choice.best.path)
+    if (choice.best.path) {
+        tell_others(run, &choice);
         return 0;
+    }
     if (choice.count == 0)
         return find_no_backup(run, source);
     return run_fail(run, PHASE_FETCH, "none of the %u backups at '%s' is called '%s'", choice.count, source,
