@@ -221,7 +221,12 @@ static bool is_anything_there(struct run *run, struct finding *out)
     text_copy(out->name, sizeof out->name, "anything restored");
     if (!run->server)
         return is_any_file_there(run, out);
-    if (server_ask(run, run->server->tables, answer, sizeof answer) != 0)
+    bool asked = server_ask(run, run->server->tables, answer, sizeof answer) == 0;
+    if (!asked && strstr(answer, "database") && strstr(answer, "does not exist")) /* a dump of several */
+        return assert_say(out, false,
+                          "no database '%s' was restored: write database = \"...\"; for one that the dump holds",
+                          run->config->database);
+    if (!asked)
         return assert_say(out, false, "%s", answer);
     if (text_integer(answer, &run->outcome->tables) != 0)
         run->outcome->tables = 0;
