@@ -131,33 +131,38 @@ static int find_layer(struct run *run, enum phase phase, const struct head *head
     return 0;
 }
 
-/* The first bytes, as far as they can be shown. */
-static const char *beginning(const struct head *head, char text[33])
+#define BEGINNING_SIZE 64
+
+/* Its first bytes, as far as they can be shown; of what was encrypted nothing is. */
+static const char *beginning(const struct run *run, const struct head *head, char out[BEGINNING_SIZE])
 {
-    size_t n = head->length < 32 ? head->length : 32;
+    char text[33];
+    size_t n = head->length < sizeof text - 1 ? head->length : sizeof text - 1;
     for (size_t i = 0; i < n; i++)
         text[i] = (char)(head->bytes[i] >= ' ' && head->bytes[i] < 0x7f ? head->bytes[i] : '.');
     text[n] = '\0';
-    return text;
+    out[0] = '\0';
+    if (!run->decrypt)
+        snprintf(out, BEGINNING_SIZE, ": it begins with '%s'", text);
+    return out;
 }
 
 static int find_kind(struct run *run, const struct head *head)
 {
     const char *wanted = run->config->kind;
-    char text[33];
+    char begins[BEGINNING_SIZE];
     run->kind = strcmp(wanted, "auto") == 0 ? kind_detect(head) : kind_find(wanted);
     if (head->length == 0)
         return run_fail(run, PHASE_UNPACK, "it is empty once unpacked");
-    if (run->kind && (!run->kind->is || run->kind->is(head)))
+    if (run->kind && run->kind->is && run->kind->is(head)) /* without: a folder */
         return 0;
     if (run->decrypt && strcmp(run->decrypt->name, "openssl") == 0)
         return run_fail(run, PHASE_DECRYPT,
                         "the key does not open it: what comes out is no backup that is known (is 'key' the right "
                         "secret, and 'cipher' what it was encrypted with?)");
     if (run->kind)
-        return run_fail(run, PHASE_UNPACK, "it is no %s: it does not begin like one, but with '%s'", wanted,
-                        beginning(head, text));
-    return run_fail(run, PHASE_UNPACK, "it is no backup that is known: it begins with '%s'", beginning(head, text));
+        return run_fail(run, PHASE_UNPACK, "it is no %s%s", wanted, beginning(run, head, begins));
+    return run_fail(run, PHASE_UNPACK, "it is no backup that is known%s", beginning(run, head, begins));
 }
 
 static void name_format(struct run *run)
