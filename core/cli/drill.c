@@ -101,15 +101,39 @@ static void print_findings(struct cli *cli, const json_t *evidence)
     table_close(&table);
 }
 
-void drill_print_target(struct cli *cli, const json_t *evidence, const char *key, const char *title)
+const char *drill_time(struct cli *cli, int64_t ms)
 {
-    const json_t *target = json_object_get(evidence, key);
-    char value[TEXT_DURATION_SIZE], wanted[TEXT_DURATION_SIZE];
+    char text[TEXT_DURATION_SIZE];
+    if (ms >= 0 && ms < 60000)
+        return arena_print(&cli->arena, "%.1f s", (double)ms / 1000);
+    return arena_text(&cli->arena, text_format_age(text, ms));
+}
+
+/* What failed has not recovered, however soon it ended. */
+static void print_recovery(struct cli *cli, const json_t *evidence, bool good)
+{
+    const json_t *target = json_object_get(evidence, "rto");
     if (!target)
         return;
-    text_format_age(value, control_integer(target, "ms"));
-    text_format_age(wanted, control_integer(target, "target_ms"));
-    buf_print(&cli->out, "  %s: %s of %s%s\n", title, value, wanted, control_flag(target, "met") ? "" : ", missed");
+    const char *took = drill_time(cli, control_integer(target, "ms"));
+    char most[TEXT_DURATION_SIZE];
+    text_format_age(most, control_integer(target, "target_ms"));
+    if (good || !control_flag(target, "met"))
+        buf_print(&cli->out, "  recovery took: %s of %s%s\n", took, most,
+                  control_flag(target, "met") ? "" : ", missed");
+    else
+        buf_print(&cli->out, "  ended after: %s\n", took);
+}
+
+void drill_print_targets(struct cli *cli, const json_t *evidence)
+{
+    const json_t *target = json_object_get(evidence, "rpo");
+    char most[TEXT_DURATION_SIZE];
+    text_format_age(most, control_integer(target, "target_ms"));
+    print_recovery(cli, evidence, strcmp(control_text(cli, evidence, "result"), "passed") == 0);
+    if (target)
+        buf_print(&cli->out, "  age of the data: %s of %s%s\n", drill_time(cli, control_integer(target, "ms")), most,
+                  control_flag(target, "met") ? "" : ", missed");
 }
 
 static void print_room(struct cli *cli, const json_t *evidence)
@@ -128,10 +152,16 @@ static void print_backup(struct cli *cli, const json_t *evidence)
 {
     const json_t *backup = json_object_get(evidence, "backup");
     char size[TEXT_VALUE_SIZE];
+    if (!*control_text(cli, backup, "written")) { /* it was not opened */
+        buf_print(&cli->out, "  backup: %s\n", control_text(cli, backup, "path"));
+        return;
+    }
     text_format_value(size, (double)control_integer(backup, "bytes"), "B");
     buf_print(&cli->out, "  backup: %s (%s, written %s)%s%s\n", control_text(cli, backup, "path"), size,
               control_text(cli, backup, "written"), *control_text(cli, backup, "format") ? ", " : "",
               control_text(cli, backup, "format"));
+    if (*control_text(cli, backup, "id"))
+        buf_print(&cli->out, "  id: %s\n", control_text(cli, backup, "id"));
     if (*control_text(cli, backup, "sha256"))
         buf_print(&cli->out, "  sha256: %s\n", control_text(cli, backup, "sha256"));
 }
@@ -168,6 +198,8 @@ static int print_evidence(struct cli *cli, const json_t *evidence)
     buf_char(&cli->out, '\n');
     if (*control_text(cli, json_object_get(evidence, "backup"), "path"))
         print_backup(cli, evidence);
+    if (*control_text(cli, evidence, "others"))
+        buf_print(&cli->out, "  not restored by this drill: %s\n", control_text(cli, evidence, "others"));
     if (strcmp(result, "planned") == 0) {
         print_room(cli, evidence);
         print_questions(cli, evidence);
@@ -175,8 +207,7 @@ static int print_evidence(struct cli *cli, const json_t *evidence)
         return EXIT_DONE;
     }
     print_fetch(cli, evidence);
-    drill_print_target(cli, evidence, "rto", "recovery took");
-    drill_print_target(cli, evidence, "rpo", "age of the data");
+    drill_print_targets(cli, evidence);
     print_phases(cli, evidence);
     print_findings(cli, evidence);
     return good ? EXIT_DONE : EXIT_FAILED;

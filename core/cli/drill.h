@@ -14,8 +14,10 @@ extern const struct verb verb_drill_report, verb_drill_step;
 const char *drill_progress(struct cli *cli, const char *phase, int64_t ms, const json_t *figures);
 /* For the board: a line for each drill that runs. */
 void drill_print_running(struct cli *cli, const json_t *drills);
-/* Of an evidence: what the member key ("rto", "rpo") says, a line that begins with the title; nothing without it. */
-void drill_print_target(struct cli *cli, const json_t *evidence, const char *key, const char *title);
+/* Of an evidence: recovery time and age of the data, a line each, against their targets. */
+void drill_print_targets(struct cli *cli, const json_t *evidence);
+/* "0.4 s", "4 h". */
+const char *drill_time(struct cli *cli, int64_t ms);
 
 /* ---- recovery.c: of runbooks */
 

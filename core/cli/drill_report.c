@@ -3,6 +3,7 @@
  * made from the journal alone, and names the records that it stands on: `belfry journal verify` proves those. One walk
  * over the records writes both; `struct paper` knows the two syntaxes. */
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -23,6 +24,7 @@ struct args {
 struct paper {
     struct cli *cli;
     struct buf *out;
+    const json_t *by; /* who started a drill, by its id */
     bool html;
 };
 
@@ -110,13 +112,6 @@ static void begin_paper(struct paper *p)
 
 /* ---- what is told ------------------------------------------------------------------------------------------------ */
 
-static const char *duration(struct cli *cli, const json_t *of, const char *key)
-{
-    char text[TEXT_DURATION_SIZE];
-    const json_t *value = json_object_get(of, key);
-    return json_is_integer(value) ? arena_text(&cli->arena, text_format_age(text, json_integer_value(value))) : "-";
-}
-
 static const char *result_of(struct cli *cli, const json_t *record)
 {
     const char *type = control_text(cli, record, "type");
@@ -130,12 +125,25 @@ static const char *name_of(struct cli *cli, const json_t *record)
     return *runbook ? runbook : control_text(cli, record, "drill");
 }
 
-static const char *against(struct cli *cli, const json_t *target)
+static bool has_passed(struct cli *cli, const json_t *record)
 {
+    return strcmp(result_of(cli, record), "passed") == 0;
+}
+
+/* Only what passed has met a target: a drill that fails after a second has recovered nothing in that second. */
+static const char *against(struct cli *cli, const json_t *record, const char *key)
+{
+    const json_t *target = json_object_get(json_object_get(record, "figures"), key);
     if (!target)
         return "-";
-    return arena_print(&cli->arena, "%s of %s (%s)", duration(cli, target, "ms"), duration(cli, target, "target_ms"),
-                       control_flag(target, "met") ? "met" : "missed");
+    char most[TEXT_DURATION_SIZE];
+    const char *is = drill_time(cli, control_integer(target, "ms"));
+    text_format_age(most, control_integer(target, "target_ms"));
+    if (!control_flag(target, "met"))
+        return arena_print(&cli->arena, "%s of %s (missed)", is, most);
+    if (has_passed(cli, record))
+        return arena_print(&cli->arena, "%s of %s (met)", is, most);
+    return strcmp(key, "rto") == 0 ? arena_print(&cli->arena, "none: it ended after %s", is) : is;
 }
 
 static void tell_all(struct paper *p, const json_t *records)
@@ -148,13 +156,11 @@ static void tell_all(struct paper *p, const json_t *records)
     table_head(p, titles, 6);
     json_array_foreach(records, i, record)
     {
-        const json_t *figures = json_object_get(record, "figures");
-        const char *const cells[] = { control_text(cli, record, "at"),
-                                      name_of(cli, record),
-                                      result_of(cli, record),
-                                      against(cli, json_object_get(figures, "rto")),
-                                      against(cli, json_object_get(figures, "rpo")),
-                                      arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq")) };
+        const char *const cells[] = {
+            control_text(cli, record, "at"), name_of(cli, record),
+            result_of(cli, record),          against(cli, record, "rto"),
+            against(cli, record, "rpo"),     arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq"))
+        };
         row(p, cells, 6, "td");
     }
     table_foot(p);
@@ -165,23 +171,26 @@ static void tell_facts(struct paper *p, const json_t *record)
     static const char *const titles[] = { "What", "Value" };
     struct cli *cli = p->cli;
     const json_t *figures = json_object_get(record, "figures"), *backup = json_object_get(figures, "backup");
+    const char *by = control_text(cli, figures, "by");
     const char *const facts[][2] = {
         { "Result", result_of(cli, record) },
         { *control_text(cli, record, "runbook") ? "Step" : "Phase", control_text(cli, record, "phase") },
         { "Reason", control_text(cli, record, "text") },
         { "Begun", control_text(cli, figures, "started") },
-        { "By", control_text(cli, figures, "by") },
+        { "By", *by ? by : control_text(cli, p->by, control_text(cli, record, "id")) },
         { "Tier", control_text(cli, figures, "tier") },
         { "Backup", control_text(cli, backup, "path") },
+        { "Id of the snapshot or archive", control_text(cli, backup, "id") },
         { "Size in bytes",
           backup ? arena_print(&cli->arena, "%lld", (long long)control_integer(backup, "bytes")) : "" },
         { "Written", control_text(cli, backup, "written") },
         { "Format", control_text(cli, backup, "format") },
         { "SHA-256 of the backup", control_text(cli, backup, "sha256") },
+        { "Not restored by this drill", control_text(cli, figures, "others") },
         { "Restored into", control_text(cli, figures, "server") },
         { "Isolation", control_text(cli, figures, "isolation") },
-        { "Recovery time", against(cli, json_object_get(figures, "rto")) },
-        { "Age of the data", against(cli, json_object_get(figures, "rpo")) },
+        { "Recovery time", against(cli, record, "rto") },
+        { "Age of the data", against(cli, record, "rpo") },
         { "SHA-256 of the evidence", control_text(cli, figures, "evidence") },
         { "Record of the journal", arena_print(&cli->arena, "%lld", (long long)control_integer(record, "seq")) },
         { "Hash of the record", control_text(cli, record, "hash") },
@@ -239,6 +248,10 @@ static void tell_details(struct paper *p, const json_t *figures)
         row(p, cells, 2, "td");
     }
     table_foot(p);
+    if (json_array_size(control_list(figures, "assertions")) == 0) { /* it did not get so far */
+        paragraph(p, "Nothing was asked.");
+        return;
+    }
     table_head(p, titles, 3);
     json_array_foreach(control_list(figures, "assertions"), i, one)
     {
@@ -278,6 +291,7 @@ static void write_paper(struct paper *p, const json_t *records)
 struct reading {
     const char *name; /* NULL: all */
     json_t *records;
+    json_t *by; /* who started it, by id: only the first record of a drill has it */
 };
 
 /* How a drill, or a rehearsal, ended. */
@@ -288,7 +302,10 @@ static int take(void *context, const struct journal_record *record)
     static const char *const ends[] = { "passed", "failed", "cancelled", "abandoned" };
     const char *name =
         json_string_value(json_object_get(json, strncmp(record->type, "drill.", 6) == 0 ? "drill" : "runbook"));
+    const char *id = json_string_value(json_object_get(json, "id"));
     bool end = false;
+    if (id && strcmp(record->type, "drill.started") == 0)
+        json_object_set(reading->by, id, json_object_get(json, "by"));
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         end = end || strcmp(strchr(record->type, '.') + 1, ends[i]) == 0;
     if (end && name && (!reading->name || strcmp(name, reading->name) == 0))
@@ -297,22 +314,44 @@ static int take(void *context, const struct journal_record *record)
     return 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    int64_t first = control_integer(*(const json_t *const *)a, "seq");
+    int64_t second = control_integer(*(const json_t *const *)b, "seq");
+    return (first > second) - (first < second);
+}
+
+/* As it came about: drills and rehearsals were read one after the other. */
+static void sort(json_t *records)
+{
+    size_t count = json_array_size(records), i;
+    json_t *record, **list = heap_array(count + 1, sizeof(*list));
+    json_array_foreach(records, i, record) list[i] = json_incref(record);
+    qsort(list, count, sizeof(*list), compare);
+    json_array_clear(records);
+    for (i = 0; i < count; i++)
+        json_array_append_new(records, list[i]);
+    free(list);
+}
+
 static int run(struct cli *cli, const void *raw)
 {
     const struct args *args = raw;
     struct places places;
     struct why why = { "" };
-    struct reading reading = { args->name, json_array() };
+    struct reading reading = { args->name, json_array(), json_object() };
     struct journal_filter filter = { .since_ms = args->since_ms, .type = "drill." };
-    struct paper paper = { cli, &cli->out, args->html };
+    struct paper paper = { cli, &cli->out, reading.by, args->html };
     int code = places_find(cli, &places, &why);
     if (code == 0)
         code = journal_query(places.journal, &filter, take, &reading, &why);
     filter.type = "recovery.";
     if (code >= 0)
         code = journal_query(places.journal, &filter, take, &reading, &why);
+    sort(reading.records);
     if (code >= 0 && cli->globals.format == FORMAT_JSON) {
         control_print(cli, reading.records);
+        json_decref(reading.by);
         return EXIT_DONE;
     }
     if (code >= 0 && json_array_size(reading.records) == 0)
@@ -321,6 +360,7 @@ static int run(struct cli *cli, const void *raw)
     if (code >= 0)
         write_paper(&paper, reading.records);
     json_decref(reading.records);
+    json_decref(reading.by);
     return code >= 0 ? EXIT_DONE : cli_fail(cli, "%s", why.text[0] ? why.text : error_text(code));
 }
 

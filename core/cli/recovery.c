@@ -149,8 +149,7 @@ static int print_end(struct cli *cli, const json_t *evidence)
     const char *reason = control_text(cli, evidence, "reason");
     term_text(&cli->term, &cli->out, style_of(result), result);
     buf_print(&cli->out, "%s%s%s%s\n", *step ? " in step " : "", step, *reason ? ": " : "", reason);
-    drill_print_target(cli, evidence, "rto", "recovery took");
-    drill_print_target(cli, evidence, "rpo", "age of the data");
+    drill_print_targets(cli, evidence);
     return strcmp(result, "passed") == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -84,9 +84,21 @@ static bool ask_table(struct run *run, const struct drill_assertion *a, struct f
                       (long long)a->min_rows);
 }
 
+/* Whether it is not older than that. Two that read alike, rounded, are told by what is between them. */
+static bool say_age(struct finding *out, int64_t age_ms, int64_t most_ms, const char *old)
+{
+    char age[TEXT_DURATION_SIZE], most[TEXT_DURATION_SIZE], between[TEXT_DURATION_SIZE];
+    text_format_age(age, age_ms > 0 ? age_ms : 0);
+    text_format_age(most, most_ms);
+    if (age_ms > most_ms && strcmp(age, most) == 0)
+        return assert_say(out, false, "is %s and %s%s; at most %s is wanted", most,
+                          text_format_age(between, age_ms - most_ms), old, most);
+    return assert_say(out, age_ms <= most_ms, "is %s%s; at most %s is wanted", age, old, most);
+}
+
 static bool ask_fresh(struct run *run, const struct drill_assertion *a, struct finding *out)
 {
-    char answer[256], question[2048], age[TEXT_DURATION_SIZE], most[TEXT_DURATION_SIZE];
+    char answer[256], question[2048], age[TEXT_DURATION_SIZE];
     double seconds;
     if (!needs_server(run, out))
         return false;
@@ -99,15 +111,16 @@ static bool ask_fresh(struct run *run, const struct drill_assertion *a, struct f
         return assert_say(out, false, "%s", answer);
     if (text_number(answer, &seconds) != 0 || !(seconds > 0 && seconds < 1e11))
         return assert_say(out, false, "gives no time: '%s'", answer);
-    int64_t at_ms = (int64_t)(seconds * 1000), age_ms = clock_wall_ms() - at_ms;
+    int64_t at_ms = (int64_t)(seconds * 1000), age_ms = run_asked_at_ms(run) - at_ms;
     int64_t most_ms = a->within_ms == 0 && a->loose ? run->config->rpo_ms + ZONES_MS : a->within_ms;
+    if (age_ms < -ZONES_MS)
+        return assert_say(out, false, "lies %s in the future: ask for a time at which something was written",
+                          text_format_age(age, -age_ms));
     if (at_ms > run->outcome->data_wall_ms && !a->loose)
         run->outcome->data_wall_ms = at_ms;
-    text_format_age(age, age_ms > 0 || !a->loose ? age_ms : 0);
-    text_format_age(most, most_ms);
     if (most_ms == 0)
-        return assert_say(out, true, "is %s old", age);
-    return assert_say(out, age_ms <= most_ms, "is %s old; at most %s is wanted", age, most);
+        return assert_say(out, true, "is %s old", text_format_age(age, age_ms > 0 ? age_ms : 0));
+    return say_age(out, age_ms, most_ms, " old");
 }
 
 /* By descriptors from the top down, never through a link. */
@@ -169,7 +182,7 @@ static bool ask_app(struct run *run, const struct drill_assertion *a, struct fin
     if (good)
         assert_say(out, true, "%.150s", said.length ? said.data : "ended with 0");
     else
-        assert_say(out, false, "%s", tool_complaint(run, &tool));
+        assert_say(out, false, "%s", tool.pid > 0 ? tool_complaint(run, &tool) : run->outcome->why);
     buf_close(&said);
     return good;
 }
@@ -208,7 +221,12 @@ static bool is_anything_there(struct run *run, struct finding *out)
     text_copy(out->name, sizeof out->name, "anything restored");
     if (!run->server)
         return is_any_file_there(run, out);
-    if (server_ask(run, run->server->tables, answer, sizeof answer) != 0)
+    bool asked = server_ask(run, run->server->tables, answer, sizeof answer) == 0;
+    if (!asked && strstr(answer, "database") && strstr(answer, "does not exist")) /* a dump of several */
+        return assert_say(out, false,
+                          "no database '%s' was restored: write database = \"...\"; for one that the dump holds",
+                          run->config->database);
+    if (!asked)
         return assert_say(out, false, "%s", answer);
     if (text_integer(answer, &run->outcome->tables) != 0)
         run->outcome->tables = 0;
@@ -236,9 +254,15 @@ static bool is_within_rpo(struct run *run, struct finding *out)
     int64_t at_ms = outcome->data_wall_ms ? outcome->data_wall_ms : outcome->backup_wall_ms;
     int64_t age_ms = run->started_wall_ms - at_ms;
     text_copy(out->name, sizeof out->name, "age of the data (RPO)");
+    if (age_ms < -ZONES_MS)
+        return assert_say(out, false, "is not known: the backup is dated %s in the future",
+                          text_format_age(age, -age_ms));
     text_format_age(age, age_ms > 0 ? age_ms : 0);
     text_format_age(most, run->config->rpo_ms);
-    return assert_say(out, age_ms <= run->config->rpo_ms, "is %s; at most %s is wanted", age, most);
+    if (!run_takes_newest(run))
+        return assert_say(out, true, "is %s; not held against %s: another backup than the newest was wanted", age,
+                          most);
+    return say_age(out, age_ms, run->config->rpo_ms, "");
 }
 
 static struct finding *next_finding(struct run *run)

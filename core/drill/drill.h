@@ -11,6 +11,7 @@
  *     isolate.c    namespaces
  *     reap.c       processes that a drill left behind
  *     source.c     which backup, and what it is; remote.c, fetch.c: when it is elsewhere
+ *     fingerprint.c the SHA-256 of one that is a folder
  *     format.c     what first bytes mean; the tools that undo encryption and compression
  *     tool.c       a tool: found, started, heard, ended
  *     flow.c       backup → tools → restore, hashed and counted on its way
@@ -75,7 +76,8 @@ struct outcome {
     enum drill_result result;
     enum phase failed_phase;
     char why[512];
-    char backup[PATH_MAX], sha256[65], format[128], server[128], isolation[320];
+    char others[256]; /* series of backups at the source beside the one that was taken */
+    char backup[PATH_MAX], backup_id[80], sha256[65], format[128], server[128], isolation[320];
     int64_t backup_bytes, backup_wall_ms; /* size; when it was written, as far as it says itself */
     int64_t data_wall_ms;                 /* of the newest data that was found in it; 0: not asked */
     int64_t need_bytes, free_bytes, need_memory_bytes, free_memory_bytes, tables;
@@ -118,7 +120,7 @@ struct run {
     const struct backup_kind *kind;
     int64_t content_bytes; /* unpacked, as far as it is known; else an estimate */
     const struct server_type *server;
-    pid_t server_pid;
+    pid_t server_pid, fingerprint;
     bool open_server; /* it asks nobody who he is: what was restored has changed its users */
     const char *server_options[SERVER_OPTIONS_MAX]; /* more of its options, that the restored wants */
     char data[PATH_MAX];                            /* the server's folder, or where files are restored */
@@ -133,6 +135,11 @@ void run_begin(struct run *run, enum phase phase);
 int run_phases(struct run *run);
 /* Whether what outcome says of room is there; 0, or -1 after run_fail(). */
 int run_check_room(struct run *run);
+
+/* Not a random one, or one that was named by hand: those are not held against the RPO. */
+bool run_takes_newest(const struct run *run);
+/* From when ages of rows count: from now; in a random backup from when it was made. */
+int64_t run_asked_at_ms(const struct run *run);
 
 /* ---- assert.c */
 int assert_all(struct run *run);
@@ -168,6 +175,9 @@ unsigned reap_processes(const char *id, const char *workspace);
 /* ---- source.c */
 int source_find(struct run *run);
 int source_rewind(struct run *run);
+/* Of a file that lies beside backups (checksums, logs), or is not written to its end: no backup, newest or not, unless
+ * it is asked for by its name. The verification of backup-restore leaves out the same. */
+bool source_is_beside(const struct run *run, const char *name);
 /* As read(); keep: it will be read again. errno is EAGAIN: later; ENOBUFS: no more can be kept; after run_fail(): EIO.
  */
 ssize_t source_read(struct run *run, void *bytes, size_t n, bool keep);
@@ -182,6 +192,11 @@ int remote_rewind(struct run *run);
 ssize_t remote_read(struct run *run, void *bytes, size_t n, bool keep);
 /* After a failure: when the backup was damaged on its way, which its checksum tells at its end, that is the reason. */
 void remote_blame(struct run *run);
+
+/* ---- fingerprint.c: of a folder that is no repository, while it is restored */
+void fingerprint_begin(struct run *run);
+/* wait: it is wanted; else it is ended. */
+void fingerprint_end(struct run *run, bool wait);
 
 /* ---- evidence.c */
 json_t *evidence_make(const struct run *run);

@@ -80,9 +80,10 @@ static json_t *target(int64_t ms, int64_t most_ms)
 
 static json_t *backup(const struct outcome *outcome)
 {
-    return json_pack("{s:o, s:I, s:o, s:o, s:o}", "path", text_or_null(outcome->backup), "bytes",
-                     (json_int_t)outcome->backup_bytes, "written", utc(outcome->backup_wall_ms), "sha256",
-                     text_or_null(outcome->sha256), "format", text_or_null(outcome->format));
+    return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}", "path", text_or_null(outcome->backup), "id",
+                     text_or_null(outcome->backup_id), "bytes", (json_int_t)outcome->backup_bytes, "written",
+                     utc(outcome->backup_wall_ms), "sha256", text_or_null(outcome->sha256), "format",
+                     text_or_null(outcome->format));
 }
 
 static json_t *room(const struct outcome *outcome)
@@ -98,6 +99,7 @@ json_t *evidence_make(const struct run *run)
     const struct outcome *outcome = run->outcome;
     int64_t now_ms = clock_now_ms(), took_ms = now_ms - run->started_ms;
     int64_t data_ms = outcome->data_wall_ms ? outcome->data_wall_ms : outcome->backup_wall_ms;
+    int64_t age_ms = run->started_wall_ms - data_ms; /* a clock that is ahead makes no negative age */
     bool failed = outcome->result == DRILL_FAILED;
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s}", "drill",
@@ -108,14 +110,16 @@ json_t *evidence_make(const struct run *run)
                   target(took_ms, run->config->rto_ms), "phases", phases(outcome), "assertions", assertions(outcome),
                   "tables", (json_int_t)outcome->tables, "server", text_or_null(outcome->server), "isolation",
                   text_or_null(outcome->isolation), "room", room(outcome), "belfry", PACKAGE_VERSION);
+    if (outcome->others[0])
+        json_object_set_new(json, "others", json_string(outcome->others));
     if (run->plan)
         json_object_set_new(json, "questions", questions(run->config));
     if (outcome->fetch_bytes > 0)
         json_object_set_new(
             json, "fetch",
             json_pack("{s:I, s:I}", "bytes", (json_int_t)outcome->fetch_bytes, "ms", (json_int_t)outcome->fetch_ms));
-    if (data_ms > 0)
-        json_object_set_new(json, "rpo", target(run->started_wall_ms - data_ms, run->config->rpo_ms));
+    if (data_ms > 0 && run_takes_newest(run))
+        json_object_set_new(json, "rpo", target(age_ms > 0 ? age_ms : 0, run->config->rpo_ms));
     return json;
 }
 

@@ -38,7 +38,7 @@ static void consider(struct run *run, struct fetch_choice *out, const json_t *it
                                 .bytes = json_integer_value(json_object_get(item, "Size")) };
     const char *where = strchr(run->config->source, ':') + 1;
     if (!name || json_is_true(json_object_get(item, "IsDir")) || strchr(name, '/') ||
-        (*pattern ? fnmatch(pattern, name, FNM_PERIOD) != 0 : name[0] == '.'))
+        (*pattern ? fnmatch(pattern, name, FNM_PERIOD) != 0 : name[0] == '.') || source_is_beside(run, name))
         return;
     int n = snprintf(one.name, sizeof one.name, "%.*s%s", (int)(find_pattern(where) - where), where, name);
     if (n < 0 || n >= (int)sizeof one.name)

@@ -293,7 +293,7 @@ static int judge(struct flowing *f)
         return run_fail(run, PHASE_FETCH, "'%s' can't be read: %s", run->source.path, error_text(f->error));
     const struct tool *guilty = find_guilty(f);
     if (guilty)
-        return run_fail(run, guilty->phase, "%s", tool_complaint(run, guilty));
+        return tool_blame(run, guilty);
     for (unsigned i = 0; i < f->pump_count; i++)
         if (f->pumps[i].broken)
             return run_fail(run, PHASE_RESTORE, "what was restored could not all be written");

@@ -58,7 +58,7 @@ static int import_key(struct run *run)
         return -1;
     int code = tool_run(run, &tool, NULL, 60000);
     close(tool.key_fd);
-    return code == 0 ? 0 : run_fail(run, PHASE_DECRYPT, "%s", tool_complaint(run, &tool));
+    return code == 0 ? 0 : tool_blame(run, &tool);
 }
 
 static int prepare_gpg(struct run *run, struct tool *tool)

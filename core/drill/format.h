@@ -32,6 +32,7 @@ struct backup_kind {
     bool (*is)(const struct head *head); /* NULL: a folder */
     const char *const *folder_files[2]; /* that a folder of this kind has: the one list or the other, NULL-terminated */
     const struct server_type *server;   /* or NULL */
+    int (*look)(struct run *run);       /* which backup of a repository it is; NULL: told by its path */
     int (*restore)(struct run *run);
     bool server_last;                 /* the server starts on what was restored */
     int disk_tenths, memory_tenths;   /* needed for each 10 bytes of content */

@@ -6,6 +6,7 @@ core_drill_libdrill_a_SOURCES = \
 	core/drill/drill.h \
 	core/drill/evidence.c \
 	core/drill/fetch.c core/drill/fetch.h core/drill/fetch_panel.c core/drill/fetch_rclone.c \
+	core/drill/fingerprint.c \
 	core/drill/flow.c core/drill/flow.h \
 	core/drill/format.c core/drill/format.h \
 	core/drill/isolate.c \

@@ -16,6 +16,7 @@
 #include "core/drill/server.h"
 
 #define RESERVE_BYTES (INT64_C(64) << 20) /* that a drill leaves free */
+#define FULL_BYTES (INT64_C(32) << 20)    /* with less, servers and tools fail, each in words of its own */
 
 static const char *const phase_names[PHASE_COUNT] = {
 #define PHASE_NAME_(id, name, doc) [id] = name,
@@ -55,6 +56,26 @@ static void hide_secret(const char *line, char *text)
     }
 }
 
+static int64_t free_bytes(const struct run *run)
+{
+    struct statvfs fs;
+    return run->folder_fd >= 0 && fstatvfs(run->folder_fd, &fs) == 0 ? (int64_t)fs.f_bavail * (int64_t)fs.f_frsize : -1;
+}
+
+/* What fails on a full disk says so in many ways, or not at all. */
+static void add_full_disk(const struct run *run, char *text, size_t size)
+{
+    char have[TEXT_VALUE_SIZE];
+    int64_t bytes = free_bytes(run);
+    size_t length = strlen(text);
+    if (bytes < 0 || bytes >= FULL_BYTES)
+        return;
+    text_format_value(have, (double)bytes, "B");
+    snprintf(text + length, size - length,
+             " (the disk is full: %s are free in '%.200s'; write workspace = \"...\"; for another one)", have,
+             run->config->workspace);
+}
+
 int run_fail(struct run *run, enum phase phase, const char *format, ...)
 {
     struct outcome *outcome = run->outcome;
@@ -65,12 +86,25 @@ int run_fail(struct run *run, enum phase phase, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (phase > PHASE_FETCH && run->config)
+        add_full_disk(run, text, sizeof text);
     hide_secret(run->config ? run->config->key : NULL, text);
     hide_secret(run->config ? run->config->access : NULL, text);
     text_visible(outcome->why, sizeof outcome->why, text, false);
     outcome->failed_phase = phase;
     outcome->result = DRILL_FAILED;
     return -1;
+}
+
+bool run_takes_newest(const struct run *run)
+{
+    return !run->config->backup && strcmp(run->config->pick, "random") != 0;
+}
+
+int64_t run_asked_at_ms(const struct run *run)
+{
+    bool random = strcmp(run->config->backup ? run->config->backup : run->config->pick, "random") == 0;
+    return random && run->outcome->backup_wall_ms > 0 ? run->outcome->backup_wall_ms : clock_wall_ms();
 }
 
 /* ---- what it is -------------------------------------------------------------------------------------------------- */
@@ -97,19 +131,38 @@ static int find_layer(struct run *run, enum phase phase, const struct head *head
     return 0;
 }
 
+#define BEGINNING_SIZE 64
+
+/* Its first bytes, as far as they can be shown; of what was encrypted nothing is. */
+static const char *beginning(const struct run *run, const struct head *head, char out[BEGINNING_SIZE])
+{
+    char text[33];
+    size_t n = head->length < sizeof text - 1 ? head->length : sizeof text - 1;
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)(head->bytes[i] >= ' ' && head->bytes[i] < 0x7f ? head->bytes[i] : '.');
+    text[n] = '\0';
+    out[0] = '\0';
+    if (!run->decrypt)
+        snprintf(out, BEGINNING_SIZE, ": it begins with '%s'", text);
+    return out;
+}
+
 static int find_kind(struct run *run, const struct head *head)
 {
     const char *wanted = run->config->kind;
+    char begins[BEGINNING_SIZE];
     run->kind = strcmp(wanted, "auto") == 0 ? kind_detect(head) : kind_find(wanted);
     if (head->length == 0)
         return run_fail(run, PHASE_UNPACK, "it is empty once unpacked");
-    if (run->kind && (!run->kind->is || run->kind->is(head)))
+    if (run->kind && run->kind->is && run->kind->is(head)) /* without: a folder */
         return 0;
     if (run->decrypt && strcmp(run->decrypt->name, "openssl") == 0)
-        return run_fail(run, PHASE_DECRYPT, "the key does not open it: what comes out is no backup that is known");
+        return run_fail(run, PHASE_DECRYPT,
+                        "the key does not open it: what comes out is no backup that is known (is 'key' the right "
+                        "secret, and 'cipher' what it was encrypted with?)");
     if (run->kind)
-        return run_fail(run, PHASE_UNPACK, "it is no %s: it does not begin like one", wanted);
-    return run_fail(run, PHASE_UNPACK, "it is no backup that is known: write kind = \"...\";");
+        return run_fail(run, PHASE_UNPACK, "it is no %s%s", wanted, beginning(run, head, begins));
+    return run_fail(run, PHASE_UNPACK, "it is no backup that is known%s", beginning(run, head, begins));
 }
 
 static void name_format(struct run *run)
@@ -118,25 +171,36 @@ static void name_format(struct run *run)
              run->unpack ? run->unpack->name : "", run->decrypt ? ", " : "", run->decrypt ? run->decrypt->name : "");
 }
 
+/* Which one of a repository, and whether the key opens it. */
+static int look(struct run *run)
+{
+    if (!run->kind->look)
+        return 0;
+    run_begin(run, PHASE_DECRYPT);
+    return run->kind->look(run);
+}
+
 static int identify_folder(struct run *run)
 {
     const char *wanted = run->config->kind;
     if (run->source.fd < 0) { /* a repository on another machine */
         run->kind = kind_find(wanted);
         return run->kind && run->kind->folder_files[0]
-                   ? 0
+                   ? look(run)
                    : run_fail(run, PHASE_FETCH, "'%s' is on another machine: write kind = \"restic\"; or \"borg\"",
                               run->source.path);
     }
     run->kind = strcmp(wanted, "auto") == 0 ? kind_of_folder(run->source.fd) : kind_find(wanted);
     if (!run->kind || !run->kind->folder_files[0])
-        return run_fail(run, PHASE_FETCH, "'%s' is a folder, and no backup or repository that is known",
-                        run->source.path);
+        return run_fail(run, PHASE_FETCH,
+                        "'%s' is a folder, and no backup or repository that is known: when backups lie in it, write a "
+                        "pattern that names them, like source = \"%s/*/*.gz\";",
+                        run->source.path, run->config->source);
     struct scratch_sum sum = scratch_measure(run->source.fd);
     run->source.bytes = run->outcome->backup_bytes = sum.bytes;
     if (sum.newest_wall_ms > 0)
         run->outcome->backup_wall_ms = sum.newest_wall_ms;
-    return 0;
+    return look(run);
 }
 
 static int identify(struct run *run)
@@ -173,13 +237,12 @@ static int64_t free_memory(void)
 static void estimate(struct run *run)
 {
     struct outcome *outcome = run->outcome;
-    struct statvfs fs;
     int64_t content = run->source.bytes * (run->unpack ? run->unpack->growth : 1);
     run->content_bytes = content;
     outcome->need_bytes = content / 10 * run->kind->disk_tenths + run->kind->disk_bytes;
     outcome->need_memory_bytes = content / 10 * run->kind->memory_tenths + run->kind->memory_bytes;
-    if (fstatvfs(run->folder_fd, &fs) == 0)
-        outcome->free_bytes = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+    if (free_bytes(run) >= 0)
+        outcome->free_bytes = free_bytes(run);
     outcome->free_memory_bytes = free_memory();
 }
 
@@ -224,6 +287,7 @@ static int restore(struct run *run)
     if (run->server && !run->kind->server_last && server_start(run) != 0)
         return -1;
     run_begin(run, PHASE_RESTORE);
+    fingerprint_begin(run);
     if (run->kind->restore(run) != 0)
         return -1;
     return run->server && run->kind->server_last ? server_start(run) : 0;
@@ -251,8 +315,7 @@ int run_phases(struct run *run)
         code = restore(run);
     if (code == 0 && !run->plan)
         code = assert_all(run);
-    if (code != 0)
-        remote_blame(run);
+    fingerprint_end(run, code == 0);
     run_begin(run, PHASE_CLEAN);
     if (code == 0)
         outcome->result = run->plan ? DRILL_PLANNED : DRILL_PASSED;

@@ -28,10 +28,21 @@ static bool is_mariadb(const struct head *head)
            has(head, "/*!40101 SET", 4096) || has(head, "/*!40014 SET", 4096);
 }
 
+static bool is_tar(const struct head *head)
+{
+    return head->length > 262 && memcmp(head->bytes + 257, "ustar", 5) == 0;
+}
+
+/* By its first member: a dump, though an archive as well. */
+bool restore_is_postgres_tar(const struct head *head)
+{
+    return is_tar(head) && memcmp(head->bytes, "toc.dat", 8) == 0;
+}
+
 static bool is_postgres(const struct head *head)
 {
     return has(head, "PGDMP", 5) || has(head, "-- PostgreSQL database dump", 4096) ||
-           has(head, "-- PostgreSQL database cluster dump", 4096);
+           has(head, "-- PostgreSQL database cluster dump", 4096) || restore_is_postgres_tar(head);
 }
 
 static bool is_rdb(const struct head *head)
@@ -47,11 +58,6 @@ static bool is_aof(const struct head *head)
 static bool is_xbstream(const struct head *head)
 {
     return has(head, "XBSTCK", 6);
-}
-
-static bool is_tar(const struct head *head)
-{
-    return head->length > 262 && memcmp(head->bytes + 257, "ustar", 5) == 0;
 }
 
 /* ---- the end of a plain dump ------------------------------------------------------------------------------------- */
@@ -228,10 +234,12 @@ const struct backup_kind backup_kinds[] = {
       .trailer = "dump complete" },
     { .name = "pgbackrest",
       .folder_files = { of_pgbackrest, of_stanza },
+      .look = restore_look_pgbackrest,
       .server = &server_postgres,
       .restore = restore_pgbackrest,
       .server_last = true,
-      .disk_bytes = 200 * MIB, /* and what it says itself */
+      .disk_tenths = 12, /* of what it says itself */
+      .disk_bytes = 200 * MIB,
       .memory_bytes = 200 * MIB },
     { .name = "redis-rdb",
       .is = is_rdb,
@@ -260,12 +268,14 @@ const struct backup_kind backup_kinds[] = {
       .memory_bytes = 16 * MIB },
     { .name = "restic",
       .folder_files = { of_restic },
+      .look = restore_look_restic,
       .restore = restore_restic,
       .disk_tenths = 20,
       .disk_bytes = 64 * MIB,
       .memory_bytes = 200 * MIB },
     { .name = "borg",
       .folder_files = { of_borg },
+      .look = restore_look_borg,
       .restore = restore_borg,
       .disk_tenths = 20,
       .disk_bytes = 64 * MIB,

@@ -16,9 +16,20 @@ int restore_copy_folder(struct run *run, char path[PATH_MAX]);
 /* "2026-11-21  3:04:05" in local time, in milliseconds; 0: it is none. */
 int64_t restore_read_stamp(const char *text);
 
+/* What `pg_dump -Ft` writes. */
+bool restore_is_postgres_tar(const struct head *head);
+
 int restore_mariabackup(struct run *run);
 int restore_postgres(struct run *run);
 int restore_pgbackrest(struct run *run);
+/* Whether any backup of a repository will do; the one to take of a list that ends with the newest, NULL: it is empty.
+ */
+bool restore_any(const struct run *run);
+const json_t *restore_pick(const struct run *run, const json_t *list);
+/* Which snapshot, archive or label of a repository it is: source.part; -1 after run_fail(). */
+int restore_look_restic(struct run *run);
+int restore_look_borg(struct run *run);
+int restore_look_pgbackrest(struct run *run);
 int restore_restic(struct run *run);
 int restore_borg(struct run *run);
 

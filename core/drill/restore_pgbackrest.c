@@ -148,10 +148,12 @@ static int find_backup(struct run *run, struct repository *r)
     json_t *json = code == 0 ? json_loads(out.data ? out.data : "", 0, NULL) : NULL, *one;
     const json_t *list = json_object_get(json_array_get(json, 0), "backup"), *best = NULL;
     size_t i;
+    if (!run->source.part)
+        best = restore_pick(run, list);
     json_array_foreach(list, i, one)
     {
         const char *label = json_string_value(json_object_get(one, "label"));
-        if (label && (!run->source.part || strcmp(run->source.part, label) == 0))
+        if (label && run->source.part && strcmp(run->source.part, label) == 0)
             best = one;
     }
     if (code == 0)
@@ -231,19 +233,33 @@ static int settle(struct run *run, const char *to)
     return 0;
 }
 
+static int find(struct run *run, struct repository *r)
+{
+    struct outcome *outcome = run->outcome;
+    if (find_stanza(run, r) != 0 || find_backup(run, r) != 0)
+        return -1;
+    run->source.part = r->label;
+    run->source.bytes = outcome->backup_bytes = r->bytes;
+    outcome->backup_wall_ms = r->end_ms;
+    snprintf(outcome->backup, sizeof outcome->backup, "%.3800s/backup/%.100s/%.100s", r->path, r->stanza, r->label);
+    text_copy(outcome->backup_id, sizeof outcome->backup_id, r->label);
+    return 0;
+}
+
+int restore_look_pgbackrest(struct run *run)
+{
+    struct repository r = { 0 };
+    return find(run, &r);
+}
+
 int restore_pgbackrest(struct run *run)
 {
     struct repository r = { 0 };
-    struct outcome *outcome = run->outcome;
     const char *to = file_join(&run->arena, run->data, "pg");
-    if (find_stanza(run, &r) != 0 || find_backup(run, &r) != 0)
+    if (find(run, &r) != 0)
         return -1;
-    outcome->backup_bytes = r.bytes;
-    outcome->backup_wall_ms = r.end_ms;
-    outcome->need_bytes = r.bytes + r.bytes / 5 + (INT64_C(200) << 20);
-    snprintf(outcome->backup, sizeof outcome->backup, "%.3800s/backup/%.100s/%.100s", r.path, r.stanza, r.label);
-    outcome->one_database = true;
-    if (run_check_room(run) != 0 || bring_files(run, &r, to) != 0 || bring_log(run, &r, to) != 0)
+    run->outcome->one_database = true;
+    if (bring_files(run, &r, to) != 0 || bring_log(run, &r, to) != 0)
         return -1;
     return settle(run, to);
 }

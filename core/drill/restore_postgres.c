@@ -11,7 +11,7 @@
 #define ROLES_MAX 32
 
 enum shape {
-    SHAPE_CUSTOM, /* one file for pg_restore */
+    SHAPE_CUSTOM, /* one file for pg_restore: custom or tar */
     SHAPE_FOLDER,
     SHAPE_PLAIN,
     SHAPE_CLUSTER
@@ -27,7 +27,8 @@ static int find_shape(struct run *run, enum shape *out)
         return 0;
     if (flow_run(run, &probe) != 0)
         return -1;
-    *out = head->length > 5 && memcmp(head->bytes, "PGDMP", 5) == 0         ? SHAPE_CUSTOM
+    bool packed = (head->length > 5 && memcmp(head->bytes, "PGDMP", 5) == 0) || restore_is_postgres_tar(head);
+    *out = packed                                                           ? SHAPE_CUSTOM
            : memmem(head->bytes, head->length, cluster, sizeof cluster - 1) ? SHAPE_CLUSTER
                                                                             : SHAPE_PLAIN;
     return 0;

@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* restore_repository - snapshots of restic and archives of borg, the newest or the one that is named. Their tools read
- * the repository as the daemon's own user: it is theirs to read. Nothing is written into it, not even a lock: the
- * sandbox would not allow it. */
+/* restore_repository - snapshots of restic and archives of borg: the newest, a random one, or the one that is named.
+ * Which one it is, is asked for before anything starts, also by a plan: that proves the key, and tells the id and when
+ * it was made, which is how old its data is. Their tools read the repository as the daemon's own user: it is theirs to
+ * read. Nothing is written into it, not even a lock: the sandbox would not allow it. */
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/digest.h"
+#include "core/base/text.h"
+#include "core/drill/fetch.h"
 #include "core/drill/restore.h"
 
 #define LIST_MS 3600000
+#define LIST_BYTES_MAX (64u << 20)
 
 static int fail(struct run *run, const struct tool *tool)
 {
     const char *said = tool_complaint(run, tool);
     bool key = strstr(said, "wrong password") || strstr(said, "passphrase");
-    return run_fail(run, key ? PHASE_DECRYPT : PHASE_RESTORE, "%s", said);
+    if (key)
+        return run_fail(run, PHASE_DECRYPT, "%s (is 'key' the right secret?)", said);
+    return run_fail(run, tool->phase, "%s", said);
 }
 
 static void close_key(struct tool *tool)
@@ -24,19 +32,83 @@ static void close_key(struct tool *tool)
     tool->key_fd = 0;
 }
 
-int restore_restic(struct run *run)
+static int run_tool(struct run *run, struct tool *tool, struct buf *out, int64_t limit_ms)
 {
-    const char *part = run->source.part ? run->source.part : "latest";
-    struct tool tool = { .argv = { "restic", "--repo", run->source.path, "--no-lock", "--no-cache", "--quiet",
-                                   "--password-file", "/dev/fd/3", "restore", part, "--target", run->data },
-                         .phase = PHASE_RESTORE,
-                         .as_self = true };
-    tool.key_fd = tool_key(run, PHASE_DECRYPT);
-    if (tool.key_fd < 0)
+    if (tool->key_fd < 0)
         return -1;
-    int code = tool_run(run, &tool, NULL, run->config->time_ms);
-    close_key(&tool);
-    return code == 0 ? 0 : fail(run, &tool);
+    int code = tool_run(run, tool, out, limit_ms);
+    close_key(tool);
+    return code == 0 ? 0 : fail(run, tool);
+}
+
+/* ---- which one --------------------------------------------------------------------------------------------------- */
+
+/* With a zone (restic), or without one in local time (borg); 0: it is none. */
+static int64_t read_time(const char *text)
+{
+    char stamp[20] = "";
+    int64_t at_ms = fetch_time(text);
+    if (at_ms > 0 || !text)
+        return at_ms;
+    text_copy(stamp, sizeof stamp, text); /* "2026-11-21T03:04:05" */
+    stamp[10] = ' ';
+    return restore_read_stamp(stamp);
+}
+
+bool restore_any(const struct run *run)
+{
+    const char *wanted = run->config->backup ? run->config->backup : run->config->pick;
+    return strcmp(wanted, "random") == 0;
+}
+
+const json_t *restore_pick(const struct run *run, const json_t *list)
+{
+    size_t count = json_array_size(list), at = count - 1;
+    uint32_t dice;
+    if (restore_any(run) && count > 0) {
+        digest_random(&dice, sizeof dice);
+        at = dice % count;
+    }
+    return count > 0 ? json_array_get(list, at) : NULL;
+}
+
+/* What tells it from all others, and when it was made. */
+static int take(struct run *run, const json_t *list, const char *name_key, const char *path_format)
+{
+    struct outcome *outcome = run->outcome;
+    const json_t *one = restore_pick(run, list);
+    const char *name = json_string_value(json_object_get(one, name_key));
+    const char *id = json_string_value(json_object_get(one, "id"));
+    int64_t at_ms = read_time(json_string_value(json_object_get(one, "time")));
+    if ((!name || !id || name[0] == '-') && run->source.part)
+        return run_fail(run, PHASE_FETCH, "the repository holds no '%s'", run->source.part);
+    if (!name || !id || name[0] == '-')
+        return run_fail(run, PHASE_FETCH, "the repository is empty");
+    run->source.part = arena_text(&run->arena, name);
+    text_copy(outcome->backup_id, sizeof outcome->backup_id, id);
+    snprintf(outcome->backup, sizeof outcome->backup, path_format, run->source.path, name);
+    if (at_ms > 0)
+        outcome->backup_wall_ms = at_ms;
+    return 0;
+}
+
+int restore_look_restic(struct run *run)
+{
+    struct tool tool = { .argv = { "restic", "--repo", run->source.path, "--no-lock", "--no-cache", "--quiet",
+                                   "--password-file", "/dev/fd/3", "snapshots", "--json" },
+                         .phase = PHASE_FETCH,
+                         .as_self = true,
+                         .key_fd = tool_key(run, PHASE_DECRYPT) };
+    struct buf out = { .max_bytes = LIST_BYTES_MAX };
+    if (!restore_any(run))
+        tool_add(&tool, run->source.part ? run->source.part : "latest");
+    int code = run_tool(run, &tool, &out, LIST_MS);
+    json_t *list = code == 0 ? json_loadb(out.data ? out.data : "", out.length, 0, NULL) : NULL;
+    if (code == 0)
+        code = take(run, list, "id", "%.3900s/snapshots/%.100s");
+    json_decref(list);
+    buf_close(&out);
+    return code;
 }
 
 static void prepare_borg(struct run *run, struct tool *tool)
@@ -48,39 +120,46 @@ static void prepare_borg(struct run *run, struct tool *tool)
     tool->key_fd = run->config->key ? tool_key(run, PHASE_DECRYPT) : 0;
 }
 
-/* The newest archive's name; NULL after run_fail(). */
-static const char *find_archive(struct run *run)
+int restore_look_borg(struct run *run)
 {
-    struct buf out = { .max_bytes = 4096 };
-    struct tool tool = { .argv = { "borg", "--bypass-lock", "list", "--last", "1", "--format", "{archive}{NL}",
-                                   run->source.path },
-                         .phase = PHASE_RESTORE,
-                         .as_self = true };
+    struct tool tool = { .argv = { "borg", "--bypass-lock", "list", "--json" }, .phase = PHASE_FETCH, .as_self = true };
+    struct buf out = { .max_bytes = LIST_BYTES_MAX };
+    if (run->source.part) {
+        tool_add(&tool, "--glob-archives");
+        tool_add(&tool, run->source.part);
+    } else if (!restore_any(run)) {
+        tool_add(&tool, "--last");
+        tool_add(&tool, "1");
+    }
+    tool_add(&tool, run->source.path);
     prepare_borg(run, &tool);
-    int code = tool_run(run, &tool, &out, LIST_MS);
-    close_key(&tool);
-    const char *name = out.data ? arena_text_n(&run->arena, out.data, strcspn(out.data, "\n")) : "";
-    buf_close(&out);
-    if (code == 0 && name[0])
-        return name;
+    int code = run_tool(run, &tool, &out, LIST_MS);
+    json_t *json = code == 0 ? json_loadb(out.data ? out.data : "", out.length, 0, NULL) : NULL;
     if (code == 0)
-        run_fail(run, PHASE_FETCH, "the repository holds no archive");
-    else
-        fail(run, &tool);
-    return NULL;
+        code = take(run, json_object_get(json, "archives"), "name", "%.3800s::%.200s");
+    json_decref(json);
+    buf_close(&out);
+    return code;
+}
+
+/* ---- bringing it ------------------------------------------------------------------------------------------------- */
+
+int restore_restic(struct run *run)
+{
+    struct tool tool = { .argv = { "restic", "--repo", run->source.path, "--no-lock", "--no-cache", "--quiet",
+                                   "--password-file", "/dev/fd/3", "restore", run->source.part, "--target", run->data },
+                         .phase = PHASE_RESTORE,
+                         .as_self = true,
+                         .key_fd = tool_key(run, PHASE_DECRYPT) };
+    return run_tool(run, &tool, NULL, run->config->time_ms);
 }
 
 int restore_borg(struct run *run)
 {
-    const char *part = run->source.part ? run->source.part : find_archive(run);
     struct tool tool = {
         .argv = { "borg", "--bypass-lock", "extract" }, .phase = PHASE_RESTORE, .as_self = true, .folder = run->data
     };
-    if (!part)
-        return -1;
-    tool_add(&tool, arena_print(&run->arena, "%s::%s", run->source.path, part));
+    tool_add(&tool, arena_print(&run->arena, "%s::%s", run->source.path, run->source.part));
     prepare_borg(run, &tool);
-    int code = tool_run(run, &tool, NULL, run->config->time_ms);
-    close_key(&tool);
-    return code == 0 ? 0 : fail(run, &tool);
+    return run_tool(run, &tool, NULL, run->config->time_ms);
 }

@@ -289,6 +289,14 @@ const char *tool_complaint(struct run *run, const struct tool *tool)
     return arena_print(&run->arena, "%s ended with exit status %d", name, WEXITSTATUS(tool->status));
 }
 
+int tool_blame(struct run *run, const struct tool *tool)
+{
+    const char *said = tool_complaint(run, tool);
+    bool remedy = tool->phase == PHASE_DECRYPT && !strstr(said, "the key is wrong");
+    return run_fail(run, tool->phase, "%s%s", said,
+                    remedy ? " (is 'key' the right secret, and the backup whole?)" : "");
+}
+
 int tool_run(struct run *run, struct tool *tool, struct buf *out, int64_t limit_ms)
 {
     int pipe_fds[2];

@@ -46,6 +46,8 @@ bool tool_good(const struct tool *tool);
 const char *tool_error(struct tool *tool);
 /* "age: no identity matched", or how it ended. */
 const char *tool_complaint(struct run *run, const struct tool *tool);
+/* run_fail() with that complaint; of one that was given the key, with what to look at. */
+int tool_blame(struct run *run, const struct tool *tool);
 /* Runs it to its end with stdout into out (bounded; or NULL): 0 when it ended well, else -1 without run_fail(). */
 int tool_run(struct run *run, struct tool *tool, struct buf *out, int64_t limit_ms);
 /* A file in memory with the drill's key, to be given as key_fd; -1 after run_fail(). */

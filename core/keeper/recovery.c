@@ -317,8 +317,8 @@ static void watch_calendar(struct rehearsal *r, int64_t now_ms)
         start_due(r, now_ms);
     else if (wall_ms >= due_ms && r->told_wall_ms != due_ms)
         tell(r, EVENT_RECOVERY_DUE);
-    else if (!runbook_starts_itself(runbook) && wall_ms < due_ms && wall_ms >= due_ms - runbook->remind_ms &&
-             r->reminded_wall_ms != due_ms)
+    else if (!runbook_starts_itself(runbook) && wall_ms < due_ms &&
+             wall_ms >= due_ms - recovery_early_ms(runbook->on, runbook->remind_ms) && r->reminded_wall_ms != due_ms)
         tell(r, EVENT_RECOVERY_REMINDED);
 }
 

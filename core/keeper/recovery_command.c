@@ -5,14 +5,16 @@
 
 #include "core/keeper/recovery.h"
 
-/* Whether it is due, or soon will be. */
+/* Whether it is due, or soon will be: of one that starts by itself nobody needs to be reminded. */
 static const char *calendar_of(const struct rehearsal *r, const struct runbook *runbook)
 {
     int64_t wall_ms = clock_wall_ms();
-    return !runbook || r->due_wall_ms == INT64_MAX          ? ""
-           : wall_ms >= r->due_wall_ms                      ? "due"
-           : wall_ms >= r->due_wall_ms - runbook->remind_ms ? "soon"
-                                                            : "later";
+    if (!runbook || r->due_wall_ms == INT64_MAX)
+        return "";
+    if (wall_ms >= r->due_wall_ms)
+        return "due";
+    bool soon = wall_ms >= r->due_wall_ms - recovery_early_ms(runbook->on, runbook->remind_ms);
+    return soon && !runbook_starts_itself(runbook) ? "soon" : "later";
 }
 
 static json_t *view(const struct rehearsal *r, const struct runbook *runbook)

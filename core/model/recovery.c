@@ -172,6 +172,19 @@ static json_t *target(int64_t ms, int64_t most_ms)
     return json_pack("{s:I, s:I, s:b}", "ms", (json_int_t)ms, "target_ms", (json_int_t)most_ms, "met", ms <= most_ms);
 }
 
+/* Of a rehearsal in which each step was left out nothing is known. */
+static bool was_nothing_done(const json_t *doc)
+{
+    size_t i;
+    const json_t *step;
+    json_array_foreach(json_object_get(doc, "steps"), i, step)
+    {
+        if (strcmp(text_of(step, "state"), "skipped") != 0)
+            return false;
+    }
+    return true;
+}
+
 /* Why it has failed; "" when it has not. */
 static const char *reason_of(const json_t *doc, char *out, size_t size)
 {
@@ -182,6 +195,8 @@ static const char *reason_of(const json_t *doc, char *out, size_t size)
     out[0] = '\0';
     if (step && strcmp(text_of(step, "state"), "failed") == 0)
         text_copy(out, size, *text_of(step, "note") ? text_of(step, "note") : "it was not done");
+    else if (was_nothing_done(doc))
+        text_copy(out, size, "nothing was done: every step was skipped");
     else if (!step && took > most)
         snprintf(out, size, "recovery took %s; the target (rto) is %s", text_format_age(is, took),
                  text_format_age(wanted, most));
@@ -221,6 +236,12 @@ json_t *recovery_evidence(const json_t *doc)
 /* ---- the calendar -------------------------------------------------------------------------------------------------
  */
 
+int64_t recovery_early_ms(const char *on, int64_t remind_ms)
+{
+    int64_t half_ms = drill_on_period_ms(on) / 2;
+    return remind_ms < half_ms ? remind_ms : half_ms;
+}
+
 int64_t recovery_due_ms(const char *on, int64_t known_wall_ms, int64_t held_wall_ms, int64_t remind_ms)
 {
     if (!on)
@@ -228,8 +249,7 @@ int64_t recovery_due_ms(const char *on, int64_t known_wall_ms, int64_t held_wall
     if (held_wall_ms == 0)
         return drill_on_next(on, known_wall_ms);
     int64_t due_ms = drill_on_next(on, held_wall_ms);
-    int64_t period_ms = drill_on_period_ms(on);
-    /* never more than half of its period: of what is held each week every one counts */
-    int64_t early_ms = remind_ms < period_ms / 2 ? remind_ms : period_ms / 2;
-    return due_ms != INT64_MAX && due_ms - held_wall_ms <= early_ms ? drill_on_next(on, due_ms) : due_ms;
+    /* of what is held each week every one counts */
+    return due_ms != INT64_MAX && due_ms - held_wall_ms <= recovery_early_ms(on, remind_ms) ? drill_on_next(on, due_ms)
+                                                                                            : due_ms;
 }

@@ -55,6 +55,9 @@ const char *recovery_result(const json_t *doc);
 /* What the records and files say of one that ended, new; "reason" tells why it failed. */
 json_t *recovery_evidence(const json_t *doc);
 
+/* So long before it is due it is called to mind: `remind`, and never more than half of its period, so that what is held
+ * each day or week is not asked for all the time. */
+int64_t recovery_early_ms(const char *on, int64_t remind_ms);
 /* When it is due: the first time by the calendar after it was last held (or known at all). One that was held at most
  * `remind` before it was due was held for that. INT64_MAX: never. */
 int64_t recovery_due_ms(const char *on, int64_t known_wall_ms, int64_t held_wall_ms, int64_t remind_ms);

@@ -202,6 +202,7 @@ static void test_document(void)
     } table[] = {
         { { "done", "done", "done", "done" }, HOUR, "passed", "", "" },
         { { "done", "skipped", "done", "done" }, HOUR, "passed", "", "" },
+        { { "skipped", "skipped", "skipped", "skipped" }, HOUR, "failed", "", "nothing was done" },
         { { "done", "done", "done", "done" }, HOUR + 1, "failed", "", "recovery took" },
         { { "done", "failed" }, MINUTE, "failed", "run", "not done" },
         { { "done", "done", "cancelled" }, MINUTE, "cancelled", "restore", "" },
@@ -301,6 +302,8 @@ static void test_due(void)
         tap_is_text(text_format_local(text, due_ms), table[i].want, table[i].on);
     }
     tap_ok(recovery_due_ms(NULL, at("2026-11-21 10:00"), 0, 0) == INT64_MAX, "never, without a calendar");
+    tap_ok(recovery_early_ms("quarterly", 7 * DAY) == 7 * DAY, "called to mind a week before");
+    tap_ok(recovery_early_ms("daily", 7 * DAY) == DAY / 2, "but not all the time");
 }
 
 /* ---- documents */
