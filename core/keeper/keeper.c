@@ -396,7 +396,9 @@ int main(int argc, char **argv)
                                              { "version", no_argument, NULL, 'V' },
                                              { "help", no_argument, NULL, 'h' },
                                              { 0 } };
-    struct keeper keeper = { .config_file = SYSCONFDIR "/belfry/belfry.conf", .lock_fd = -1, .plugins_fd = -1 };
+    struct keeper keeper = {
+        .config_file = SYSCONFDIR "/belfry/belfry.conf", .lock_fd = -1, .control_lock_fd = -1, .plugins_fd = -1
+    };
     enum log_level level = LOG_LEVEL_INFO;
     int option;
     fill_standard_descriptors();
@@ -415,6 +417,7 @@ int main(int argc, char **argv)
             usage(stdout);
             return 0;
         default:
+            fputs("try 'belfryd --help'\n", stderr);
             return EX_USAGE;
         }
     }
