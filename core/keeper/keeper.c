@@ -95,8 +95,11 @@ static void log_event(const struct event *event)
         snprintf(line, sizeof line, "%s: %s -> %s", what, state_name(event->from), state_name(event->to));
         break;
     case EVENT_BREAKER_OPEN:
-        snprintf(line, sizeof line, "circuit open: %s, next try in %.1f s: %s", what, (double)event->pause_ms / 1000,
-                 text);
+        if (event->pause_ms > 0)
+            snprintf(line, sizeof line, "circuit open: %s, next try in %.1f s: %s", what,
+                     (double)event->pause_ms / 1000, text);
+        else /* held by hand */
+            snprintf(line, sizeof line, "circuit open: %s: %s", what, text);
         break;
     case EVENT_PLUGIN_THROTTLED:
         snprintf(line, sizeof line, "circuit open: plugin %s, next try in %.1f s: %s", what,
