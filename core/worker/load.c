@@ -312,6 +312,9 @@ int plugin_locate(const char *const *folders, const char *name, struct arena *ar
         *path = search_folder(*folder, name, arena, seen);
     if (*path != NULL)
         return 0;
+    if (access(name, F_OK) == 0)
+        return why_say(why, ERROR_UNKNOWN_NAME, "no plugin is named '%s': the file of that name here is './%s'", name,
+                       name);
     const char *nearest = text_nearest(name, seen->names);
     if (nearest != NULL)
         return why_say(why, ERROR_UNKNOWN_NAME, "no plugin is named '%s': did you mean '%s'", name, nearest);
