@@ -57,7 +57,13 @@ static void write_main(struct cli *cli, struct buf *out, bool own_folder)
                   "  timeout = \"5s\";\n"
                   "  attempts = 2;         # results in a row before a problem is hard\n"
                   "  retry_every = \"5s\";   # while it is not\n"
-                  "};\n");
+                  "};\n\n"
+                  "# The examples use these: use = \"critical\"; breaker = \"uplink\";\n"
+                  "templates: {\n"
+                  "  critical: { every = \"5s\"; severity = \"sev1\"; };\n"
+                  "  slow: { every = \"10m\"; timeout = \"60s\"; };\n"
+                  "};\n"
+                  "breakers: { uplink: { failures = 5; }; };    # that several checks share\n");
 }
 
 static void write_services(struct buf *out, const struct found *found, size_t count)

@@ -112,7 +112,8 @@ static const char exit_status[] =
     ".TP\n\\fBNO_COLOR\\fR\nWhen set, no colour is used. Without a terminal there is none anyway.\n"
     ".TP\n\\fBCOLUMNS\\fR\nThe width to fold lines to when the output is not a terminal.\n"
     ".SH SEE ALSO\n"
-    "\\fBbelfryd\\fR(8), and a page for each plugin: \\fBbelfry\\-\\fIPLUGIN\\fR(7)\n";
+    "\\fBbelfry.conf\\fR(5), \\fBbelfryd\\fR(8), and a page for each plugin: \\fBbelfry\\-\\fIPLUGIN\\fR(7)\n"
+    ".PP\nGuides and examples: \\fI" DOCDIR "\\fR\n";
 
 void help_manual(struct buf *out, const struct verb *root)
 {

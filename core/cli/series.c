@@ -320,15 +320,17 @@ static int run(struct cli *cli, const void *raw)
     return graph_list_print(cli, args->check, args->part, false);
 }
 
-static const char *const examples[] = { "belfry series redis/server",
-                                        "which metrics are recorded",
-                                        "belfry series redis/server latency clients --since 2h",
-                                        "two of them, as a table",
-                                        "belfry series host/system cpu --since 30d --step 1d --function max -o csv",
-                                        "the greatest value of each day",
-                                        "belfry series host/system used --part /var --since 7d -o json",
-                                        "of one part, with resolution and unit",
-                                        NULL };
+static const char *const examples[] = {
+    "belfry series redis/server",
+    "which metrics are recorded",
+    "belfry series redis/server latency clients --since 2h",
+    "two of them, as a table",
+    "belfry series host/system cpu_used --since 30d --step 1d --function max -o csv",
+    "the greatest value of each day",
+    "belfry series host/system disk_used --part /var --since 7d -o json",
+    "of one part, with resolution and unit",
+    NULL
+};
 
 const struct verb verb_series = {
     .name = "series",

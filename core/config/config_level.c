@@ -104,7 +104,7 @@ void level_push_use(struct load *load, struct levels *levels, const config_setti
             level_push(levels, template->setting, IN_TEMPLATE);
         else if (!load->names_missing)
             setting_error(load, use, "there is no template '%s'%s", names[count],
-                          suggest_block(load, names[count], &load->templates));
+                          suggest_block(load, names[count], &load->templates, "templates"));
     }
 }
 
@@ -301,7 +301,7 @@ static void load_breaker(struct load *load, const struct levels *levels, struct 
         if (!block) {
             if (!load->names_missing)
                 setting_error(load, setting, "there is no breaker '%s' in 'breakers'%s", name,
-                              suggest_block(load, name, &load->breakers));
+                              suggest_block(load, name, &load->breakers, "breakers"));
             return;
         }
         load_shared_breaker(load, block, check);

@@ -98,9 +98,10 @@ bool setting_check_keys(struct load *load, const config_setting_t *group, const 
  * (which was reported). */
 bool block_at(struct load *load, const config_setting_t *setting, int i, struct block *out);
 const struct block *section_find(const struct section *section, const char *name);
-/* "; did you mean 'x'?", or what there is. In load->arena. */
+/* "; did you mean 'x'?", or what there is; of a section without any block, called `written`, how to write one. In
+ * load->arena. */
 const char *suggest(struct load *load, const char *name, const char *const *candidates);
-const char *suggest_block(struct load *load, const char *name, const struct section *section);
+const char *suggest_block(struct load *load, const char *name, const struct section *section, const char *written);
 
 /* ---- config_value.c: false after reporting */
 

@@ -67,7 +67,7 @@ static void load_step(struct load *load, const config_setting_t *group, struct r
     const char *drill = step->kinds[STEP_DRILL];
     if (drill && !section_find(&load->drills, drill) && !load->names_missing)
         setting_error(load, setting_member(group, "drill"), "there is no drill '%s'%s", drill,
-                      suggest_block(load, drill, &load->drills));
+                      suggest_block(load, drill, &load->drills, "drills"));
 }
 
 static void load_steps(struct load *load, const config_setting_t *list, struct runbook *runbook)

@@ -45,7 +45,11 @@ static int open_secret(const struct config *config, struct arena *arena, const c
     const char *path = file_join(arena, config->secrets_dir, name);
     fd = file_open_trusted(path, true, why);
     if (fd == -ENOENT)
-        return why_say(why, fd, "'%s' doesn't exist: write the secret into it and chmod 600 it", path);
+        return why_say(why, fd,
+                       "'%s' doesn't exist: write the secret into it, chmod 600 it, and chown it to belfryd's user",
+                       path);
+    if (fd == -EACCES)
+        return why_say(why, fd, "'%s' can't be read by user %u: chown it to belfryd's user", path, (unsigned)geteuid());
     return fd;
 }
 

@@ -42,7 +42,7 @@ static const char *const *load_depends(struct load *load, const struct block *se
             setting_error(load, setting, "service '%s' can't depend on itself", service->name);
         else if (!section_find(&load->services, names[i]) && !load->names_missing)
             setting_error(load, setting, "there is no service '%s'%s", names[i],
-                          suggest_block(load, names[i], &load->services));
+                          suggest_block(load, names[i], &load->services, "services"));
     }
     return depends;
 }

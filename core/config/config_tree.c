@@ -166,8 +166,10 @@ const char *suggest(struct load *load, const char *name, const char *const *cand
     return list_all(load, candidates);
 }
 
-const char *suggest_block(struct load *load, const char *name, const struct section *section)
+const char *suggest_block(struct load *load, const char *name, const struct section *section, const char *written)
 {
+    if (section->count == 0)
+        return arena_print(&load->arena, "; write %s = { %s = { ... }; };", written, name);
     const char **names = arena_array(&load->arena, section->count + 1, sizeof(*names));
     for (uint32_t i = 0; i < section->count; i++)
         names[i] = section->blocks[i].name;

@@ -122,6 +122,8 @@ int segment_open_folder(const char *folder, struct why *why)
         return why_say(why, -EACCES,
                        "the journal '%s' can only be read by the user that belfryd runs as: run this as that user",
                        folder);
+    if (fd < 0 && errno == ENOENT)
+        return why_say(why, -ENOENT, "there is no journal '%s': belfryd begins it when it starts", folder);
     if (fd < 0)
         return why_say(why, -errno, "the journal '%s' can't be opened: %s", folder, error_text(-errno));
     return fd;

@@ -528,7 +528,7 @@ static int listen_on(const char *path)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    unlink(path); /* ours: the state folder's lock is held */
+    unlink(path); /* ours: its folder's lock is held */
     mode_t mask = umask(0117);
     int failed = bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 32) != 0 ? -errno : 0;
     umask(mask);
@@ -542,8 +542,7 @@ int control_open(struct keeper *keeper)
     const char *path = keeper->config->control_socket;
     int fd = listen_on(path);
     if (fd < 0) {
-        log_error("control", "can't listen on '%s': %s; set run_dir to a folder with a shorter path or other rights",
-                  path, error_text(fd));
+        log_error("control", "can't listen on '%s': %s; set run_dir to another folder", path, error_text(fd));
         return fd;
     }
     struct control *control = heap_alloc(sizeof *control);

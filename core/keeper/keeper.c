@@ -95,8 +95,11 @@ static void log_event(const struct event *event)
         snprintf(line, sizeof line, "%s: %s -> %s", what, state_name(event->from), state_name(event->to));
         break;
     case EVENT_BREAKER_OPEN:
-        snprintf(line, sizeof line, "circuit open: %s, next try in %.1f s: %s", what, (double)event->pause_ms / 1000,
-                 text);
+        if (event->pause_ms > 0)
+            snprintf(line, sizeof line, "circuit open: %s, next try in %.1f s: %s", what,
+                     (double)event->pause_ms / 1000, text);
+        else /* held by hand */
+            snprintf(line, sizeof line, "circuit open: %s: %s", what, text);
         break;
     case EVENT_PLUGIN_THROTTLED:
         snprintf(line, sizeof line, "circuit open: plugin %s, next try in %.1f s: %s", what,
@@ -396,7 +399,9 @@ int main(int argc, char **argv)
                                              { "version", no_argument, NULL, 'V' },
                                              { "help", no_argument, NULL, 'h' },
                                              { 0 } };
-    struct keeper keeper = { .config_file = SYSCONFDIR "/belfry/belfry.conf", .lock_fd = -1, .plugins_fd = -1 };
+    struct keeper keeper = {
+        .config_file = SYSCONFDIR "/belfry/belfry.conf", .lock_fd = -1, .control_lock_fd = -1, .plugins_fd = -1
+    };
     enum log_level level = LOG_LEVEL_INFO;
     int option;
     fill_standard_descriptors();
@@ -415,6 +420,7 @@ int main(int argc, char **argv)
             usage(stdout);
             return 0;
         default:
+            fputs("try 'belfryd --help'\n", stderr);
             return EX_USAGE;
         }
     }

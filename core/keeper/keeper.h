@@ -165,7 +165,7 @@ struct keeper {
     struct recorder *recorder;
     struct control *control;
 
-    int lock_fd;
+    int lock_fd, control_lock_fd; /* of the state folder, of the control socket's folder */
     int64_t started_wall_ms, loaded_wall_ms, lag_ms;
     uint32_t config_number;   /* counts the configurations that came into force */
     uint32_t catalog_number;  /* likewise the catalogs */

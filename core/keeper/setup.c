@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* setup - what the daemon finds when it starts: its folders, the lock that keeps a second one out, the journal, the
+/* setup - what the daemon finds when it starts: its folders, the locks that keep a second one out, the journal, the
  * snapshot.
  *
  * The snapshot, state/snapshot.json, is {"head": HASH, "schedule": ..., "damage": ..., "drills": ..., "recovery": ...,
@@ -31,7 +31,7 @@
 
 #define LOCK_WAIT_MS 1000
 
-/* ---- folders and lock ------------------------------------------------------------------------------------------ */
+/* ---- folders and locks ----------------------------------------------------------------------------------------- */
 
 static int make_folder(const char *folder, unsigned mode)
 {
@@ -55,29 +55,39 @@ static bool lock_file(int fd)
     return true;
 }
 
-static int take_lock(struct keeper *keeper)
+/* `folder` is what the setting `setting` says. */
+static int take_lock(const char *folder, const char *name, const char *setting, int *fd)
 {
     struct arena arena = { 0 };
-    const char *path = file_join(&arena, keeper->config->state_dir, "lock");
+    const char *path = file_join(&arena, folder, name);
     int status = 0;
-    keeper->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (keeper->lock_fd < 0 && errno == EROFS) /* then it locks all the same */
-        keeper->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (keeper->lock_fd < 0) {
-        log_error("keeper", "'%s' can't be opened: %s", path, strerror(errno));
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (*fd < 0 && errno == EROFS) /* then it locks all the same */
+        *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd < 0) {
+        log_error("keeper", "'%s' can't be opened: %s; set %s to a folder that this user may write to", path,
+                  strerror(errno), setting);
         status = EX_CANTCREAT;
-    } else if (!lock_file(keeper->lock_fd)) {
+    } else if (!lock_file(*fd)) {
         char pid[32] = "";
-        ssize_t n = pread(keeper->lock_fd, pid, sizeof pid - 1, 0);
+        ssize_t n = pread(*fd, pid, sizeof pid - 1, 0);
         pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-        log_error("keeper", "another belfryd (process %s) has '%s'; stop it, or set another state_dir",
-                  pid[0] ? pid : "unknown", keeper->config->state_dir);
+        log_error("keeper", "another belfryd (process %s) has '%s'; stop it, or set another %s",
+                  pid[0] ? pid : "unknown", folder, setting);
         status = EX_TEMPFAIL;
-    } else if (ftruncate(keeper->lock_fd, 0) != 0 || dprintf(keeper->lock_fd, "%d\n", (int)getpid()) < 0) {
+    } else if (ftruncate(*fd, 0) != 0 || dprintf(*fd, "%d\n", (int)getpid()) < 0) {
         log_warn("keeper", "'%s' can't be written: %s", path, strerror(errno));
     }
     arena_close(&arena);
     return status;
+}
+
+/* The second lock keeps a daemon with another state folder from taking this one's control socket away. */
+static int take_locks(struct keeper *keeper)
+{
+    const struct config *config = keeper->config;
+    int status = take_lock(config->state_dir, "lock", "state_dir", &keeper->lock_fd);
+    return status ? status : take_lock(config->run_dir, "control.lock", "run_dir", &keeper->control_lock_fd);
 }
 
 /* ---- snapshot -------------------------------------------------------------------------------------------------- */
@@ -298,7 +308,7 @@ int setup_state(struct keeper *keeper)
     if (!status)
         status = make_folder(config->run_dir, 0750);
     if (!status)
-        status = take_lock(keeper);
+        status = take_locks(keeper);
     if (!status)
         panic_watch(file_join(&arena, config->state_dir, "state"));
     if (!status)
@@ -319,6 +329,8 @@ int setup_close(struct keeper *keeper)
     trouble_close(keeper);
     keep_close(keeper);
     setup_forget_remembered(keeper);
+    if (keeper->control_lock_fd >= 0)
+        close(keeper->control_lock_fd);
     if (keeper->lock_fd >= 0)
         close(keeper->lock_fd);
     return failed ? EX_IOERR : 0;

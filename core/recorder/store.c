@@ -17,7 +17,7 @@
 
 static int refuse(struct why *why, const char *what, const char *path)
 {
-    const char *error = rrd_test_error() ? rrd_get_error() : "no reason given";
+    const char *error = rrd_test_error() ? rrd_get_error() : "librrd gives no reason; is the disk full?";
     return why_say(why, ERROR_DAMAGED, "%s '%s': %s", what, path, error);
 }
 

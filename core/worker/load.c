@@ -5,7 +5,7 @@
  *
  * The copy closes the gap between check and use, and a file that is overwritten in place can't change code that runs.
  * It would also defeat a noexec mount, so that one is asked for. The descriptor of the copy stays open as long as the
- * process: the dynamic linker knows loaded objects by name, and a second plugin under the same /proc/self/fd/N would be
+ * process: the dynamic linker knows loaded objects by name, and a second plugin under the same /proc/PID/fd/N would be
  * taken for the first.
  *
  * A refusal reads "'PATH' what was found, what was wanted". */
@@ -154,10 +154,19 @@ static int open_copy(const char *path, uint64_t *mark, struct why *why)
     return rc;
 }
 
+/* By the process's number and not "self": a debugger opens the same name, and would open a descriptor of its own. */
+static void name_copy(int copy, char *name, size_t size)
+{
+    char self[24] = "";
+    if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
+        text_copy(self, sizeof(self), "self");
+    snprintf(name, size, "/proc/%s/fd/%d", self, copy);
+}
+
 static int link_copy(int copy, struct loaded_plugin *out, struct why *inner)
 {
-    char name[32];
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", copy);
+    char name[64];
+    name_copy(copy, name, sizeof(name));
     out->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (out->handle == NULL) {
         const char *reason = dlerror();
@@ -303,6 +312,9 @@ int plugin_locate(const char *const *folders, const char *name, struct arena *ar
         *path = search_folder(*folder, name, arena, seen);
     if (*path != NULL)
         return 0;
+    if (access(name, F_OK) == 0)
+        return why_say(why, ERROR_UNKNOWN_NAME, "no plugin is named '%s': the file of that name here is './%s'", name,
+                       name);
     const char *nearest = text_nearest(name, seen->names);
     if (nearest != NULL)
         return why_say(why, ERROR_UNKNOWN_NAME, "no plugin is named '%s': did you mean '%s'", name, nearest);

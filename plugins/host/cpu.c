@@ -77,7 +77,7 @@ static void measure_cpu(struct host_run *run)
 {
     struct counters before, now;
     if (!read_counters(run, &now)) {
-        host_complain(run, "/proc/stat can't be read");
+        host_unreadable(run, "/proc/stat");
         return;
     }
     bool known = find_before(run, &before, &now);
@@ -111,7 +111,7 @@ static void measure_load(struct host_run *run)
     double load[3];
     int cores = count_cores(run);
     if (!text || sscanf(text, "%lf %lf %lf", &load[0], &load[1], &load[2]) != 3) {
-        host_complain(run, "/proc/loadavg can't be read");
+        host_unreadable(run, "/proc/loadavg");
         return;
     }
     belfry_measure(run->p, "load1", load[0]);

@@ -246,7 +246,7 @@ void host_disks(struct host_run *run)
 {
     const char *list = proc_read(run, "/proc/self/mountinfo");
     if (!list) {
-        host_complain(run, "/proc/self/mountinfo can't be read");
+        host_unreadable(run, "/proc/self/mountinfo");
         return;
     }
     struct mounts *mounts = belfry_alloc(run->p, sizeof *mounts);

@@ -74,6 +74,11 @@ void host_complain(struct host_run *run, const char *words)
     run->problems = run->problems ? belfry_print(run->p, "%s; %s", run->problems, words) : words;
 }
 
+void host_unreadable(struct host_run *run, const char *path)
+{
+    host_complain(run, belfry_print(run->p, "%s%s can't be read", run->root, path));
+}
+
 /* An event when the kernel's boot id is another than at the last run. */
 static void notice_restart(struct host_run *run, const char *since)
 {

@@ -15,6 +15,7 @@ struct host_run {
 
 void host_say(struct host_run *run, const char *words);
 void host_complain(struct host_run *run, const char *words);
+void host_unreadable(struct host_run *run, const char *path); /* below root */
 
 void host_cpu(struct host_run *run);    /* cpu.c: load and CPU */
 void host_memory(struct host_run *run); /* memory.c: memory, swap, pressure */

@@ -79,7 +79,7 @@ void host_memory(struct host_run *run)
         measure_memory(run, text);
         measure_swap(run, text);
     } else {
-        host_complain(run, "/proc/meminfo can't be read");
+        host_unreadable(run, "/proc/meminfo");
     }
     measure_pressure(run);
 }

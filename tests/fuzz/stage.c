@@ -24,7 +24,7 @@ static const char configuration[] =
     "\"y\" ]; }; }; }; };\n"
     "};\n";
 
-static struct keeper keeper = { .lock_fd = -1, .plugins_fd = -1 };
+static struct keeper keeper = { .lock_fd = -1, .control_lock_fd = -1, .plugins_fd = -1 };
 static char config_file[600];
 
 static void adopt_configuration(void)
