@@ -97,7 +97,7 @@ static json_t *room(const struct outcome *outcome)
 json_t *evidence_make(const struct run *run)
 {
     const struct outcome *outcome = run->outcome;
-    int64_t now_ms = clock_now_ms(), took_ms = now_ms - run->started_ms;
+    int64_t took_ms = clock_now_ms() - run->started_ms;
     int64_t data_ms = outcome->data_wall_ms ? outcome->data_wall_ms : outcome->backup_wall_ms;
     int64_t age_ms = run->started_wall_ms - data_ms; /* a clock that is ahead makes no negative age */
     bool failed = outcome->result == DRILL_FAILED;
@@ -107,9 +107,9 @@ json_t *evidence_make(const struct run *run)
                   utc(run->started_wall_ms), "started_ms", (json_int_t)run->started_wall_ms, "ms", (json_int_t)took_ms,
                   "phase", failed ? json_string(phase_name(outcome->failed_phase)) : json_null(), "reason",
                   failed ? json_string(outcome->why) : json_null(), "backup", backup(outcome), "rto",
-                  target(took_ms, run->config->rto_ms), "phases", phases(outcome), "assertions", assertions(outcome),
-                  "tables", (json_int_t)outcome->tables, "server", text_or_null(outcome->server), "isolation",
-                  text_or_null(outcome->isolation), "room", room(outcome), "belfry", PACKAGE_VERSION);
+                  target(run_recovery_ms(run), run->config->rto_ms), "phases", phases(outcome), "assertions",
+                  assertions(outcome), "tables", (json_int_t)outcome->tables, "server", text_or_null(outcome->server),
+                  "isolation", text_or_null(outcome->isolation), "room", room(outcome), "belfry", PACKAGE_VERSION);
     if (outcome->others[0])
         json_object_set_new(json, "others", json_string(outcome->others));
     if (run->plan)

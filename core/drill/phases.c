@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -41,6 +40,13 @@ void run_begin(struct run *run, enum phase phase)
     run->phase_ms = now_ms;
     atomic_store(&outcome->phase_began_ms, now_ms);
     atomic_store(&outcome->phase, (int)phase);
+}
+
+int64_t run_recovery_ms(const struct run *run)
+{
+    const struct outcome *outcome = run->outcome;
+    bool over = atomic_load(&outcome->phase) == PHASE_CLEAN;
+    return (over ? atomic_load(&outcome->phase_began_ms) : clock_now_ms()) - run->started_ms;
 }
 
 /* A tool may say what it was given. */
@@ -296,7 +302,6 @@ static int restore(struct run *run)
 int run_phases(struct run *run)
 {
     struct outcome *outcome = run->outcome;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     isolate_sandbox(run);
     run_begin(run, PHASE_FETCH);
@@ -315,8 +320,10 @@ int run_phases(struct run *run)
         code = restore(run);
     if (code == 0 && !run->plan)
         code = assert_all(run);
-    fingerprint_end(run, code == 0);
+    if (code != 0)
+        remote_blame(run);
     run_begin(run, PHASE_CLEAN);
+    fingerprint_end(run, code == 0);
     if (code == 0)
         outcome->result = run->plan ? DRILL_PLANNED : DRILL_PASSED;
     server_stop(run);

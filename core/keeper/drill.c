@@ -198,8 +198,7 @@ static void begin_run(struct drilling *d)
     d->done = false;
     on_done(d, outcome);
     json_decref(outcome);
-    d->stage = STAGE_IDLE;
-    d->plan = false;
+    on_end(d, "");
 }
 
 static void begin_reaping(struct drilling *d, int64_t now_ms)

@@ -89,11 +89,17 @@ static json_t *standing_of(const struct drilling *d)
                      (json_int_t)d->passed_wall_ms, "result", d->result);
 }
 
+/* Of a run that has a record; a plan has none, and nothing of it is left when the daemon ends. */
+static const char *recorded_id(const struct drilling *d)
+{
+    return d->plan ? "" : d->id;
+}
+
 json_t *drill_save(const struct keeper *keeper)
 {
     json_t *list = json_array();
     for (const struct drilling *d = keeper->drills->first; d; d = d->next)
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "drill", d->name, "id", d->id, "path",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "drill", d->name, "id", recorded_id(d), "path",
                                               d->workspace ? d->workspace : "", "figures", standing_of(d)));
     return list;
 }
@@ -120,7 +126,7 @@ void drill_restate(struct keeper *keeper)
         json_t *figures = standing_of(d);
         char *text = json_dumps(figures, JSON_COMPACT);
         const struct event event = {
-            .type = EVENT_DRILL_STANDING, .drill = d->name, .id = d->id, .path = d->workspace, .figures = text
+            .type = EVENT_DRILL_STANDING, .drill = d->name, .id = recorded_id(d), .path = d->workspace, .figures = text
         };
         keeper_emit(keeper, &event);
         free(text);
