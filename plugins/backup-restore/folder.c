@@ -181,9 +181,9 @@ enum backup_kind folder_kind(const char *path)
 /* Files that lie beside backups. */
 static bool beside(const char *name)
 {
-    static const char *const ends[] = { ".sha256", ".sha1", ".md5",     ".sig",  ".asc.sig", ".log",
-                                        ".tmp",    ".part", ".partial", ".lock", ".pid",     ".json",
-                                        ".conf",   ".cnf",  ".txt",     ".md",   ".sh" };
+    static const char *const ends[] = { ".sha256", ".sha512", ".sha1",    ".md5",  ".sig",    ".asc.sig",  ".log",
+                                        ".tmp",    ".part",   ".partial", ".lock", ".pid",    ".json",     ".conf",
+                                        ".cnf",    ".txt",    ".md",      ".sh",   ".counts", ".checksums" };
     static const char *const names[] = { "SHA256SUMS", "SHA1SUMS", "MD5SUMS", "lost+found" };
     const char *end = strrchr(name, '.');
     for (size_t i = 0; end && i < sizeof ends / sizeof ends[0]; i++)
