@@ -59,11 +59,12 @@ need_plugins() {
 
 # eventually SECONDS COMMAND...: repeats the command until it succeeds, at most that long.
 eventually() {
-    local end=$(($(date +%s%N) + $1 * 1000000000))
+    local end=$(($(date +%s%N) + $1 * 1000000000)) pause=50
     shift
     while ! "$@" >/dev/null 2>&1; do
         [ "$(date +%s%N)" -lt "$end" ] || return 1
-        sleep 0.05
+        sleep "0.$(printf %03d "$pause")"
+        pause=$((pause < 250 ? pause + 20 : pause)) # who waits long takes nothing from the others
     done
 }
 
