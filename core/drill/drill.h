@@ -139,6 +139,9 @@ int run_check_room(struct run *run);
 /* What a recovery takes: from the beginning until the last question is answered, or until now. Cleaning up is no part
  * of it. */
 int64_t run_recovery_ms(const struct run *run);
+/* Which backup is asked for: "newest", "random", or its name. */
+const char *run_wanted(const struct run *run);
+bool run_wants_random(const struct run *run);
 /* Not a random one, or one that was named by hand: those are not held against the RPO. */
 bool run_takes_newest(const struct run *run);
 /* From when ages of rows count: from now; in a random backup from when it was made. */

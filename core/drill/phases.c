@@ -102,15 +102,24 @@ int run_fail(struct run *run, enum phase phase, const char *format, ...)
     return -1;
 }
 
+const char *run_wanted(const struct run *run)
+{
+    return run->config->backup ? run->config->backup : run->config->pick;
+}
+
+bool run_wants_random(const struct run *run)
+{
+    return strcmp(run_wanted(run), "random") == 0;
+}
+
 bool run_takes_newest(const struct run *run)
 {
-    return !run->config->backup && strcmp(run->config->pick, "random") != 0;
+    return !run->config->backup && !run_wants_random(run);
 }
 
 int64_t run_asked_at_ms(const struct run *run)
 {
-    bool random = strcmp(run->config->backup ? run->config->backup : run->config->pick, "random") == 0;
-    return random && run->outcome->backup_wall_ms > 0 ? run->outcome->backup_wall_ms : clock_wall_ms();
+    return run_wants_random(run) && run->outcome->backup_wall_ms > 0 ? run->outcome->backup_wall_ms : clock_wall_ms();
 }
 
 /* ---- what it is -------------------------------------------------------------------------------------------------- */

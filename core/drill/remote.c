@@ -69,7 +69,7 @@ int remote_find(struct run *run)
         return run_fail(run, PHASE_FETCH, "there is no backup at '%s'", run->config->source);
     if (!choice->id[0])
         return run_fail(run, PHASE_FETCH, "none of the %u backups at '%s' is called '%s'", choice->count,
-                        run->config->source, run->config->backup ? run->config->backup : run->config->pick);
+                        run->config->source, run_wanted(run));
     text_copy(run->source.path, sizeof run->source.path, choice->name);
     text_copy(outcome->backup, sizeof outcome->backup, choice->name);
     run->source.remote = remote;

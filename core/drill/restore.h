@@ -22,9 +22,7 @@ bool restore_is_postgres_tar(const struct head *head);
 int restore_mariabackup(struct run *run);
 int restore_postgres(struct run *run);
 int restore_pgbackrest(struct run *run);
-/* Whether any backup of a repository will do; the one to take of a list that ends with the newest, NULL: it is empty.
- */
-bool restore_any(const struct run *run);
+/* The one to take of a repository's list that ends with the newest; NULL: it is empty. */
 const json_t *restore_pick(const struct run *run, const json_t *list);
 /* Which snapshot, archive or label of a repository it is: source.part; -1 after run_fail(). */
 int restore_look_restic(struct run *run);

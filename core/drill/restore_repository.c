@@ -55,17 +55,11 @@ static int64_t read_time(const char *text)
     return restore_read_stamp(stamp);
 }
 
-bool restore_any(const struct run *run)
-{
-    const char *wanted = run->config->backup ? run->config->backup : run->config->pick;
-    return strcmp(wanted, "random") == 0;
-}
-
 const json_t *restore_pick(const struct run *run, const json_t *list)
 {
     size_t count = json_array_size(list), at = count - 1;
     uint32_t dice;
-    if (restore_any(run) && count > 0) {
+    if (run_wants_random(run) && count > 0) {
         digest_random(&dice, sizeof dice);
         at = dice % count;
     }
@@ -100,7 +94,7 @@ int restore_look_restic(struct run *run)
                          .as_self = true,
                          .key_fd = tool_key(run, PHASE_DECRYPT) };
     struct buf out = { .max_bytes = LIST_BYTES_MAX };
-    if (!restore_any(run))
+    if (!run_wants_random(run))
         tool_add(&tool, run->source.part ? run->source.part : "latest");
     int code = run_tool(run, &tool, &out, LIST_MS);
     json_t *list = code == 0 ? json_loadb(out.data ? out.data : "", out.length, 0, NULL) : NULL;
@@ -127,7 +121,7 @@ int restore_look_borg(struct run *run)
     if (run->source.part) {
         tool_add(&tool, "--glob-archives");
         tool_add(&tool, run->source.part);
-    } else if (!restore_any(run)) {
+    } else if (!run_wants_random(run)) {
         tool_add(&tool, "--last");
         tool_add(&tool, "1");
     }

@@ -48,9 +48,9 @@ static int64_t written(const struct stat *st)
 bool source_wants(const struct run *run, unsigned count, const int64_t *best_ms, int64_t wall_ms, const char *name,
                   const char *other)
 {
-    const char *pick = run->config->backup ? run->config->backup : run->config->pick;
+    const char *pick = run_wanted(run);
     uint32_t dice;
-    if (strcmp(pick, "random") == 0) {
+    if (run_wants_random(run)) {
         digest_random(&dice, sizeof dice);
         return dice % count == 0;
     }
@@ -79,7 +79,7 @@ bool source_is_beside(const struct run *run, const char *name)
                                         ".log",    ".tmp",       ".part", ".partial", ".lock", ".pid",
                                         ".json",   ".conf",      ".cnf",  ".txt",     ".md",   ".sh",
                                         ".counts", ".checksums", "SUMS",  "~" };
-    if (strcmp(run->config->backup ? run->config->backup : run->config->pick, name) == 0)
+    if (strcmp(run_wanted(run), name) == 0)
         return false;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (has_end(name, ends[i]))
@@ -225,7 +225,7 @@ static int choose(struct run *run, const char **path)
     if (choice.count == 0)
         return find_no_backup(run, source);
     return run_fail(run, PHASE_FETCH, "none of the %u backups at '%s' is called '%s'", choice.count, source,
-                    run->config->backup ? run->config->backup : run->config->pick);
+                    run_wanted(run));
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -260,12 +260,12 @@ static int open_backup(struct run *run, const char *path)
 int source_find(struct run *run)
 {
     const char *path = NULL;
-    const char *named = run->config->backup ? run->config->backup : run->config->pick;
+    const char *named = run_wanted(run);
     if (drill_is_remote(run->config))
         return remote_find(run);
     if (choose(run, &path) != 0 || open_backup(run, path) != 0)
         return -1;
-    if (strcmp(named, "newest") != 0 && strcmp(named, "random") != 0)
+    if (strcmp(named, "newest") != 0 && !run_wants_random(run))
         run->source.part = named;
     return 0;
 }

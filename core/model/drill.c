@@ -69,8 +69,7 @@ const struct drill_field drill_fields[] = {
       0, 0 },
     { "verify", DRILL_FLAG, OF(verify), "false",
       "Also look at all backups of 'source' every hour, by a check of their own, drills/NAME-backups: age, "
-      "completeness, "
-      "size, retention, place",
+      "completeness, size, retention, place",
       NULL, 0, 0 },
     { "trailer", DRILL_FLAG, OF(trailer), "true",
       "A plain dump must end with its tool's last line; false for dumps made with --skip-comments or --compact", NULL,
